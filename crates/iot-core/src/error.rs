@@ -1,0 +1,266 @@
+//! [`IotError`]: everything that the hub refuses or fails to do, numbered as on the wire, in words for people.
+
+use alloc::boxed::Box;
+
+use iot_proto::{DecodeError, ErrorCode, FrameError, MessageKind};
+use thiserror::Error;
+
+use crate::{NodeId, catalogue::ValueError};
+
+/// Why something did not happen. The text says what; [`IotError::advice`] says what to do.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum IotError {
+    /// A frame that is none: the session ends.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A message that could not be decoded.
+    #[error("{kind}: {source}")]
+    Message {
+        /// The kind that the header names.
+        kind: MessageKind,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// A message that does not fit the state of its session.
+    #[error("{kind} does not fit here: {why}")]
+    OutOfTurn {
+        /// The kind of the message.
+        kind: MessageKind,
+        /// What was expected.
+        why: &'static str,
+    },
+    /// No protocol version is spoken by both.
+    #[error("the node speaks protocol versions {min} to {max}, the hub {ours}", ours = iot_proto::CURRENT)]
+    Version {
+        /// Oldest that the node speaks.
+        min: u8,
+        /// Newest that the node speaks.
+        max: u8,
+    },
+    /// A limit was reached.
+    #[error("{what} would exceed the limit of {limit}")]
+    TooMany {
+        /// What there would be too many of.
+        what: &'static str,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// Something took too long.
+    #[error("{what} took longer than {limit_s} s")]
+    TimedOut {
+        /// What took too long.
+        what: &'static str,
+        /// How long it may take, in seconds.
+        limit_s: u64,
+    },
+    /// Nothing was heard from a node for longer than agreed.
+    #[error("no keepalive for {for_s} s")]
+    Silent {
+        /// For how long, in seconds.
+        for_s: u64,
+    },
+    /// Another connection of the same node took over.
+    #[error("another connection of this node took over")]
+    Replaced,
+    /// The store did not take what had to be kept.
+    #[error("could not be stored: {why}")]
+    NotStored {
+        /// The store's reason.
+        why: Box<str>,
+    },
+    /// The hub is stopping.
+    #[error("the hub is stopping")]
+    Stopping,
+
+    /// A key was claimed on a plain connection.
+    #[error("a key cannot be proven on a plain connection")]
+    UnprovenKey,
+    /// The node waits for a person.
+    #[error("{node} waits to be admitted")]
+    PendingApproval {
+        /// The node.
+        node: NodeId,
+    },
+    /// The node was admitted and is not any more.
+    #[error("{node} is revoked")]
+    Revoked {
+        /// The node.
+        node: NodeId,
+    },
+    /// A person has disabled the node.
+    #[error("{node} is disabled")]
+    Disabled {
+        /// The node.
+        node: NodeId,
+    },
+    /// No such node.
+    #[error("no node {node} is known")]
+    UnknownNode {
+        /// The id that was asked for.
+        node: Box<str>,
+    },
+
+    /// The hub does not know the module kind.
+    #[error("module kind {kind} is not supported")]
+    KindUnsupported {
+        /// Name of the kind.
+        kind: Box<str>,
+    },
+    /// The hub knows the kind, but not this version.
+    #[error("version {version} of module kind {kind} is not known, only {known}")]
+    KindVersionUnknown {
+        /// Name of the kind.
+        kind: Box<str>,
+        /// The version asked for.
+        version: u16,
+        /// The version in the catalogue.
+        known: u16,
+    },
+    /// The kind is disabled in the hub's configuration.
+    #[error("module kind {kind} is disabled in this hub")]
+    KindDisabled {
+        /// Name of the kind.
+        kind: Box<str>,
+    },
+    /// The node has no such module.
+    #[error("{node} has registered no module {module}")]
+    ModuleNotRegistered {
+        /// The node.
+        node: NodeId,
+        /// Index of the module.
+        module: u8,
+    },
+    /// The module's registration was taken back.
+    #[error("module {module} of {node} is revoked")]
+    ModuleRevoked {
+        /// The node.
+        node: NodeId,
+        /// Index of the module.
+        module: u8,
+    },
+
+    /// A value does not fit its property, or the property does not exist.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+
+    /// The node's own word on why it did not do something.
+    #[error("the node says: error {code}{}{detail}", if detail.is_empty() { "" } else { ": " })]
+    Node {
+        /// The number that the node gave.
+        code: ErrorCode,
+        /// The node's words; may be empty.
+        detail: Box<str>,
+    },
+    /// Nothing answers at the node's address.
+    #[error("nothing answers at {address}: {why}")]
+    Unreachable {
+        /// Address and port.
+        address: core::net::SocketAddr,
+        /// What the network says.
+        why: Box<str>,
+    },
+    /// The node took the message and did not answer.
+    #[error("no answer within {limit_s} s")]
+    NoAnswer {
+        /// How long was waited, in seconds.
+        limit_s: u64,
+    },
+    /// The node neither keeps a session nor can be dialled.
+    #[error("there is no way to reach {node}: it has no session and does not listen")]
+    NoWay {
+        /// The node.
+        node: NodeId,
+    },
+    /// The command was not done before it expired.
+    #[error("expired before it was done")]
+    Expired,
+    /// A person cancelled the command.
+    #[error("cancelled by {by}")]
+    Cancelled {
+        /// Who.
+        by: Box<str>,
+    },
+    /// A newer command for the same property took its place.
+    #[error("a newer command took its place")]
+    Superseded,
+    /// No such command.
+    #[error("no command {id} is known")]
+    UnknownCommand {
+        /// The id that was asked for.
+        id: Box<str>,
+    },
+    /// The command has ended and can no longer be changed.
+    #[error("the command has ended already")]
+    CommandEnded,
+}
+
+impl IotError {
+    /// The error's number, stable for ever.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Frame(error) => error.code(),
+            Self::Message { source, .. } => source.code(),
+            Self::OutOfTurn { .. } => ErrorCode::OUT_OF_TURN,
+            Self::Version { .. } => ErrorCode::VERSION_UNSUPPORTED,
+            Self::TooMany { .. } => ErrorCode::TOO_MANY,
+            Self::TimedOut { .. } => ErrorCode::TIMED_OUT,
+            Self::Silent { .. } => ErrorCode::SILENT,
+            Self::Replaced => ErrorCode::REPLACED,
+            Self::NotStored { .. } => ErrorCode::NOT_STORED,
+            Self::Stopping => ErrorCode::STOPPING,
+            Self::UnprovenKey => ErrorCode::UNPROVEN_KEY,
+            Self::PendingApproval { .. } => ErrorCode::PENDING_APPROVAL,
+            Self::Revoked { .. } => ErrorCode::REVOKED,
+            Self::Disabled { .. } => ErrorCode::DISABLED,
+            Self::UnknownNode { .. } => ErrorCode::UNKNOWN_NODE,
+            Self::KindUnsupported { .. } => ErrorCode::KIND_UNSUPPORTED,
+            Self::KindVersionUnknown { .. } => ErrorCode::KIND_VERSION_UNKNOWN,
+            Self::KindDisabled { .. } => ErrorCode::KIND_DISABLED,
+            Self::ModuleNotRegistered { .. } => ErrorCode::MODULE_NOT_REGISTERED,
+            Self::ModuleRevoked { .. } => ErrorCode::MODULE_REVOKED,
+            Self::Value(error) => error.code(),
+            Self::Node { code, .. } => *code,
+            Self::Unreachable { .. } => ErrorCode::UNREACHABLE,
+            Self::NoAnswer { .. } => ErrorCode::NO_ANSWER,
+            Self::NoWay { .. } => ErrorCode::NO_WAY,
+            Self::Expired => ErrorCode::EXPIRED,
+            Self::Cancelled { .. } => ErrorCode::CANCELLED,
+            Self::Superseded => ErrorCode::SUPERSEDED,
+            Self::UnknownCommand { .. } => ErrorCode::UNKNOWN_COMMAND,
+            Self::CommandEnded => ErrorCode::COMMAND_ENDED,
+        }
+    }
+
+    /// What a person does about it: one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Frame(_) => "Check that the node speaks this protocol and this port is meant.",
+            Self::Message { .. } | Self::OutOfTurn { .. } => "Check the node's firmware against PROTOCOL.md.",
+            Self::Version { .. } => "Update the node's firmware, or this hub.",
+            Self::TooMany { .. } => "Wait until there are fewer, or raise the limit.",
+            Self::TimedOut { .. } | Self::Silent { .. } => "Check the node's power and its network.",
+            Self::Replaced => "Nothing to do, unless two nodes use one name.",
+            Self::NotStored { .. } => "Check the disk of the data directory.",
+            Self::Stopping => "Wait until the hub is back.",
+            Self::UnprovenKey => "Let the node say hello by name, or open an encrypted session.",
+            Self::PendingApproval { .. } => "Admit the node in the inbox.",
+            Self::Revoked { .. } => "Admit the node anew if it belongs here.",
+            Self::Disabled { .. } => "Enable the node on its page.",
+            Self::UnknownNode { .. } => "See the list of nodes for those that are known.",
+            Self::KindUnsupported { .. } => "Put the kind's folder into modules/ of the data directory.",
+            Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",
+            Self::KindDisabled { .. } => "Take the kind out of disabled_kinds in the configuration.",
+            Self::ModuleNotRegistered { .. } => "See the node's page for the modules that it registered.",
+            Self::ModuleRevoked { .. } => "Let the node register the module anew.",
+            Self::Value(_) => "See the catalogue for what the module kind takes.",
+            Self::Node { .. } => "See to the module, then send the command again.",
+            Self::Unreachable { .. } => "Check the node's power, its network and that it listens.",
+            Self::NoAnswer { .. } => "Check the node, then send the command again.",
+            Self::NoWay { .. } => "Wait for the node to come back; the command waits until it expires.",
+            Self::Expired | Self::Cancelled { .. } => "Send it again if it is still wanted.",
+            Self::Superseded | Self::CommandEnded => "Nothing to do.",
+            Self::UnknownCommand { .. } => "See the list of commands for those that are kept.",
+        }
+    }
+}

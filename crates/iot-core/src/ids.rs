@@ -1,0 +1,70 @@
+//! Identifiers of the core: newtypes, so that a session can never be taken for a delivery.
+
+use alloc::{format, sync::Arc};
+use core::fmt;
+
+use iot_proto::Name;
+
+/// Names a node for ever, in pages, the API and the store.
+///
+/// A plain node is `plain:` and the name that it gives itself. (A node with a key will be the digits of
+/// its key's hash; the two can never be equal.)
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(Arc<str>);
+
+impl NodeId {
+    /// The id of the plain node of this name.
+    pub fn plain(name: Name<'_>) -> Self {
+        Self(format!("plain:{name}").into())
+    }
+
+    /// Reads an id as [`Display`](fmt::Display) writes it; `None` where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.strip_prefix("plain:").and_then(|name| Name::new(name).ok()).map(Self::plain)
+    }
+
+    /// The id as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name under which a plain node is dialled.
+    pub fn plain_name(&self) -> Option<Name<'_>> {
+        self.0.strip_prefix("plain:").and_then(|name| Name::new(name).ok())
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One connection that a node opened. Given by the driver, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// One attempt to reach a node by dialling it. Given by the core, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub u64);
+
+/// A question that someone outside asked and that is answered once. Given by the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// A property of a module of a node: what readings are kept under.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Series {
+    /// The node.
+    pub node: NodeId,
+    /// Index of the module.
+    pub module: u8,
+    /// Number of the property or event, from the module's kind.
+    pub channel: u8,
+}

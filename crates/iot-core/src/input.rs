@@ -1,0 +1,144 @@
+//! [`Input`]: everything that the hub learns, one at a time.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::net::{IpAddr, SocketAddr};
+
+use iot_proto::{CommandId, Frame, FrameError, MessageKind};
+
+use crate::{DeliveryId, NodeId, SessionId, Ticket, view::Wanted};
+
+/// Something that the hub learns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input<'a> {
+    /// A node opened a connection.
+    SessionOpened {
+        /// The connection.
+        session: SessionId,
+        /// Where it comes from.
+        peer: SocketAddr,
+    },
+    /// A frame arrived on a session.
+    Received {
+        /// The connection.
+        session: SessionId,
+        /// The frame.
+        frame: Frame<'a>,
+    },
+    /// Bytes arrived on a session that are no frame. The driver reads nothing more from it.
+    Broken {
+        /// The connection.
+        session: SessionId,
+        /// What is wrong with them.
+        error: FrameError,
+    },
+    /// The node takes what it is sent so slowly that the session's queue is full.
+    Overflowed {
+        /// The connection.
+        session: SessionId,
+        /// Bytes that may be queued.
+        limit: u64,
+    },
+    /// A session's connection has ended.
+    SessionClosed {
+        /// The connection.
+        session: SessionId,
+    },
+    /// A frame arrived on a connection that the hub dialled.
+    DeliveryReceived {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// The frame.
+        frame: Frame<'a>,
+    },
+    /// A connection that the hub dialled was not made, or has ended, before the core ended it.
+    DeliveryEnded {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// What the network says.
+        why: Box<str>,
+    },
+    /// Someone asks for something.
+    Ask {
+        /// Under which the answer is given.
+        ticket: Ticket,
+        /// Who asks, for the record.
+        by: &'a str,
+        /// What.
+        request: Request,
+    },
+    /// A deadline has come.
+    Tick,
+}
+
+/// What someone may ask the hub to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// Send a command to a node.
+    Command {
+        /// The node.
+        node: NodeId,
+        /// What is wanted of it.
+        wanted: Wanted,
+        /// After how many seconds it ends if it is not done; `None` takes the configured time.
+        expires_in_s: Option<u32>,
+    },
+    /// Cancel a command that is under way.
+    Cancel {
+        /// The command.
+        id: CommandId,
+    },
+    /// Let a node in.
+    Admit {
+        /// The node.
+        node: NodeId,
+    },
+    /// Turn a waiting node away. It may knock again.
+    Reject {
+        /// The node.
+        node: NodeId,
+    },
+    /// Disable a node for now.
+    Disable {
+        /// The node.
+        node: NodeId,
+        /// Why.
+        why: Box<str>,
+    },
+    /// Enable a disabled node.
+    Enable {
+        /// The node.
+        node: NodeId,
+    },
+    /// Let a node in no more.
+    Revoke {
+        /// The node.
+        node: NodeId,
+    },
+    /// Send one message to an address: on the session of the node there if it has one, else by dialling.
+    Send {
+        /// Address of the node.
+        address: IpAddr,
+        /// Port to dial.
+        port: u16,
+        /// Kind of the message.
+        kind: MessageKind,
+        /// Its encoded body.
+        body: Vec<u8>,
+    },
+}
+
+/// What the hub answers to a [`Request`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It has been done.
+    Done,
+    /// The command has been taken; its life can be followed under this id.
+    Command(CommandId),
+    /// The node's response to a message.
+    Response {
+        /// Kind of the response.
+        kind: MessageKind,
+        /// Its encoded body.
+        body: Vec<u8>,
+    },
+}

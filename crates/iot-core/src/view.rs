@@ -1,0 +1,426 @@
+//! Read-only snapshots for pages, the API and bridges: public plain data, made on request.
+//!
+//! No serialisation and no HTML here. Texts that people read (value with unit, reason of a presence) are
+//! prepared in the core, so that a page and the API never word them differently.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::net::SocketAddr;
+
+use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
+
+use crate::{
+    IotError, NodeId,
+    catalogue::{ModuleKind, Property},
+};
+
+/// How all is, at one glance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overview {
+    /// What people call this hub.
+    pub hub: Box<str>,
+    /// How many admitted nodes are in each state.
+    pub presence: PresenceCounts,
+    /// Registered modules of admitted nodes.
+    pub modules: usize,
+    /// Nodes that wait to be admitted.
+    pub waiting: usize,
+    /// Commands that are queued, sent or accepted.
+    pub under_way: usize,
+    /// What needs a person, worst first.
+    pub needs: Vec<Need>,
+    /// Whether new nodes are admitted without asking.
+    pub open_registration: bool,
+}
+
+/// How many nodes are in each state of presence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PresenceCounts {
+    /// Said nothing yet on their new connection.
+    pub connecting: usize,
+    /// In a session, heard within what was agreed.
+    pub online: usize,
+    /// Asleep as declared.
+    pub asleep: usize,
+    /// Should have been heard by now.
+    pub overdue: usize,
+    /// Not heard for so long that something is wrong.
+    pub lost: usize,
+    /// Disabled by a person.
+    pub disabled: usize,
+}
+
+impl PresenceCounts {
+    /// All nodes together.
+    pub fn total(self) -> usize {
+        self.connecting + self.online + self.asleep + self.overdue + self.lost + self.disabled
+    }
+}
+
+/// One thing that needs a person.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Need {
+    /// A node is lost.
+    Lost {
+        /// The node.
+        node: NodeId,
+        /// Its title.
+        title: Box<str>,
+        /// Why and since when.
+        presence: Presence,
+    },
+    /// A command failed or expired, and nothing newer was sent to the same place.
+    Failed(Box<CommandView>),
+    /// A node is overdue.
+    Overdue {
+        /// The node.
+        node: NodeId,
+        /// Its title.
+        title: Box<str>,
+        /// Why and since when.
+        presence: Presence,
+    },
+    /// A registered module whose kind the hub does not support.
+    Unsupported {
+        /// The node.
+        node: NodeId,
+        /// Its title.
+        title: Box<str>,
+        /// The module's title.
+        module: Box<str>,
+        /// What is wrong.
+        error: IotError,
+    },
+    /// Nodes wait to be admitted.
+    Waiting {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// Whether a node is there, why, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// The state.
+    pub state: PresenceState,
+    /// Why it is in that state.
+    pub reason: PresenceReason,
+    /// Since when.
+    pub since: UnixMillis,
+    /// When the node is expected to be heard again, where it said so.
+    pub next_contact: Option<UnixMillis>,
+    /// From when it will count as overdue, and as lost, if it stays silent.
+    pub overdue_from: Option<UnixMillis>,
+    /// From when it will count as lost if it stays silent.
+    pub lost_from: Option<UnixMillis>,
+}
+
+/// Whether a node is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PresenceState {
+    /// It opened a connection and has not said enough yet.
+    Connecting,
+    /// In a session, heard within what was agreed.
+    Online,
+    /// Asleep, or between contacts, as declared.
+    Asleep,
+    /// Should have been heard by now.
+    Overdue,
+    /// Not heard for so long that something is wrong.
+    Lost,
+    /// Disabled by a person.
+    Disabled,
+}
+
+impl PresenceState {
+    /// The state's word in the API and in markup, such as `online`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Online => "online",
+            Self::Asleep => "asleep",
+            Self::Overdue => "overdue",
+            Self::Lost => "lost",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// Why a node is in its state of presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PresenceReason {
+    /// It opened a connection; the hello is on its way or being answered.
+    SayingHello,
+    /// It keeps its session.
+    InSession,
+    /// It declared that it sleeps.
+    DeclaredSleep,
+    /// It keeps no session and comes back by itself, as declared.
+    BetweenContacts,
+    /// Nothing was heard for so many seconds.
+    Silent {
+        /// For how long, in seconds.
+        for_s: u64,
+    },
+    /// Its connection ended without a goodbye.
+    Cut,
+    /// It ended its session and did not say when it comes back.
+    SaidGoodbye,
+    /// It did not come back from its sleep.
+    DidNotWake,
+    /// It did not come back although it was expected.
+    DidNotContact,
+    /// It has not been heard since the hub started.
+    NotSinceStart,
+    /// A person disabled it.
+    DisabledBy {
+        /// Who.
+        by: Box<str>,
+        /// Why, in their words; may be empty.
+        why: Box<str>,
+    },
+}
+
+/// Whether a node has been let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AdmissionState {
+    /// Waits for a person.
+    Pending,
+    /// Let in.
+    Admitted,
+    /// Let in once, and not any more.
+    Revoked,
+}
+
+/// A node with its modules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeView {
+    /// The node.
+    pub id: NodeId,
+    /// What it is called.
+    pub title: Box<str>,
+    /// Whether it has been let in.
+    pub admission: AdmissionState,
+    /// Whether it is there.
+    pub presence: Presence,
+    /// Where it was last seen.
+    pub address: Option<SocketAddr>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Board or chip.
+    pub board: Box<str>,
+    /// Name and version of its firmware.
+    pub firmware: Box<str>,
+    /// Its present or last run.
+    pub boot: Option<BootId>,
+    /// When it was first seen.
+    pub first_seen: UnixMillis,
+    /// When something was last heard from it.
+    pub last_heard: Option<UnixMillis>,
+    /// Reports stored.
+    pub reports: u64,
+    /// Reports that came twice and were stored once.
+    pub duplicates: u64,
+    /// Reports that provably never came.
+    pub lost_reports: u64,
+    /// Commands that wait for it.
+    pub queued: usize,
+    /// Its modules by index.
+    pub modules: Vec<ModuleView>,
+}
+
+/// A module of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModuleView {
+    /// Index of the module in its node.
+    pub index: u8,
+    /// What it is called.
+    pub title: Box<str>,
+    /// Name of its kind as announced.
+    pub kind_name: Box<str>,
+    /// Version of its kind as announced.
+    pub kind_version: u16,
+    /// Its kind, or why it is not registered.
+    pub kind: Result<Arc<ModuleKind>, IotError>,
+    /// Its properties in the order of its kind; empty where the kind is not supported.
+    pub properties: Vec<PropertyView>,
+}
+
+/// A property of a module: what is reported, and what is desired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PropertyView {
+    /// Its definition.
+    pub property: Arc<Property>,
+    /// The latest reading; `None` is unknown.
+    pub latest: Option<ReadingView>,
+    /// What somebody wants it to become, until the node reports it or the command ends.
+    pub desired: Option<Desired>,
+}
+
+/// A value with both its times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadingView {
+    /// The value.
+    pub value: OwnedValue,
+    /// When it was measured.
+    pub measured: UnixMillis,
+    /// When it arrived.
+    pub arrived: UnixMillis,
+}
+
+/// What somebody wants a property to become.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// The value.
+    pub value: OwnedValue,
+    /// The command that wants it.
+    pub command: CommandId,
+    /// How far the command has come.
+    pub state: CommandState,
+    /// Since when it is in that state.
+    pub since: UnixMillis,
+}
+
+/// How far a command has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CommandState {
+    /// Waits until the node can be reached.
+    Queued,
+    /// On its way to the node.
+    Sent,
+    /// The node said that it will do it.
+    Accepted,
+    /// The node reported the value, or that it is done.
+    Done,
+    /// The node did not do it, or could not be reached.
+    Failed,
+    /// It was not done in time.
+    Expired,
+    /// A person cancelled it, or a newer one took its place.
+    Cancelled,
+}
+
+impl CommandState {
+    /// The state's word in the API and on pages, such as `queued`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Accepted => "accepted",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the command can still change.
+    pub fn is_under_way(self) -> bool {
+        matches!(self, Self::Queued | Self::Sent | Self::Accepted)
+    }
+}
+
+/// A command with its whole life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandView {
+    /// Names it for ever.
+    pub id: CommandId,
+    /// The node that it is for.
+    pub node: NodeId,
+    /// The node's title.
+    pub node_title: Box<str>,
+    /// The module that it is for, with its title; `None` where it is for the node itself.
+    pub module: Option<(u8, Box<str>)>,
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// What is wanted, in words: `Level: 65 %`, `Pulse`, `Restart`.
+    pub summary: Box<str>,
+    /// Who sent it.
+    pub author: Box<str>,
+    /// How far it has come.
+    pub state: CommandState,
+    /// Each state that it has been in, with its time and cause, oldest first.
+    pub steps: Vec<Step>,
+    /// When it ends if it is not done.
+    pub expires: UnixMillis,
+    /// How often it was sent.
+    pub attempts: u32,
+}
+
+impl CommandView {
+    /// Why it ended or waits, where there is something to say: the cause of its last step.
+    pub fn cause(&self) -> Option<&IotError> {
+        self.steps.last().and_then(|step| step.cause.as_ref())
+    }
+}
+
+/// One step in a command's life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The state that it came into.
+    pub state: CommandState,
+    /// When.
+    pub at: UnixMillis,
+    /// Why, where it is not simply the next step.
+    pub cause: Option<IotError>,
+}
+
+/// What someone wants of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// Set a property.
+    Set {
+        /// Index of the module.
+        module: u8,
+        /// Number of the property.
+        channel: u8,
+        /// What it should become.
+        value: OwnedValue,
+    },
+    /// Tell a property's value.
+    Get {
+        /// Index of the module.
+        module: u8,
+        /// Number of the property.
+        channel: u8,
+    },
+    /// Run an action.
+    Invoke {
+        /// Index of the module.
+        module: u8,
+        /// Number of the action.
+        channel: u8,
+        /// Its argument.
+        argument: Option<OwnedValue>,
+    },
+    /// Make the node be seen.
+    Identify {
+        /// For how long, in seconds.
+        for_s: u16,
+    },
+    /// Start the node anew.
+    Restart,
+}
+
+/// Which commands are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandFilter {
+    /// Only those for this node.
+    pub node: Option<NodeId>,
+    /// Only those for this module of the node.
+    pub module: Option<u8>,
+    /// Only those that are in one of these states; empty for all.
+    pub states: Vec<CommandState>,
+    /// At most so many, the newest.
+    pub limit: usize,
+}
+
+/// Something that happened, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// When.
+    pub at: UnixMillis,
+    /// The node that it is about.
+    pub node: Option<NodeId>,
+    /// The sentence.
+    pub text: Box<str>,
+}

@@ -1,0 +1,68 @@
+//! [`Backend`]: all that pages and the API need of the hub. Whoever composes the server implements it.
+
+use std::sync::Arc;
+
+use iot_core::{
+    Answer, Event, IotError, NodeId, Request,
+    catalogue::Catalogue,
+    store::ReadingQuery,
+    view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
+};
+use iot_proto::{CommandId, UnixMillis};
+use tokio::sync::broadcast;
+
+/// The hub as the web server sees it: snapshots, questions and events, never a socket of a node.
+///
+/// Every call may fail with [`IotError::Stopping`] while the hub ends.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// The hub's clock.
+    fn now(&self) -> UnixMillis;
+
+    /// All module kinds, with their files.
+    fn catalogue(&self) -> Arc<Catalogue>;
+
+    /// How all is, at one glance.
+    fn overview(&self) -> impl Future<Output = Result<Overview, IotError>> + Send;
+
+    /// All nodes with their modules, by title.
+    fn nodes(&self) -> impl Future<Output = Result<Vec<NodeView>, IotError>> + Send;
+
+    /// One node.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`].
+    fn node(&self, id: &NodeId) -> impl Future<Output = Result<NodeView, IotError>> + Send;
+
+    /// Commands, newest first.
+    fn commands(
+        &self,
+        filter: CommandFilter,
+    ) -> impl Future<Output = Result<Vec<CommandView>, IotError>> + Send;
+
+    /// One command.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownCommand`].
+    fn command(&self, id: CommandId) -> impl Future<Output = Result<CommandView, IotError>> + Send;
+
+    /// What happened, newest first, at most `limit`.
+    fn activity(&self, limit: usize) -> impl Future<Output = Result<Vec<Notice>, IotError>> + Send;
+
+    /// Readings of one series, oldest first.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn readings(
+        &self,
+        query: ReadingQuery,
+    ) -> impl Future<Output = Result<Vec<ReadingView>, IotError>> + Send;
+
+    /// Asks the hub for something in the name of `by`.
+    ///
+    /// # Errors
+    /// Why the hub does not do it.
+    fn ask(&self, by: &str, request: Request) -> impl Future<Output = Result<Answer, IotError>> + Send;
+
+    /// Everything that changes from now on.
+    fn events(&self) -> broadcast::Receiver<Event>;
+}
