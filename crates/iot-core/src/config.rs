@@ -1,0 +1,75 @@
+//! [`HubConfig`]: every number that steers the hub, with its default and its reason.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use iot_proto::DIAL_PORT;
+
+/// Whether a new node must wait for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// A new node waits in the inbox; nothing that it reports is kept until a person admits it.
+    Approve,
+    /// Every node is admitted at once: for labs and demonstrations, and said so on every page.
+    Open,
+}
+
+/// How the hub behaves. All times are counted from the moment they speak of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubConfig {
+    /// What people call this hub; at most 64 bytes of it travel to nodes.
+    pub name: Box<str>,
+    /// Whether a new node must wait for a person.
+    pub registration: Registration,
+    /// Port on which nodes are dialled.
+    pub node_port: u16,
+    /// Longest silence asked of a node that keeps its session and wishes none of its own.
+    pub keepalive: Duration,
+    /// A new connection must have said hello by then: slow boards take half a minute to shake hands.
+    pub hello_within: Duration,
+    /// An answer to a command must have come by then.
+    pub answer_within: Duration,
+    /// A connection that is dialled must have been made and answered by then.
+    pub dial_within: Duration,
+    /// A command that is not done by then expires.
+    pub expires_after: Duration,
+    /// An accepted command whose node is online must be done by then.
+    pub done_within: Duration,
+    /// Most sessions at one time.
+    pub max_sessions: usize,
+    /// Most nodes known, waiting ones included.
+    pub max_nodes: usize,
+    /// Most waiting nodes; admitted ones never make room for them, nor they for each other.
+    pub max_waiting: usize,
+    /// Most commands that may wait for one node.
+    pub max_queued: usize,
+    /// Commands that have ended and are still remembered.
+    pub max_ended: usize,
+    /// Requests that a node may have unanswered.
+    pub inflight: u8,
+    /// Where randomness begins: the same seed and inputs give the same effects.
+    pub seed: u64,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            name: "IoT hub".into(),
+            registration: Registration::Approve,
+            node_port: DIAL_PORT,
+            keepalive: Duration::from_secs(20),
+            hello_within: Duration::from_secs(60),
+            answer_within: Duration::from_secs(10),
+            dial_within: Duration::from_secs(5),
+            expires_after: Duration::from_secs(24 * 3600),
+            done_within: Duration::from_secs(120),
+            max_sessions: 20_000,
+            max_nodes: 100_000,
+            max_waiting: 256,
+            max_queued: 64,
+            max_ended: 1_000,
+            inflight: 16,
+            seed: 0,
+        }
+    }
+}
