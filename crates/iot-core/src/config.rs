@@ -25,6 +25,8 @@ pub struct HubConfig {
     pub node_port: u16,
     /// Longest silence asked of a node that keeps its session and wishes none of its own.
     pub keepalive: Duration,
+    /// When a node that keeps no session is expected again, where it declared no time of its own.
+    pub contact_within: Duration,
     /// A new connection must have said hello by then: slow boards take half a minute to shake hands.
     pub hello_within: Duration,
     /// An answer to a command must have come by then.
@@ -58,6 +60,7 @@ impl Default for HubConfig {
             registration: Registration::Approve,
             node_port: DIAL_PORT,
             keepalive: Duration::from_secs(20),
+            contact_within: Duration::from_secs(3600),
             hello_within: Duration::from_secs(60),
             answer_within: Duration::from_secs(10),
             dial_within: Duration::from_secs(5),
