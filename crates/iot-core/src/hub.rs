@@ -68,9 +68,10 @@ impl Hub {
                     self.refuse(session, &frame, error, out);
                 }
             }
-            Input::Broken { session, error } => self.session_failed(now, session, error.into(), out),
+            Input::Broken { session, error } => self.session_failed(now, session, &error.into(), out),
             Input::Overflowed { session, limit } => {
-                self.session_failed(now, session, IotError::TooMany { what: "bytes to send", limit }, out);
+                let error = IotError::TooMany { what: "bytes to send", limit };
+                self.session_failed(now, session, &error, out);
             }
             Input::SessionClosed { session } => self.session_closed(now, session, out),
             Input::DeliveryReceived { delivery, frame } => self.delivery_received(now, delivery, &frame, out),
@@ -135,7 +136,10 @@ impl Hub {
             NodeMessage::Report(report) => self.report(now, session, &report, frame, out),
             NodeMessage::Sleep(sleep) => self.sleep(now, session, sleep, frame, out),
             NodeMessage::Outcome(outcome) => self.later_outcome(now, session, &outcome, frame, out),
-            NodeMessage::Close(_) => self.node_closes(now, session, out),
+            NodeMessage::Close(_) => {
+                self.node_closes(now, session, out);
+                Ok(())
+            }
             NodeMessage::Ping(_) => {
                 if let Some(answer) = frame.correlation.answer() {
                     out.send(session, &Pong { time: Some(now.wall) }, answer);

@@ -99,6 +99,11 @@ impl PresenceTracker {
         Change::None
     }
 
+    /// The node answered where the hub dialled it. That is no session, so it changes no state.
+    pub(crate) fn answered(&mut self, now: Now) {
+        self.heard = Some(now.wall);
+    }
+
     /// A node that keeps no session was heard; it is expected again as it promised.
     pub(crate) fn contact(&mut self, now: Now, within: Duration) -> Change {
         self.heard = Some(now.wall);
@@ -148,12 +153,9 @@ impl PresenceTracker {
     fn judge_silence(&mut self, now: Now, every: Duration, heard: Instant) -> Change {
         let silent = now.instant.since(heard);
         if silent >= tenths(every, DEAD_TENTHS) {
-            let reason = match &self.reason {
-                known @ (PresenceReason::Cut
-                | PresenceReason::SaidGoodbye
-                | PresenceReason::NotSinceStart) => known.clone(),
-                _ => PresenceReason::Silent { for_s: silent.as_secs() },
-            };
+            let in_session = matches!(self.reason, PresenceReason::InSession | PresenceReason::Silent { .. });
+            let silence = PresenceReason::Silent { for_s: silent.as_secs() };
+            let reason = if in_session { silence } else { self.reason.clone() };
             return self.enter(now.wall, PresenceState::Lost, reason);
         }
         if self.state == PresenceState::Online && silent >= tenths(every, OVERDUE_TENTHS) {
@@ -203,11 +205,6 @@ impl PresenceTracker {
     pub(crate) fn sleeps(&self) -> bool {
         matches!(self.promise, Some(Promise::Return { .. }))
             && !matches!(self.reason, PresenceReason::BetweenContacts | PresenceReason::DidNotContact)
-    }
-
-    /// The state, as far as the node's own promises go.
-    pub(crate) fn state(&self) -> PresenceState {
-        self.state
     }
 
     /// When something was last heard.
@@ -279,7 +276,7 @@ mod tests {
             .iter()
             .map(|second| {
                 tracker.evaluate(at(*second));
-                tracker.state()
+                tracker.state
             })
             .collect()
     }
@@ -300,7 +297,7 @@ mod tests {
         use PresenceState::{Asleep, Lost, Online, Overdue};
         let mut tracker = PresenceTracker::new(UnixMillis(0));
         tracker.session(at(0), KEEPALIVE);
-        tracker.sleep(at(10), at(12).instant, Duration::from_secs(3600));
+        tracker.sleep(at(10), at(12).instant, Duration::from_hours(1));
         assert_eq!(
             states(&mut tracker, &[11, 12, 5411, 5412, 9011, 9012]),
             [Online, Asleep, Asleep, Overdue, Overdue, Lost]

@@ -9,7 +9,7 @@ use crate::{DeliveryId, registry::NodeNumber, sessions::Requests};
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// One attempt.
 #[derive(Debug)]

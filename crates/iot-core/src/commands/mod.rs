@@ -128,13 +128,8 @@ impl Ledger {
     /// Accepted commands that wait for the report of exactly this property.
     pub(crate) fn awaiting(&self, node: NodeNumber, module: u8, channel: u8) -> Vec<(CommandId, Value<'_>)> {
         let accepted = self.open(node).filter(|command| command.state() == CommandState::Accepted);
-        let waits = accepted.filter_map(|command| match &command.record.wanted {
-            Wanted::Set { module: m, channel: c, value } if *m == module && *c == channel => {
-                Some((command.id(), value.borrow()))
-            }
-            _ => None,
-        });
-        waits.collect()
+        let here = accepted.filter(|command| command.record.wanted.place() == Some((module, channel)));
+        here.filter_map(|command| Some((command.id(), command.record.wanted.set_value()?.borrow()))).collect()
     }
 
     /// Commands, newest first.

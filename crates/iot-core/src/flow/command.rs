@@ -99,12 +99,7 @@ impl Hub {
         out.records.records.push(command.to_record());
         out.publish(Event::Command { id, node: command.record.node.clone(), state });
         let (number, on) = (command.node, command.sent_on);
-        let within = match state {
-            CommandState::Sent => Some(self.config.answer_within),
-            CommandState::Accepted => Some(self.config.done_within),
-            _ => None,
-        };
-        match within {
+        match self.step_within(state) {
             Some(within) => self.deadlines.set(Timer::Command(id), now.instant + within),
             None => self.deadlines.cancel(Timer::Command(id)),
         }
@@ -115,6 +110,19 @@ impl Hub {
             }
             self.note_end(now, number, id, out);
             self.ledger.settle(id, self.config.max_ended);
+        }
+    }
+
+    /// For how long a command may be in a state before something is done about it.
+    pub(crate) fn step_within(&self, state: CommandState) -> Option<Duration> {
+        match state {
+            CommandState::Sent => Some(self.config.answer_within),
+            CommandState::Accepted => Some(self.config.done_within),
+            CommandState::Queued
+            | CommandState::Done
+            | CommandState::Failed
+            | CommandState::Expired
+            | CommandState::Cancelled => None,
         }
     }
 
@@ -142,18 +150,18 @@ impl Hub {
     ) -> Result<(), IotError> {
         let kind = frame.kind;
         let message = NodeMessage::decode(kind, frame.body);
-        match message.map_err(|source| IotError::Message { kind, source })? {
-            NodeMessage::Outcome(outcome) if outcome.command == id => {
-                self.outcome(now, &outcome, out);
-                Ok(())
-            }
-            NodeMessage::Error(error) => {
-                let cause = IotError::Node { code: error.code, detail: error.detail.as_str().into() };
-                self.transition(now, id, CommandState::Failed, Some(cause), out);
-                Ok(())
-            }
-            _ => Err(IotError::OutOfTurn { kind, why: "a command is answered with its outcome" }),
+        let message = message.map_err(|source| IotError::Message { kind, source })?;
+        if let NodeMessage::Error(error) = message {
+            let cause = IotError::Node { code: error.code, detail: error.detail.as_str().into() };
+            self.transition(now, id, CommandState::Failed, Some(cause), out);
+        } else if let NodeMessage::Outcome(outcome) = message
+            && outcome.command == id
+        {
+            self.outcome(now, &outcome, out);
+        } else {
+            return Err(IotError::OutOfTurn { kind, why: "a command is answered with its outcome" });
         }
+        Ok(())
     }
 
     /// What became of a command that the node had accepted, as a request of its own.

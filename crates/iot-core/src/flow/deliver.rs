@@ -154,10 +154,13 @@ impl Hub {
         let result = match dial.requests.end(id) {
             None => Err(IotError::OutOfTurn { kind: frame.kind, why: "it answers no request" }),
             Some(Pending::Hello) => match self.check_dialled(number, frame) {
-                Ok(()) => self.reached(now, number),
+                Ok(()) => {
+                    self.reached(now, number);
+                    Ok(())
+                }
                 Err(error) => {
                     out.list.push(Effect::Refused { peer, node: self.node_id(number), error: error.clone() });
-                    return self.end_delivery(now, delivery, Some(error), out);
+                    return self.end_delivery(now, delivery, Some(&error), out);
                 }
             },
             Some(pending) => self.answered(now, pending, frame, out),
@@ -175,29 +178,27 @@ impl Hub {
         let kind = frame.kind;
         let Some(meant) = self.node_id(number) else { return Ok(()) };
         let message = NodeMessage::decode(kind, frame.body);
-        match message.map_err(|source| IotError::Message { kind, source })? {
-            NodeMessage::Hello(hello) => match hello.identity {
-                Identity::Name(name) if NodeId::plain(name) == meant => Ok(()),
-                Identity::Name(name) => {
-                    Err(IotError::WrongNode { node: meant, answered: name.as_str().into() })
-                }
-                Identity::Key(_) => Err(IotError::UnprovenKey),
-            },
-            NodeMessage::Error(error) => {
-                Err(IotError::Node { code: error.code, detail: error.detail.as_str().into() })
-            }
-            _ => Err(IotError::OutOfTurn { kind, why: "a dialled node says hello" }),
+        let message = message.map_err(|source| IotError::Message { kind, source })?;
+        if let NodeMessage::Error(error) = message {
+            return Err(IotError::Node { code: error.code, detail: error.detail.as_str().into() });
+        }
+        let NodeMessage::Hello(hello) = message else {
+            return Err(IotError::OutOfTurn { kind, why: "a dialled node says hello" });
+        };
+        match hello.identity {
+            Identity::Name(name) if NodeId::plain(name) == meant => Ok(()),
+            Identity::Name(name) => Err(IotError::WrongNode { node: meant, answered: name.as_str().into() }),
+            Identity::Key(_) => Err(IotError::UnprovenKey),
         }
     }
 
-    fn reached(&mut self, now: Now, number: Option<NodeNumber>) -> Result<(), IotError> {
+    fn reached(&mut self, now: Now, number: Option<NodeNumber>) {
         if let Some(number) = number {
             self.dials.reached(number);
             if let Some(node) = self.registry.get_mut(number) {
-                let _ = node.presence.heard(now);
+                node.presence.answered(now);
             }
         }
-        Ok(())
     }
 
     /// A connection that the hub dialled was not made, or has ended.
@@ -210,7 +211,7 @@ impl Hub {
     ) {
         if let Some(dial) = self.dials.get_mut(delivery) {
             let cause = IotError::Unreachable { address: dial.to, why };
-            self.finish_delivery(now, delivery, Some(cause), out);
+            self.finish_delivery(now, delivery, Some(&cause), out);
         }
     }
 
@@ -219,7 +220,7 @@ impl Hub {
         &mut self,
         now: Now,
         delivery: DeliveryId,
-        failure: Option<IotError>,
+        failure: Option<&IotError>,
         out: &mut Effects,
     ) {
         out.list.push(Effect::EndDelivery { delivery });
@@ -230,7 +231,7 @@ impl Hub {
         &mut self,
         now: Now,
         delivery: DeliveryId,
-        failure: Option<IotError>,
+        failure: Option<&IotError>,
         out: &mut Effects,
     ) {
         self.deadlines.cancel(Timer::Delivery(delivery));
@@ -239,7 +240,7 @@ impl Hub {
             node.delivery = None;
         }
         let pending = dial.requests.drain();
-        let cause = failure.clone().unwrap_or(IotError::Cut);
+        let cause = failure.cloned().unwrap_or(IotError::Cut);
         let (tired, waiting): (Vec<_>, Vec<_>) =
             pending.into_iter().partition(|pending| self.is_tired(*pending, &cause));
         for pending in tired {
@@ -267,13 +268,7 @@ impl Hub {
     pub(crate) fn command_due(&mut self, now: Now, id: CommandId, out: &mut Effects) {
         let Some(command) = self.ledger.get(id) else { return };
         let (number, state, attempts) = (command.node, command.state(), command.record.attempts);
-        let (session, limit) = (
-            command.sent_on,
-            match state {
-                CommandState::Accepted => self.config.done_within,
-                _ => self.config.answer_within,
-            },
-        );
+        let (session, limit) = (command.sent_on, self.step_within(state).unwrap_or_default());
         let cause = IotError::NoAnswer { limit_s: limit.as_secs() };
         match (state, session) {
             // A dialled node's answer is waited for by the delivery.

@@ -39,7 +39,7 @@ impl Hub {
                 self.welcome(now, session, number, (hello, version), frame, out);
                 self.pump(now, number, out);
             }
-            Err(error) => self.session_failed(now, session, error, out),
+            Err(error) => self.session_failed(now, session, &error, out),
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ impl Hub {
         };
         let number = match self.registry.find(&id) {
             Some(number) => number,
-            None => self.take_in(now, id, Facts::from(hello), out)?,
+            None => self.take_in(now, &id, Facts::from(hello), out)?,
         };
         match self.registry.get(number) {
             Some(node) if node.admission == AdmissionState::Revoked => {
@@ -73,7 +73,7 @@ impl Hub {
     fn take_in(
         &mut self,
         now: Now,
-        id: NodeId,
+        id: &NodeId,
         facts: Facts,
         out: &mut Effects,
     ) -> Result<NodeNumber, IotError> {
@@ -97,7 +97,7 @@ impl Hub {
             }
         };
         let number = self.registry.add(node);
-        self.activity.note(now.wall, Some(&id), sentence, out);
+        self.activity.note(now.wall, Some(id), sentence, out);
         Ok(number)
     }
 

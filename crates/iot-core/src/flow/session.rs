@@ -34,7 +34,7 @@ impl Hub {
         if self.sessions.len() > limit {
             let error =
                 IotError::TooMany { what: "sessions", limit: u64::try_from(limit).unwrap_or(u64::MAX) };
-            self.session_failed(now, session, error, out);
+            self.session_failed(now, session, &error, out);
             return;
         }
         self.deadlines.set(Timer::Hello(session), now.instant + self.config.hello_within);
@@ -75,7 +75,7 @@ impl Hub {
         &mut self,
         now: Now,
         session: SessionId,
-        error: IotError,
+        error: &IotError,
         out: &mut Effects,
     ) {
         if self.sessions.get(session).is_none_or(|session| session.phase == Phase::Closing) {
@@ -85,7 +85,7 @@ impl Hub {
         let about = iot_proto::MessageKind(0);
         out.send(session, &Error::new(error.code(), about, &text), Correlation::OneWay);
         self.log_refused(session, error.clone(), out);
-        self.end_session(now, session, &error, out);
+        self.end_session(now, session, error, out);
     }
 
     /// Ends a session: says why to the node, and takes leave of it.
@@ -104,9 +104,10 @@ impl Hub {
             Close { code: error.code(), retry_after_ms: retry_ms + jitter, detail: Label::clipped(&text) };
         out.send(session, &close, Correlation::OneWay);
         out.list.push(Effect::Close { session });
-        let reason = match error {
-            IotError::Silent { for_s } => PresenceReason::Silent { for_s: *for_s },
-            _ => PresenceReason::Cut,
+        let reason = if let IotError::Silent { for_s } = error {
+            PresenceReason::Silent { for_s: *for_s }
+        } else {
+            PresenceReason::Cut
         };
         self.take_leave(now, session, reason, out);
         if let Some(session) = self.sessions.get_mut(session) {
@@ -121,18 +122,12 @@ impl Hub {
     }
 
     /// The node says that it ends its session.
-    pub(crate) fn node_closes(
-        &mut self,
-        now: Now,
-        session: SessionId,
-        out: &mut Effects,
-    ) -> Result<(), IotError> {
+    pub(crate) fn node_closes(&mut self, now: Now, session: SessionId, out: &mut Effects) {
         self.take_leave(now, session, PresenceReason::SaidGoodbye, out);
         if let Some(session) = self.sessions.get_mut(session) {
             session.phase = Phase::Closing;
         }
         out.list.push(Effect::Close { session });
-        Ok(())
     }
 
     /// Separates a session from its node: what waited for an answer on it waits anew, or is told.

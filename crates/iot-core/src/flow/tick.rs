@@ -18,7 +18,8 @@ impl Hub {
             match timer {
                 Timer::Hello(session) => {
                     let limit_s = self.config.hello_within.as_secs();
-                    self.session_failed(now, session, IotError::TimedOut { what: "hello", limit_s }, out);
+                    let error = IotError::TimedOut { what: "hello", limit_s };
+                    self.session_failed(now, session, &error, out);
                 }
                 Timer::Presence(node) => self.presence_due(now, node, out),
                 Timer::Command(command) => self.command_due(now, command, out),
@@ -28,7 +29,7 @@ impl Hub {
                 Timer::Redial(node) => self.pump(now, node, out),
                 Timer::Delivery(delivery) => {
                     let limit_s = self.config.answer_within.as_secs();
-                    self.end_delivery(now, delivery, Some(IotError::NoAnswer { limit_s }), out);
+                    self.end_delivery(now, delivery, Some(&IotError::NoAnswer { limit_s }), out);
                 }
                 Timer::Answer(ticket) => self.ask_due(ticket, out),
             }
