@@ -280,3 +280,14 @@ impl ModuleKind {
         ValueError::UnknownChannel { kind: self.name.clone(), channel: channel.to_string().into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_needs_as_many_digits_as_it_has() {
+        let steps = [50.0, 1.0, 0.5, 0.25, 0.1, 0.01, 0.001, 1.5, 1e-6, 1e-9, 1.0 / 3.0];
+        assert_eq!(steps.map(decimals), [0, 0, 1, 2, 1, 2, 3, 1, 6, 6, 6]);
+    }
+}

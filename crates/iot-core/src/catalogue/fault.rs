@@ -218,7 +218,9 @@ pub enum Fault {
         limit: usize,
     },
     /// A way of showing that does not fit the type and access of the property.
-    #[error("show is {word}, but what is {access} and of type {value_type} can be shown as {known}")]
+    #[error(
+        "show is {word}, but a property of type {value_type} with access {access} can be shown as {known}"
+    )]
     Show {
         /// The word.
         word: &'static str,

@@ -87,3 +87,21 @@ fn shown(path: &str) -> String {
 fn line_of(bytes: &[u8], at: usize) -> usize {
     1 + bytes.iter().take(at).filter(|byte| **byte == b'\n').count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_from_1_and_end_with_their_line_feed() {
+        let lines = [0, 1, 2, 3, 4, 9].map(|at| line_of(b"a\n\nb", at));
+        assert_eq!(lines, [1, 1, 2, 3, 3, 3]);
+    }
+
+    #[test]
+    fn a_path_is_shown_in_one_line_of_bounded_length() {
+        assert_eq!(&*place("a", ""), "modules/a");
+        assert_eq!(&*place("a\n", "b\u{1b}"), "modules/a\\n/b\\u{1b}");
+        assert_eq!(place("a", &"b".repeat(1000)).len(), "modules/a/".len() + MAX_PATH);
+    }
+}

@@ -166,3 +166,23 @@ pub(super) fn widget(section: &Section<'_>, value: &ValueType, access: Access) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_of_showing_fits_something() {
+        let int = ValueType::Int { unit: "".into(), range: (0, 1), step: 1 };
+        let toggle = ValueType::Bool { off: "Off".into(), on: "On".into() };
+        let options = ValueType::Enum { options: Vec::new() };
+        let types = [int, toggle, options, ValueType::Colour, ValueType::Text { max_chars: 1 }];
+        for widget in Widget::ALL {
+            let fits = |value: &ValueType| {
+                let fitting = Access::ALL.map(|access| widgets(value, access));
+                fitting.iter().any(|(default, other)| *default == widget || *other == Some(widget))
+            };
+            assert!(types.iter().any(fits), "{widget:?}");
+        }
+    }
+}
