@@ -26,12 +26,15 @@ const KEY: NodeKey = NodeKey([
 /// Shows every vector of version 1 to `see`, in the order of `v1.txt`.
 pub(crate) fn each(see: See<'_>) {
     hello(see);
+    welcome(see);
     both_ways(see);
     errors(see);
     dial(see);
+    upkeep(see);
     updates(see);
     register(see);
     report(see);
+    report_texts(see);
     report_ack(see);
     set(see);
     commands(see);
@@ -39,15 +42,19 @@ pub(crate) fn each(see: See<'_>) {
 }
 
 fn name(name: &str) -> Name<'_> {
-    Name::new(name).unwrap()
+    Name::new(name).expect("it is valid")
 }
 
 fn label(label: &str) -> Label<'_> {
-    Label::new(label).unwrap()
+    Label::new(label).expect("it is valid")
+}
+
+fn list<T>(items: &[T]) -> List<'_, T> {
+    List::new(items).expect("there are few")
 }
 
 fn text(text: &str) -> Value<'_> {
-    Value::Text(Text::new(text).unwrap())
+    Value::Text(Text::new(text).expect("it is valid"))
 }
 
 fn reading(module: u8, channel: u8, taken: Taken, value: Value<'_>) -> Reading<'_> {
@@ -55,14 +62,14 @@ fn reading(module: u8, channel: u8, taken: Taken, value: Value<'_>) -> Reading<'
 }
 
 fn request(id: u32) -> Correlation {
-    Correlation::Request(RequestId::new(id).unwrap())
+    Correlation::Request(RequestId::new(id).expect("it is not 0"))
 }
 
 fn response(id: u32) -> Correlation {
-    Correlation::Response(RequestId::new(id).unwrap())
+    Correlation::Response(RequestId::new(id).expect("it is not 0"))
 }
 
-/// Hello and its answer; both belong to the frozen core.
+/// Hello, from a plain node and from one with a key; the frozen core.
 fn hello(see: See<'_>) {
     let message = NodeMessage::Hello(Hello {
         versions: VersionRange { min: 1, max: 1 },
@@ -111,7 +118,10 @@ fn hello(see: See<'_>) {
         00 ; version of the firmware: none
     ";
     node(see, "hello-key", response(1), message, bytes);
+}
 
+/// Answers to hello; the frozen core.
+fn welcome(see: See<'_>) {
     let message = HubMessage::Welcome(Welcome {
         version: 1,
         time: NOW,
@@ -272,8 +282,8 @@ fn dial(see: See<'_>) {
     hub(see, "dial-key", request(1), message, bytes);
 }
 
-/// Identify, restart and firmware updates; the frozen core.
-fn updates(see: See<'_>) {
+/// Identify and restart; the frozen core.
+fn upkeep(see: See<'_>) {
     let message = HubMessage::Identify(Identify { command: COMMAND, for_s: 300 });
     let bytes = "
         C1 01 00 00 08 00 12 00 0A 00 00 00 ; request 10: identify, body of 18 bytes
@@ -288,7 +298,10 @@ fn updates(see: See<'_>) {
         01 90 B2 F4 C0 DE 7A BC 8D EF 00 11 22 33 44 55 ; command
     ";
     hub(see, "restart", request(11), message, bytes);
+}
 
+/// Firmware updates; the frozen core.
+fn updates(see: See<'_>) {
     let message = HubMessage::UpdateOffer(UpdateOffer {
         firmware: label("kitchen"),
         version: label("1.1.0"),
@@ -353,7 +366,7 @@ fn register(see: See<'_>) {
         Announcement { index: 0, kind: name("relay"), kind_version: 1, title: label("Pump") },
         Announcement { index: 1, kind: name("temperature"), kind_version: 300, title: label("") },
     ];
-    let message = NodeMessage::Register(Register { total: 2, modules: List::new(&items).unwrap() });
+    let message = NodeMessage::Register(Register { total: 2, modules: list(&items) });
     let bytes = "
         C1 01 00 00 01 01 1F 00 02 00 00 00 ; request 2: register, body of 31 bytes
         02 02 ; total: 2; modules: 2
@@ -376,7 +389,7 @@ fn register(see: See<'_>) {
         Verdict { index: 0, code: ErrorCode::OK },
         Verdict { index: 1, code: ErrorCode::KIND_VERSION_UNKNOWN },
     ];
-    let message = HubMessage::Registered(Registered { verdicts: List::new(&items).unwrap() });
+    let message = HubMessage::Registered(Registered { verdicts: list(&items) });
     let bytes = "
         C1 01 01 00 02 01 05 00 02 00 00 00 ; response 2: registered, body of 5 bytes
         02 ; verdicts: 2
@@ -407,12 +420,11 @@ fn register(see: See<'_>) {
     hub(see, "admission-not-defined", Correlation::OneWay, message, bytes);
 }
 
-/// Reports with a value of every type, and what they are answered.
+/// Reports with truth values, floats and integers.
 fn report(see: See<'_>) {
     let items =
         [reading(0, 1, Taken::Age(0), Value::from(true)), reading(1, 1, Taken::Age(250), Value::from(21.5))];
-    let message =
-        NodeMessage::Report(Report { boot: BootId(7), sequence: 1, readings: List::new(&items).unwrap() });
+    let message = NodeMessage::Report(Report { boot: BootId(7), sequence: 1, readings: list(&items) });
     let bytes = "
         C1 01 00 00 04 01 17 00 03 00 00 00 ; request 3: report, body of 23 bytes
         07 01 02 ; boot: 7; sequence: 1; readings: 2
@@ -429,11 +441,8 @@ fn report(see: See<'_>) {
         reading(63, 0, Taken::At(UnixMillis(-1)), Value::from(i64::MIN)),
         reading(0, 1, Taken::Age(u32::MAX), Value::from(i64::MAX)),
     ];
-    let message = NodeMessage::Report(Report {
-        boot: BootId(u32::MAX),
-        sequence: u32::MAX,
-        readings: List::new(&items).unwrap(),
-    });
+    let message =
+        NodeMessage::Report(Report { boot: BootId(u32::MAX), sequence: u32::MAX, readings: list(&items) });
     let bytes = "
         C1 01 00 00 04 01 38 00 FF FF FF FF ; request 4294967295: report, body of 56 bytes
         FF FF FF FF 0F ; boot: 4294967295
@@ -448,15 +457,17 @@ fn report(see: See<'_>) {
         FE FF FF FF FF FF FF FF FF 01 ; [2] 9223372036854775807
     ";
     node(see, "report-integers", request(4_294_967_295), message, bytes);
+}
 
+/// Reports with texts and zeros, and one without readings.
+fn report_texts(see: See<'_>) {
     let items = [
         reading(2, 1, Taken::Age(127), text("20 °C")),
         reading(2, 1, Taken::Age(128), text("")),
         reading(2, 2, Taken::Age(0), Value::from(-0.0)),
         reading(2, 3, Taken::Age(0), Value::from(false)),
     ];
-    let message =
-        NodeMessage::Report(Report { boot: BootId(0), sequence: 128, readings: List::new(&items).unwrap() });
+    let message = NodeMessage::Report(Report { boot: BootId(0), sequence: 128, readings: list(&items) });
     let bytes = "
         C1 01 00 00 04 01 2A 00 04 00 00 00 ; request 4: report, body of 42 bytes
         00 80 01 04 ; boot: 0; sequence: 128; readings: 4
@@ -472,17 +483,17 @@ fn report(see: See<'_>) {
         00 00 00 ; [3] age: 0 ms; value: arm 0, bool; false
     ";
     node(see, "report-texts", request(4), message, bytes);
-}
 
-/// The answers to reports and to sleep.
-fn report_ack(see: See<'_>) {
     let message = NodeMessage::Report(Report { boot: BootId(7), sequence: 2, readings: List::EMPTY });
     let bytes = "
         C1 01 00 00 04 01 03 00 05 00 00 00 ; request 5: report, body of 3 bytes
         07 02 00 ; boot: 7; sequence: 2; readings: none
     ";
     node(see, "report-none", request(5), message, bytes);
+}
 
+/// The answers to reports and to sleep.
+fn report_ack(see: See<'_>) {
     let message = HubMessage::ReportAck(ReportAck { boot: BootId(7), stored: 1, rejected: List::EMPTY });
     let bytes = "
         C1 01 01 00 05 01 03 00 03 00 00 00 ; response 3: report-ack, body of 3 bytes
@@ -494,11 +505,7 @@ fn report_ack(see: See<'_>) {
         Rejected { position: 0, code: ErrorCode::WRONG_TYPE },
         Rejected { position: 511, code: ErrorCode(999) },
     ];
-    let message = HubMessage::ReportAck(ReportAck {
-        boot: BootId(7),
-        stored: 300,
-        rejected: List::new(&items).unwrap(),
-    });
+    let message = HubMessage::ReportAck(ReportAck { boot: BootId(7), stored: 300, rejected: list(&items) });
     let bytes = "
         C1 01 01 00 05 01 0A 00 04 00 00 00 ; response 4: report-ack, body of 10 bytes
         07 AC 02 02 ; boot: 7; stored: 300; rejected: 2
