@@ -1,11 +1,14 @@
 //! Holds `PROTOCOL.md` to the crate: its tables of kinds and codes, its limits, and its first session.
 
 use iot_proto::{
-    DIAL_PORT, ErrorCode, Frame, HUB_PORT, HubMessage, Limits, MAX_BODY, MAX_FRAME, MAX_MODULES,
+    DIAL_PORT, ErrorCode, Frame, HEADER_LEN, HUB_PORT, HubMessage, Limits, MAX_BODY, MAX_FRAME, MAX_MODULES,
     MAX_READINGS, MIN_FRAME, MessageKind, NodeMessage,
 };
 
 const DOCUMENT: &str = include_str!("../PROTOCOL.md");
+
+/// The frozen vectors: lines of sender, name and frame.
+const VECTORS: &str = include_str!("wire/v1.txt");
 
 /// The lines of the section whose heading begins with `heading`.
 fn section(heading: &str) -> impl Iterator<Item = &'static str> {
@@ -59,6 +62,31 @@ fn the_limits_are_those_of_the_crate() {
         format!("| node if it wants to be dialled | {DIAL_PORT} |"),
     ] {
         assert!(said.contains(&sentence), "PROTOCOL.md does not say: {sentence}");
+    }
+}
+
+/// The examples of bodies in the document: name of the vector, and the bytes in hexadecimal.
+fn examples() -> impl Iterator<Item = (&'static str, String)> {
+    let examples = section("## 5.").filter_map(|line| line.strip_prefix("- Example `")?.split_once("`: `"));
+    examples.map(|(name, bytes)| (name, bytes.trim_end_matches('`').replace(' ', "").to_lowercase()))
+}
+
+#[test]
+fn every_example_is_its_vector() {
+    for (name, body) in examples() {
+        let vector = VECTORS.lines().find(|line| line.split(' ').nth(1) == Some(name)).expect(name);
+        let frame = vector.split(' ').nth(2).expect("three columns");
+        assert_eq!(body, frame[2 * HEADER_LEN..], "{name}");
+    }
+}
+
+#[test]
+fn every_kind_is_shown_in_bytes() {
+    let session = documented_session();
+    for kind in MessageKind::ALL {
+        let word = kind.word().expect("a defined kind has a word");
+        let shown = session.iter().any(|(_, shown, _)| *shown == word);
+        assert!(shown || examples().any(|(name, _)| name.starts_with(word)), "no bytes for {word}");
     }
 }
 
