@@ -1,0 +1,129 @@
+//! [`Executor`]: does what the hub wants done, one effect after the other.
+//!
+//! It owns what effects speak of: the outboxes of the sessions, the questions that wait for an answer,
+//! the observers, the deliveries, and the log. It never waits for anybody.
+
+use std::collections::HashMap;
+
+use iot_core::{
+    Answer, DeliveryId, Effect, Effects, Event, IotError, NodeId, SessionId, Ticket, store::StoreError,
+};
+use tokio::sync::{broadcast, oneshot};
+use tracing::{error, warn};
+
+use crate::{
+    commit::Released,
+    dialler::{Delivery, Dialler},
+    outbox::Outbox,
+};
+
+/// Where the answer to a question goes.
+pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
+
+/// What effects speak of.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) sessions: HashMap<SessionId, Outbox>,
+    pub(crate) dialler: Dialler,
+    /// Deliveries that could not be begun, and why; the hub is told next.
+    pub(crate) unserved: Vec<(DeliveryId, Box<str>)>,
+    questions: HashMap<Ticket, AnswerSender>,
+    last_ticket: Ticket,
+    events: broadcast::Sender<Event>,
+}
+
+impl Executor {
+    pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>) -> Self {
+        Self {
+            sessions: HashMap::new(),
+            dialler,
+            unserved: Vec::new(),
+            questions: HashMap::new(),
+            last_ticket: Ticket(0),
+            events,
+        }
+    }
+
+    /// A ticket under which a question is answered.
+    pub(crate) fn ticket(&mut self, answer: AnswerSender) -> Ticket {
+        self.last_ticket = Ticket(self.last_ticket.0 + 1);
+        self.questions.insert(self.last_ticket, answer);
+        self.last_ticket
+    }
+
+    /// Executes a batch and gives its buffer back.
+    pub(crate) fn execute(&mut self, released: Released) -> Effects {
+        match released {
+            Released::Stored(mut effects) => {
+                for effect in effects.list.drain(..) {
+                    self.apply(effect, &effects.bytes);
+                }
+                effects
+            }
+            Released::Refused(mut effects, why) => {
+                error!(error = %why, "could not be stored: nothing of it is acknowledged. Check the disk of the data directory");
+                for effect in effects.list.drain(..) {
+                    self.refuse(effect, &why);
+                }
+                effects
+            }
+        }
+    }
+
+    fn apply(&mut self, effect: Effect, bytes: &[u8]) {
+        match effect {
+            Effect::Send { session, frames } => {
+                // A session that has ended meanwhile needs no answer any more.
+                if let Some(outbox) = self.sessions.get(&session) {
+                    outbox.push(bytes.get(frames).unwrap_or_default());
+                }
+            }
+            Effect::Close { session } => {
+                if let Some(outbox) = self.sessions.get(&session) {
+                    outbox.close();
+                }
+            }
+            Effect::Deliver { delivery: id, to, frames } => {
+                let frames = bytes.get(frames).unwrap_or_default().to_vec();
+                if let Err(why) = self.dialler.queue(Delivery { id, to, frames }) {
+                    self.unserved.push((id, why));
+                }
+            }
+            Effect::EndDelivery { delivery } => self.dialler.end(delivery),
+            Effect::Resolve { ticket, answer } => self.resolve(ticket, *answer),
+            // Nobody may be watching.
+            Effect::Publish(event) => drop(self.events.send(event)),
+            Effect::Refused { peer, node, error } => log_refused(peer, node.as_ref(), &error),
+        }
+    }
+
+    /// Does what is right for an effect whose records could not be stored: nobody is told that anything
+    /// happened, and nobody waits for ever.
+    fn refuse(&mut self, effect: Effect, why: &StoreError) {
+        let not_stored = || IotError::NotStored { why: why.why.clone() };
+        match effect {
+            Effect::Send { .. } | Effect::Publish(_) => {}
+            Effect::Deliver { delivery, .. } => {
+                self.unserved.push((delivery, not_stored().to_string().into()));
+            }
+            Effect::Resolve { ticket, answer } => {
+                self.resolve(ticket, answer.and_then(|_| Err(not_stored())));
+            }
+            Effect::Close { .. } | Effect::EndDelivery { .. } | Effect::Refused { .. } => {
+                self.apply(effect, &[]);
+            }
+        }
+    }
+
+    fn resolve(&mut self, ticket: Ticket, answer: Result<Answer, IotError>) {
+        if let Some(asker) = self.questions.remove(&ticket) {
+            // Who asked may have gone away.
+            let _ = asker.send(answer);
+        }
+    }
+}
+
+fn log_refused(peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotError) {
+    let node = node.map(tracing::field::display);
+    warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
+}
