@@ -132,3 +132,53 @@ impl Connection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use iot_core::SessionId;
+    use iot_proto::{Correlation, Ping, Pong, RequestId};
+    use tokio::{
+        net::TcpListener,
+        task::{LocalSet, spawn_local},
+    };
+
+    use super::*;
+    use crate::outbox::Outbox;
+
+    struct Echo;
+
+    impl RequestHandler for Echo {
+        async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
+            context.reply(&Pong { time: None }, frame.correlation).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_holds_no_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut node = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let (pool, outbox) = (Rc::new(BufferPool::default()), Outbox::new(1000));
+        let serving = connection(stream, peer, &outbox, &pool).run(Echo, Duration::from_secs(1));
+        assert!(size_of_val(&serving) <= 768, "{} bytes for each idle connection", size_of_val(&serving));
+
+        LocalSet::new()
+            .run_until(async {
+                spawn_local(serving);
+                let mut ping = Vec::new();
+                let request = Correlation::Request(RequestId::FIRST);
+                iot_proto::encode_to_vec(&Ping, request, &mut ping).unwrap();
+                node.write_all(&ping).await.unwrap();
+                assert!(node.read(&mut [0; 100]).await.unwrap() > 0);
+            })
+            .await;
+        assert_eq!(pool.spare(), 1, "the one buffer that was ever needed is back");
+        assert_eq!(outbox.capacity(), 0);
+    }
+
+    fn connection(stream: TcpStream, peer: SocketAddr, outbox: &Outbox, pool: &Rc<BufferPool>) -> Connection {
+        Connection::new(stream, Context::new(SessionId(1), peer, outbox.clone()), Rc::clone(pool))
+    }
+}

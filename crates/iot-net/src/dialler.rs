@@ -149,3 +149,116 @@ async fn next_frame(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::{future::pending, net::Ipv4Addr};
+
+    use iot_proto::{Correlation, Ping, Pong, RequestId};
+    use socket2::{Domain, Socket, Type};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const WITHIN: Duration = Duration::from_millis(200);
+
+    #[tokio::test]
+    async fn frames_are_sent_and_answers_handed_on_until_the_node_ends_the_connection() {
+        let node = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let request = frame(&Ping, Correlation::Request(RequestId::FIRST));
+        let delivery = Delivery { frames: request.clone(), ..delivery(1, node.local_addr().unwrap()) };
+        let mut answers = Vec::new();
+        let serve = async {
+            let (mut stream, _) = node.accept().await.unwrap();
+            let mut read = vec![0; request.len()];
+            stream.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, request);
+            let pong = frame(&Pong { time: None }, Correlation::Response(RequestId::FIRST));
+            stream.write_all(&[pong.clone(), pong].concat()).await.unwrap();
+        };
+        let (why, ()) =
+            tokio::join!(deliver(&delivery, WITHIN, |frame| answers.push(frame.correlation)), serve);
+        assert_eq!(&*why, "the node closed the connection");
+        assert_eq!(answers, [Correlation::Response(RequestId::FIRST); 2]);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_said_in_the_words_of_the_network() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        assert!(why.contains("refused"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_does_not_take_the_connection_costs_no_more_than_the_deadline() {
+        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        full.listen(0).unwrap();
+        let address = full.local_addr().unwrap().as_socket().unwrap();
+        // Connections that nobody accepts, until the kernel answers no more.
+        let mut waiting = Vec::new();
+        while let Ok(Ok(stream)) = timeout(WITHIN, TcpStream::connect(address)).await {
+            waiting.push(stream);
+        }
+        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        assert_eq!(&*why, "no connection within 0.2 s");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_frame_end_the_delivery_with_the_reason() {
+        let node = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let delivery = delivery(1, node.local_addr().unwrap());
+        let serve = async {
+            let (mut stream, _) = node.accept().await.unwrap();
+            stream.write_all(b"220 smtp").await.unwrap();
+        };
+        let (why, ()) = tokio::join!(deliver(&delivery, WITHIN, |frame| panic!("{frame:?}")), serve);
+        assert_eq!(&*why, "byte 0x32 does not begin a frame");
+    }
+
+    #[tokio::test]
+    async fn one_connection_to_an_address_and_a_bounded_number_in_all() {
+        let config = DialConfig { max_dials: 2, max_waiting: 5, ..DialConfig::default() };
+        let mut dialler = Dialler::new(config);
+        for (id, host) in [(1, 1), (2, 1), (3, 2), (4, 3), (5, 1)] {
+            dialler.queue(delivery(id, host_address(host))).unwrap();
+        }
+        assert_eq!(
+            dialler.queue(delivery(6, host_address(4))).unwrap_err().as_ref(),
+            "5 other deliveries wait for their turn"
+        );
+
+        assert_eq!(begin(&mut dialler), Some(1));
+        assert_eq!(begin(&mut dialler), Some(3), "2 waits for the end of 1, which has the same address");
+        assert_eq!(begin(&mut dialler), None, "no more than two");
+        dialler.end(DeliveryId(3));
+        assert_eq!(begin(&mut dialler), Some(4));
+        dialler.end(DeliveryId(2));
+        dialler.end(DeliveryId(1));
+        assert_eq!(begin(&mut dialler), Some(5), "2 is no longer wanted");
+        assert!(dialler.is_under_way(DeliveryId(5)) && !dialler.is_under_way(DeliveryId(1)));
+    }
+
+    /// Starts the next delivery and gives its number.
+    fn begin(dialler: &mut Dialler) -> Option<u64> {
+        let delivery = dialler.next()?;
+        dialler.started(delivery.id, delivery.to, tokio::spawn(pending::<()>()).abort_handle());
+        Some(delivery.id.0)
+    }
+
+    fn delivery(id: u64, to: SocketAddr) -> Delivery {
+        Delivery { id: DeliveryId(id), to, frames: Vec::new() }
+    }
+
+    fn host_address(host: u8) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, host], 1234))
+    }
+
+    fn frame<'b, B: iot_proto::Body<'b>>(body: &B, correlation: Correlation) -> Vec<u8> {
+        let mut wire = Vec::new();
+        iot_proto::encode_to_vec(body, correlation, &mut wire).unwrap();
+        wire
+    }
+}

@@ -77,3 +77,58 @@ fn instance(name: &str) -> &str {
     }
     if end == 0 { "IoT hub" } else { name.get(..end).unwrap_or_default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use mdns_sd::{Receiver, ResolvedService, ServiceEvent};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_announced_hub_is_found_with_port_versions_and_name_until_it_stops() {
+        let name = format!("Test hub {}", std::process::id());
+        let announced = Announced::start(&name, SocketAddr::from((Ipv4Addr::LOCALHOST, 5070))).unwrap();
+        let node = ServiceDaemon::new().unwrap();
+        node.disable_interface(IfKind::All).unwrap();
+        node.enable_interface(IfKind::LoopbackV4).unwrap();
+        let events = node.browse(SERVICE).unwrap();
+
+        let found = timeout(Duration::from_secs(20), resolved(&events, &name)).await.expect("it is found");
+        assert_eq!(found.get_port(), 5070);
+        assert_eq!(found.get_property_val_str("versions"), Some("1-1"));
+        assert!(found.get_addresses_v4().contains(&Ipv4Addr::LOCALHOST), "{found:?}");
+
+        announced.stop().await;
+        timeout(Duration::from_secs(20), removed(&events, found.get_fullname())).await.expect("it is gone");
+        node.shutdown().unwrap();
+    }
+
+    #[test]
+    fn a_name_is_cut_to_what_an_instance_may_have() {
+        assert_eq!(instance("Hub"), "Hub");
+        assert_eq!(instance(""), "IoT hub");
+        assert_eq!(instance(&"ü".repeat(40)), "ü".repeat(31));
+    }
+
+    async fn resolved(events: &Receiver<ServiceEvent>, name: &str) -> Box<ResolvedService> {
+        loop {
+            if let ServiceEvent::ServiceResolved(found) = events.recv_async().await.unwrap()
+                && found.get_property_val_str("name") == Some(name)
+            {
+                return found;
+            }
+        }
+    }
+
+    async fn removed(events: &Receiver<ServiceEvent>, fullname: &str) {
+        loop {
+            if let ServiceEvent::ServiceRemoved(_, gone) = events.recv_async().await.unwrap()
+                && gone == fullname
+            {
+                return;
+            }
+        }
+    }
+}

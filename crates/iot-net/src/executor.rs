@@ -127,3 +127,93 @@ fn log_refused(peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotEr
     let node = node.map(tracing::field::display);
     warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use super::*;
+    use crate::{config::DialConfig, outbox::Stage};
+
+    const SESSION: SessionId = SessionId(1);
+
+    #[test]
+    fn what_could_not_be_stored_is_neither_acknowledged_nor_told_nor_begun() {
+        let mut fixture = Fixture::new();
+        let full = StoreError { why: "disk full".into() };
+        let effects = fixture.effects();
+        let emptied = fixture.executor.execute(Released::Refused(effects, full));
+        assert!(emptied.list.is_empty());
+
+        assert_eq!(fixture.outbox.waiting(), 0);
+        let not_stored = IotError::NotStored { why: "disk full".into() };
+        assert_eq!(fixture.done.try_recv(), Ok(Err(not_stored)));
+        assert_eq!(
+            fixture.failed.try_recv(),
+            Ok(Err(IotError::Expired)),
+            "what failed anyway keeps its reason"
+        );
+        assert!(fixture.events.try_recv().is_err());
+        assert!(fixture.executor.dialler.next().is_none());
+        assert_eq!(fixture.executor.unserved, [(DeliveryId(1), "could not be stored: disk full".into())]);
+        assert_eq!(fixture.outbox.stage(), Stage::Closing, "a session that was to end does end");
+    }
+
+    #[test]
+    fn what_was_stored_is_done_in_order() {
+        let mut fixture = Fixture::new();
+        let effects = fixture.effects();
+        let emptied = fixture.executor.execute(Released::Stored(effects));
+        assert!(emptied.list.is_empty());
+
+        assert_eq!(fixture.outbox.waiting(), b"sent".len(), "before the session is closed");
+        assert_eq!(fixture.done.try_recv(), Ok(Ok(Answer::Done)));
+        assert_eq!(fixture.failed.try_recv(), Ok(Err(IotError::Expired)));
+        assert!(fixture.events.try_recv().is_ok());
+        let delivery = fixture.executor.dialler.next().unwrap();
+        assert_eq!((delivery.id, delivery.frames), (DeliveryId(1), b"dial".to_vec()));
+    }
+
+    /// An executor with one session, and everything that its effects can reach.
+    struct Fixture {
+        executor: Executor,
+        outbox: Outbox,
+        events: broadcast::Receiver<Event>,
+        done: oneshot::Receiver<Result<Answer, IotError>>,
+        failed: oneshot::Receiver<Result<Answer, IotError>>,
+        tickets: [Ticket; 2],
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let (sender, events) = broadcast::channel(8);
+            let mut executor = Executor::new(Dialler::new(DialConfig::default()), sender);
+            let outbox = Outbox::new(1000);
+            executor.sessions.insert(SESSION, outbox.clone());
+            let ((done_here, done), (failed_here, failed)) = (oneshot::channel(), oneshot::channel());
+            let tickets = [executor.ticket(done_here), executor.ticket(failed_here)];
+            Self { executor, outbox, events, done, failed, tickets }
+        }
+
+        /// One effect of each kind that depends on what is stored.
+        fn effects(&self) -> Effects {
+            let [done, failed] = self.tickets;
+            let node = NodeId::parse("plain:a").unwrap();
+            let mut effects = Effects::new();
+            effects.bytes = b"sentdial".to_vec();
+            effects.list = vec![
+                Effect::Send { session: SESSION, frames: 0..4 },
+                Effect::Publish(Event::Node { node }),
+                Effect::Resolve { ticket: done, answer: Box::new(Ok(Answer::Done)) },
+                Effect::Resolve { ticket: failed, answer: Box::new(Err(IotError::Expired)) },
+                Effect::Deliver {
+                    delivery: DeliveryId(1),
+                    to: SocketAddr::from(([127, 0, 0, 1], 1234)),
+                    frames: 4..8,
+                },
+                Effect::Close { session: SESSION },
+            ];
+            effects
+        }
+    }
+}

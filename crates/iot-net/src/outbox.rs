@@ -97,6 +97,17 @@ impl Outbox {
         state.wake();
     }
 
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.0.borrow();
+        state.bytes.len() - state.written
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.borrow().bytes.capacity()
+    }
+
     /// Writes what waits, with one call to the kernel for all of it. Ready when nothing waits any more;
     /// the task is woken when something is queued or the stage changes.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>, stream: &mut TcpStream) -> Poll<io::Result<()>> {
@@ -164,13 +175,13 @@ mod tests {
         let outbox = Outbox::new(30);
         outbox.push_message(&Ping, Correlation::OneWay).unwrap();
         outbox.push_message(&Ping, Correlation::OneWay).unwrap();
-        assert_eq!((waiting(&outbox), outbox.stage()), (24, Stage::Open));
+        assert_eq!((outbox.waiting(), outbox.stage()), (24, Stage::Open));
         outbox.push_message(&Ping, Correlation::OneWay).unwrap();
-        assert_eq!((waiting(&outbox), outbox.stage()), (24, Stage::Full));
+        assert_eq!((outbox.waiting(), outbox.stage()), (24, Stage::Full));
 
         let close = Close { code: ErrorCode::TOO_MANY, retry_after_ms: 0, detail: Label::EMPTY };
         outbox.push_message(&close, Correlation::OneWay).unwrap();
-        assert!(waiting(&outbox) > 24, "the peer is told why");
+        assert!(outbox.waiting() > 24, "the peer is told why");
     }
 
     #[test]
@@ -178,11 +189,6 @@ mod tests {
         let outbox = Outbox::new(1000);
         outbox.close();
         outbox.push_message(&Ping, Correlation::OneWay).unwrap();
-        assert_eq!(waiting(&outbox), 0);
-    }
-
-    fn waiting(outbox: &Outbox) -> usize {
-        let state = outbox.0.borrow();
-        state.bytes.len() - state.written
+        assert_eq!(outbox.waiting(), 0);
     }
 }

@@ -154,8 +154,8 @@ async fn a_frame_beyond_the_limit_of_its_connection_is_refused_by_its_header() {
     let log = Log { frame_limit: Some(64), ..Log::default() };
     serve(ServerConfig::default(), &log, async |address| {
         let mut node = Node::connect(address).await;
-        let long = bytes(&[error("this text of sixty bytes and more does not fit the limit 64")]);
-        node.stream.write_all(&long[..iot_proto::HEADER_LEN]).await.unwrap();
+        let frame = bytes(&[error("this text of sixty bytes and more does not fit the limit 64")]);
+        node.stream.write_all(&frame[..iot_proto::HEADER_LEN]).await.unwrap();
         let error = node.next().await.unwrap();
         let Ok(HubMessage::Error(error)) = error.from_hub() else { panic!("{error:?}") };
         assert_eq!(error.code, ErrorCode::FRAME_TOO_LONG);
@@ -243,13 +243,13 @@ impl RequestHandler for Log {
     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
         if frame.kind == MessageKind::PING {
             self.add(format!("ping from {}", context.peer_addr()));
-            context.reply(&Pong { time: None }, frame.correlation).unwrap();
+            context.reply(&Pong { time: None }, frame.correlation).expect("a pong fits");
         }
     }
 
     async fn finish(&mut self, context: &Context, end: &End) {
         if let Some(farewell) = self.farewell {
-            context.send(&farewell, Correlation::OneWay).unwrap();
+            context.send(&farewell, Correlation::OneWay).expect("a pong fits");
         }
         self.add(format!("finish: {end:?}"));
     }
@@ -257,7 +257,8 @@ impl RequestHandler for Log {
 
 /// Runs a server with `log` as handler of each connection while `nodes` runs, then stops it.
 async fn serve<T>(config: ServerConfig, log: &Log, nodes: impl AsyncFnOnce(SocketAddr) -> T) -> T {
-    let server = TcpServer::bind_with("127.0.0.1:0".parse().unwrap(), config).unwrap();
+    let server = TcpServer::bind_with(SocketAddr::from(([127, 0, 0, 1], 0)), config);
+    let server = server.expect("a free port");
     let address = server.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let nodes = async {
@@ -267,8 +268,9 @@ async fn serve<T>(config: ServerConfig, log: &Log, nodes: impl AsyncFnOnce(Socke
     };
     let log = log.clone();
     let serving = server.serve(|| log.clone(), async { drop(stopped.await) });
-    let (served, result) = timeout(SOON, async { tokio::join!(serving, nodes) }).await.expect("it ends");
-    served.unwrap();
+    let both = timeout(SOON, async { tokio::join!(serving, nodes) });
+    let (outcome, result) = both.await.expect("it ends");
+    outcome.expect("it serves");
     result
 }
 
@@ -281,22 +283,22 @@ struct Node {
 
 impl Node {
     async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+        let stream = TcpStream::connect(address).await.expect("the server listens");
         Self { stream, codec: FrameCodec::default(), bytes: BytesMut::new() }
     }
 
     async fn send(&mut self, frames: &[RawFrame]) {
-        self.stream.write_all(&bytes(frames)).await.unwrap();
+        self.stream.write_all(&bytes(frames)).await.expect("the server reads");
     }
 
     /// The next frame, or `None` where the connection has ended in good order.
     async fn next(&mut self) -> Option<RawFrame> {
         let read = async {
             loop {
-                if let Some(frame) = self.codec.decode(&mut self.bytes).unwrap() {
+                if let Some(frame) = self.codec.decode(&mut self.bytes).expect("frames") {
                     return Some(frame);
                 }
-                if self.stream.read_buf(&mut self.bytes).await.unwrap() == 0 {
+                if self.stream.read_buf(&mut self.bytes).await.expect("no reset") == 0 {
                     return None;
                 }
             }
@@ -318,24 +320,24 @@ impl Node {
 
     /// Says that nothing follows, and waits until the server has ended the connection.
     async fn end(&mut self) {
-        self.stream.shutdown().await.unwrap();
+        self.stream.shutdown().await.expect("still connected");
         assert!(self.next().await.is_none());
     }
 }
 
 fn ping(id: u32) -> RawFrame {
-    RawFrame::new(&Ping, Correlation::Request(RequestId::new(id).unwrap())).unwrap()
+    RawFrame::new(&Ping, Correlation::Request(RequestId::new(id).expect("not 0"))).expect("a ping fits")
 }
 
 fn error(detail: &str) -> RawFrame {
     let error = Error { code: ErrorCode::FAILED, about: 0, detail: Label::clipped(detail) };
-    RawFrame::new(&error, Correlation::OneWay).unwrap()
+    RawFrame::new(&error, Correlation::OneWay).expect("an error fits")
 }
 
 fn bytes(frames: &[RawFrame]) -> Vec<u8> {
     let mut wire = BytesMut::new();
     for frame in frames {
-        FrameCodec::default().encode(frame.clone(), &mut wire).unwrap();
+        FrameCodec::default().encode(frame.clone(), &mut wire).expect("never fails");
     }
     wire.to_vec()
 }
