@@ -1,5 +1,7 @@
 //! Encoding: a message becomes one frame in a buffer of the caller.
 
+#[cfg(feature = "alloc")]
+use crate::Frame;
 use crate::{Body, Correlation, EncodeError, HEADER_LEN, MAX_BODY, frame};
 
 /// Encodes `body` as one frame at the start of `out` and gives the frame's length in bytes.
@@ -44,6 +46,20 @@ pub fn encode_to_vec<'a, B: Body<'a>>(
             out.truncate(start);
             Err(error)
         }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Frame<'_> {
+    /// Appends the frame, whose body is encoded already, to `out`.
+    ///
+    /// # Errors
+    /// [`EncodeError::BodyTooLong`] above [`MAX_BODY`]; `out` is then as it was.
+    pub fn encode_to_vec(&self, out: &mut alloc::vec::Vec<u8>) -> Result<(), EncodeError> {
+        let body_len = checked(self.body.len())?;
+        out.extend_from_slice(&frame::header(self.kind, self.correlation, body_len));
+        out.extend_from_slice(self.body);
+        Ok(())
     }
 }
 

@@ -1,0 +1,52 @@
+//! The command line of `cargo xtask`. Options of one task are declared in the module of the task.
+
+use clap::{Parser, Subcommand};
+
+use crate::{deny, fuzz, vectors};
+
+/// The tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+pub(crate) struct Flags {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+/// One task.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Run all checks that a change must pass, and install what they need where it is missing.
+    Test,
+    /// Run what the workflows run: `test`, then `deny --advisories`.
+    Ci,
+    /// Hold the rules of this repository that no lint knows.
+    Tidy,
+    /// Hold the wire to its golden vectors, and record those of a released version.
+    Vectors(vectors::Options),
+    /// Look for bytes that break a decoder, and print what was tried as JSON, a line for each target.
+    Fuzz(fuzz::Options),
+    /// Start the real hub and simulated nodes, and walk every way through them.
+    E2e,
+    /// Hold licences, bans and sources of all dependencies to deny.toml.
+    Deny(deny::Options),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn one_fuzz_target_is_run_as_often_as_asked() {
+        let flags = Flags::parse_from(["xtask", "fuzz", "frame", "--runs", "7"]);
+        let Task::Fuzz(options) = flags.task else { panic!("{flags:?}") };
+        assert_eq!((options.target.as_deref(), options.runs), (Some("frame"), 7));
+    }
+}
