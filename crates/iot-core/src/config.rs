@@ -25,6 +25,8 @@ pub struct HubConfig {
     pub node_port: u16,
     /// Longest silence asked of a node that keeps its session and wishes none of its own.
     pub keepalive: Duration,
+    /// When a node that keeps no session is expected again, where it declared no time of its own.
+    pub contact_within: Duration,
     /// A new connection must have said hello by then: slow boards take half a minute to shake hands.
     pub hello_within: Duration,
     /// An answer to a command must have come by then.
@@ -58,11 +60,12 @@ impl Default for HubConfig {
             registration: Registration::Approve,
             node_port: DIAL_PORT,
             keepalive: Duration::from_secs(20),
-            hello_within: Duration::from_secs(60),
+            contact_within: Duration::from_hours(1),
+            hello_within: Duration::from_mins(1),
             answer_within: Duration::from_secs(10),
             dial_within: Duration::from_secs(5),
-            expires_after: Duration::from_secs(24 * 3600),
-            done_within: Duration::from_secs(120),
+            expires_after: Duration::from_hours(24),
+            done_within: Duration::from_mins(2),
             max_sessions: 20_000,
             max_nodes: 100_000,
             max_waiting: 256,

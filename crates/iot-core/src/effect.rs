@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{net::SocketAddr, ops::Range};
 
-use iot_proto::{Body, Correlation};
+use iot_proto::{Body, Correlation, Frame};
 
 use crate::{Answer, DeliveryId, Event, IotError, NodeId, SessionId, Ticket, store::Batch};
 
@@ -20,6 +20,13 @@ pub enum Effect {
         session: SessionId,
         /// Where the frames lie.
         frames: Range<usize>,
+    },
+    /// From now on take frames of up to this many bytes on a session.
+    Widen {
+        /// The connection.
+        session: SessionId,
+        /// Largest frame in bytes, header included.
+        frame: usize,
     },
     /// End a session once everything sent before has left.
     Close {
@@ -104,6 +111,20 @@ impl Effects {
     pub(crate) fn send<'b, B: Body<'b>>(&mut self, session: SessionId, body: &B, correlation: Correlation) {
         let frames = self.encode(body, correlation);
         self.list.push(Effect::Send { session, frames });
+    }
+
+    /// Sends a message whose body is encoded already.
+    pub(crate) fn send_frame(&mut self, session: SessionId, frame: &Frame<'_>) {
+        let frames = self.encode_frame(frame);
+        self.list.push(Effect::Send { session, frames });
+    }
+
+    /// Encodes a frame whose body is encoded already, and gives its place.
+    pub(crate) fn encode_frame(&mut self, frame: &Frame<'_>) -> Range<usize> {
+        let start = self.bytes.len();
+        let encoded = frame.encode_to_vec(&mut self.bytes);
+        debug_assert!(encoded.is_ok(), "the core let a body pass that is too long");
+        start..self.bytes.len()
     }
 
     /// Answers a question.

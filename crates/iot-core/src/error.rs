@@ -131,15 +131,6 @@ pub enum IotError {
         /// Index of the module.
         module: u8,
     },
-    /// The module's registration was taken back.
-    #[error("module {module} of {node} is revoked")]
-    ModuleRevoked {
-        /// The node.
-        node: NodeId,
-        /// Index of the module.
-        module: u8,
-    },
-
     /// A value does not fit its property, or the property does not exist.
     #[error(transparent)]
     Value(#[from] ValueError),
@@ -152,6 +143,25 @@ pub enum IotError {
         /// The node's words; may be empty.
         detail: Box<str>,
     },
+    /// The node says that it is done and reports another value than was wanted.
+    #[error("the node reports {reported} instead of {wanted}")]
+    NotAsWanted {
+        /// What was wanted, with its unit.
+        wanted: Box<str>,
+        /// What the node reports, with its unit.
+        reported: Box<str>,
+    },
+    /// Another node answers at the address.
+    #[error("{answered} answers at the address of {node}")]
+    WrongNode {
+        /// The node that was meant.
+        node: NodeId,
+        /// Who answers.
+        answered: Box<str>,
+    },
+    /// The connection ended while the command was on its way.
+    #[error("the connection ended before the node answered")]
+    Cut,
     /// Nothing answers at the node's address.
     #[error("nothing answers at {address}: {why}")]
     Unreachable {
@@ -165,12 +175,6 @@ pub enum IotError {
     NoAnswer {
         /// How long was waited, in seconds.
         limit_s: u64,
-    },
-    /// The node neither keeps a session nor can be dialled.
-    #[error("there is no way to reach {node}: it has no session and does not listen")]
-    NoWay {
-        /// The node.
-        node: NodeId,
     },
     /// The command was not done before it expired.
     #[error("expired before it was done")]
@@ -218,12 +222,12 @@ impl IotError {
             Self::KindVersionUnknown { .. } => ErrorCode::KIND_VERSION_UNKNOWN,
             Self::KindDisabled { .. } => ErrorCode::KIND_DISABLED,
             Self::ModuleNotRegistered { .. } => ErrorCode::MODULE_NOT_REGISTERED,
-            Self::ModuleRevoked { .. } => ErrorCode::MODULE_REVOKED,
             Self::Value(error) => error.code(),
             Self::Node { code, .. } => *code,
-            Self::Unreachable { .. } => ErrorCode::UNREACHABLE,
+            Self::NotAsWanted { .. } => ErrorCode::FAILED,
+            Self::WrongNode { .. } => ErrorCode::WRONG_NODE,
+            Self::Unreachable { .. } | Self::Cut => ErrorCode::UNREACHABLE,
             Self::NoAnswer { .. } => ErrorCode::NO_ANSWER,
-            Self::NoWay { .. } => ErrorCode::NO_WAY,
             Self::Expired => ErrorCode::EXPIRED,
             Self::Cancelled { .. } => ErrorCode::CANCELLED,
             Self::Superseded => ErrorCode::SUPERSEDED,
@@ -252,12 +256,12 @@ impl IotError {
             Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",
             Self::KindDisabled { .. } => "Take the kind out of disabled_kinds in the configuration.",
             Self::ModuleNotRegistered { .. } => "See the node's page for the modules that it registered.",
-            Self::ModuleRevoked { .. } => "Let the node register the module anew.",
             Self::Value(_) => "See the catalogue for what the module kind takes.",
-            Self::Node { .. } => "See to the module, then send the command again.",
+            Self::NotAsWanted { .. } | Self::Node { .. } => "See to the module, then send the command again.",
             Self::Unreachable { .. } => "Check the node's power, its network and that it listens.",
+            Self::WrongNode { .. } => "Give each node its own address, and restart the one that moved.",
+            Self::Cut => "Nothing to do: the command waits and is sent again.",
             Self::NoAnswer { .. } => "Check the node, then send the command again.",
-            Self::NoWay { .. } => "Wait for the node to come back; the command waits until it expires.",
             Self::Expired | Self::Cancelled { .. } => "Send it again if it is still wanted.",
             Self::Superseded | Self::CommandEnded => "Nothing to do.",
             Self::UnknownCommand { .. } => "See the list of commands for those that are kept.",

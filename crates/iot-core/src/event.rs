@@ -1,7 +1,5 @@
 //! What observers are told: pages, bridges, the feed of the API. Small, and enough to know what to read anew.
 
-use alloc::sync::Arc;
-
 use iot_proto::CommandId;
 
 use crate::{
@@ -36,7 +34,7 @@ pub enum Event {
         /// Number of the property or event.
         channel: u8,
         /// The reading.
-        reading: Arc<ReadingView>,
+        reading: ReadingView,
     },
     /// A command came into another state.
     Command {

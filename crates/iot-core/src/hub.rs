@@ -1,117 +1,234 @@
 //! [`Hub`]: routes each input to the part that owns its state, and nothing else.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
-use iot_proto::CommandId;
+use iot_proto::{Frame, NodeMessage, Pong, RequestId};
 
 use crate::{
-    Effects, Input, Instant, IotError, NodeId, Now,
-    catalogue::Catalogue,
+    Effects, Input, IotError, NodeId, Now, SessionId, Ticket, View,
+    activity::Activity,
+    catalogue::{Catalogue, ModuleKind},
+    commands::{CommandIds, Dials, Ledger},
     config::HubConfig,
+    deadlines::{Deadline, Deadlines},
+    flow::ask::Route,
+    registry::{NodeNumber, Registry},
+    sessions::{Pending, Phase, Sessions},
     store::Snapshot,
-    view::{CommandFilter, CommandView, NodeView, Notice, Overview},
 };
 
-/// Why the hub wants a [`Tick`](Input::Tick), for logs and traces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DeadlineReason {
-    /// A new connection has not said hello.
-    Hello,
-    /// A node's presence changes if it stays silent, or it is asked whether it is there.
-    Presence,
-    /// A command waits for an answer, for another try, or for its end.
-    Command,
-    /// A message sent for someone waits for its answer.
-    Answer,
-}
-
-/// When the hub wants a [`Tick`](Input::Tick), and for which reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline {
-    /// When.
-    pub at: Instant,
-    /// Why.
-    pub reason: DeadlineReason,
-}
-
 /// The hub: nodes, sessions, readings and commands, without IO.
+///
+/// One call of [`handle`](Self::handle) is one complete transaction. The flows of a conversation (hello,
+/// register, report, sleep, commands, deliveries) stand in one file each; the state that they work on is
+/// owned by the parts below.
 #[derive(Debug)]
 pub struct Hub {
-    catalogue: Arc<Catalogue>,
+    pub(crate) config: HubConfig,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) registry: Registry,
+    pub(crate) sessions: Sessions,
+    pub(crate) ledger: Ledger,
+    pub(crate) dials: Dials,
+    /// Questions that wait for a node's answer, and where it is waited for.
+    pub(crate) asks: BTreeMap<Ticket, Route>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) ids: CommandIds,
+    pub(crate) activity: Activity,
 }
 
 impl Hub {
     /// A hub that knows what `snapshot` says; at the start of a new one that is nothing.
     pub fn new(config: HubConfig, catalogue: Arc<Catalogue>, snapshot: Snapshot, now: Now) -> Self {
-        let _ = (config, snapshot, now);
-        Self { catalogue }
+        let mut hub = Self {
+            ids: CommandIds::new(config.seed),
+            config,
+            catalogue,
+            registry: Registry::default(),
+            sessions: Sessions::default(),
+            ledger: Ledger::default(),
+            dials: Dials::default(),
+            asks: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            activity: Activity::default(),
+        };
+        hub.restore(now, snapshot);
+        hub
     }
 
     /// Applies one input; everything to do because of it is appended to `out`.
+    ///
+    /// Timers that are due run first, so that an input never meets a state that is over.
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) {
-        let _ = (now, input, out);
+        self.run_due(now, out);
+        match input {
+            Input::SessionOpened { session, peer } => self.session_opened(now, session, peer, out),
+            Input::Received { session, frame } => {
+                if let Err(error) = self.process_message(now, session, &frame, out) {
+                    self.refuse(session, &frame, error, out);
+                }
+            }
+            Input::Broken { session, error } => self.session_failed(now, session, &error.into(), out),
+            Input::Overflowed { session, limit } => {
+                let error = IotError::TooMany { what: "bytes to send", limit };
+                self.session_failed(now, session, &error, out);
+            }
+            Input::SessionClosed { session } => self.session_closed(now, session, out),
+            Input::DeliveryReceived { delivery, frame } => self.delivery_received(now, delivery, &frame, out),
+            Input::DeliveryEnded { delivery, why } => self.delivery_ended(now, delivery, why, out),
+            Input::Ask { ticket, by, request } => self.ask(now, ticket, by, request, out),
+            Input::Tick => {}
+        }
     }
 
     /// When [`Input::Tick`] is next due; always later than the `now` of the last input handled.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        None
+        self.deadlines.next()
     }
 
     /// The hub as it is now, for those who read.
     pub fn view(&self, now: Now) -> View<'_> {
-        View { hub: self, now }
-    }
-}
-
-/// The hub at one instant, for those who read: every call makes plain data.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    hub: &'a Hub,
-    now: Now,
-}
-
-impl View<'_> {
-    /// All module kinds.
-    pub fn catalogue(&self) -> &Arc<Catalogue> {
-        let _ = self.now;
-        &self.hub.catalogue
+        View::new(self, now)
     }
 
-    /// How all is, at one glance.
-    pub fn overview(&self) -> Overview {
-        Overview::default()
-    }
-
-    /// All nodes, by title.
-    pub fn nodes(&self) -> Vec<NodeView> {
-        Vec::new()
-    }
-
-    /// One node.
+    /// Processes a message that arrived on a session: a request of the node, or its response to one.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`].
-    pub fn node(&self, id: &NodeId) -> Result<NodeView, IotError> {
-        Err(IotError::UnknownNode { node: id.as_str().into() })
+    /// Why the message was not served; the caller tells the node, and the session goes on.
+    pub fn process_message(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let Some(phase) = self.sessions.get(session).map(|session| session.phase) else { return Ok(()) };
+        match phase {
+            Phase::Closing => return Ok(()),
+            Phase::Open { node } => self.heard(now, node, out),
+            Phase::Anonymous => {}
+        }
+        match frame.correlation {
+            iot_proto::Correlation::Response(id) => self.process_response(now, session, id, frame, out),
+            iot_proto::Correlation::Request(_) | iot_proto::Correlation::OneWay => {
+                self.process_request(now, session, frame, out)
+            }
+        }
     }
 
-    /// Commands, newest first.
-    pub fn commands(&self, filter: &CommandFilter) -> Vec<CommandView> {
-        let _ = filter;
-        Vec::new()
-    }
-
-    /// One command.
+    /// Processes a request of a node.
     ///
     /// # Errors
-    /// [`IotError::UnknownCommand`].
-    pub fn command(&self, id: CommandId) -> Result<CommandView, IotError> {
-        Err(IotError::UnknownCommand { id: alloc::format!("{id}").into() })
+    /// Why the request was not served.
+    pub fn process_request(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let kind = frame.kind;
+        let out_of_turn = |why| Err(IotError::OutOfTurn { kind, why });
+        let message = NodeMessage::decode(kind, frame.body);
+        match message.map_err(|source| IotError::Message { kind, source })? {
+            NodeMessage::Hello(hello) => self.hello(now, session, &hello, frame, out),
+            NodeMessage::Register(register) => self.register(now, session, &register, frame, out),
+            NodeMessage::Report(report) => self.report(now, session, &report, frame, out),
+            NodeMessage::Sleep(sleep) => self.sleep(now, session, sleep, frame, out),
+            NodeMessage::Outcome(outcome) => self.later_outcome(now, session, &outcome, frame, out),
+            NodeMessage::Close(_) => {
+                self.node_closes(now, session, out);
+                Ok(())
+            }
+            NodeMessage::Ping(_) => {
+                if let Some(answer) = frame.correlation.answer() {
+                    out.send(session, &Pong { time: Some(now.wall) }, answer);
+                }
+                Ok(())
+            }
+            NodeMessage::Error(error) => {
+                Err(IotError::Node { code: error.code, detail: error.detail.as_str().into() })
+            }
+            NodeMessage::UpdateStatus(_) => out_of_turn("no update is under way"),
+            NodeMessage::Pong(_) | NodeMessage::Acknowledged(_) => out_of_turn("it answers no request"),
+        }
     }
 
-    /// What happened, newest first, at most `limit`.
-    pub fn activity(&self, limit: usize) -> Vec<Notice> {
-        let _ = limit;
-        Vec::new()
+    /// Processes a node's response to the request with this number.
+    ///
+    /// # Errors
+    /// Why the response counts for nothing.
+    pub fn process_response(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        id: RequestId,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let pending = self.sessions.get_mut(session).and_then(|session| session.requests().end(id));
+        let pending =
+            pending.ok_or(IotError::OutOfTurn { kind: frame.kind, why: "it answers no request" })?;
+        self.answered(now, pending, frame, out)
+    }
+
+    /// Whether the hub supports modules of a kind, in the version that firmware was built for.
+    ///
+    /// # Errors
+    /// [`IotError::KindUnsupported`], [`IotError::KindVersionUnknown`], [`IotError::KindDisabled`].
+    pub fn check_module_support(&self, kind: &str, version: u16) -> Result<&Arc<ModuleKind>, IotError> {
+        self.catalogue.check_module_support(kind, version)
+    }
+
+    /// Whether a module of a node is registered, so that it may report and be commanded.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], [`IotError::PendingApproval`], [`IotError::Revoked`],
+    /// [`IotError::Disabled`], [`IotError::ModuleNotRegistered`], or why its kind is not supported.
+    pub fn check_module_registration(&self, node: &NodeId, module: u8) -> Result<(), IotError> {
+        let node = self.registry.get(self.registry.number(node)?);
+        node.map_or(Ok(()), |node| {
+            node.check_admission()?;
+            node.module(module)?.kind().map(|_| ())
+        })
+    }
+
+    /// The files of a module kind by path.
+    ///
+    /// # Errors
+    /// [`IotError::KindUnsupported`], [`IotError::KindDisabled`].
+    pub fn module_files(&self, kind: &str) -> Result<&BTreeMap<Box<str>, Arc<[u8]>>, IotError> {
+        self.catalogue.module_files(kind)
+    }
+
+    /// The node that said hello on a session.
+    ///
+    /// # Errors
+    /// [`IotError::OutOfTurn`] where none has.
+    pub(crate) fn open_node(&self, session: SessionId, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
+        match self.sessions.get(session).map(|session| session.phase) {
+            Some(Phase::Open { node }) => Ok(node),
+            Some(Phase::Anonymous | Phase::Closing) | None => {
+                Err(IotError::OutOfTurn { kind: frame.kind, why: "say hello first" })
+            }
+        }
+    }
+
+    /// Hands an answer to whoever waits for it.
+    pub(crate) fn answered(
+        &mut self,
+        now: Now,
+        pending: Pending,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        match pending {
+            Pending::Ping | Pending::Hello => Ok(()),
+            Pending::Command(command) => self.command_answered(now, command, frame, out),
+            Pending::Ask(ticket) => {
+                self.ask_answered(ticket, frame, out);
+                Ok(())
+            }
+        }
     }
 }

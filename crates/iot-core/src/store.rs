@@ -116,8 +116,8 @@ pub struct NodeRecord {
     pub title: Box<str>,
     /// Whether it has been let in.
     pub admission: AdmissionState,
-    /// Who disabled it and why, if it is disabled.
-    pub disabled: Option<(Box<str>, Box<str>)>,
+    /// Who disabled it, why and when, if it is disabled.
+    pub disabled: Option<Disabling>,
     /// Where it was last seen.
     pub address: Option<SocketAddr>,
     /// What it can do.
@@ -132,6 +132,17 @@ pub struct NodeRecord {
     pub first_seen: UnixMillis,
     /// Its modules.
     pub modules: Vec<ModuleRecord>,
+}
+
+/// A person's word that a node is not to be served for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disabling {
+    /// Who.
+    pub by: Box<str>,
+    /// Why; may be empty.
+    pub why: Box<str>,
+    /// When.
+    pub at: UnixMillis,
 }
 
 /// What is kept of a module.

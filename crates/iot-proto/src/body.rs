@@ -59,7 +59,6 @@ macro_rules! messages {
     ($(#[$doc:meta])* $name:ident { $($(#[$arm_doc:meta])* $arm:ident($body:ty)),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq)]
-        #[non_exhaustive]
         pub enum $name<'a> {
             $($(#[$arm_doc])* $arm($body)),+
         }

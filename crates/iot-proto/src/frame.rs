@@ -86,7 +86,7 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// [`FrameError`]; the session cannot go on after it.
     pub fn split(bytes: &'a [u8], limit: usize) -> Result<Option<(Self, usize)>, FrameError> {
-        check_start(bytes)?;
+        check_start(bytes, limit)?;
         let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
             return Ok(None);
         };
@@ -99,24 +99,31 @@ impl<'a> Frame<'a> {
             (RESPONSE, Some(id)) => Correlation::Response(id),
             _ => return Err(FrameError::Flags(flags)),
         };
-        let body_len = usize::from(u16::from_le_bytes([l0, l1]));
-        let len = HEADER_LEN + body_len;
-        if len > limit {
-            return Err(FrameError::TooLong { len, limit });
-        }
         let kind = MessageKind(u16::from_le_bytes([k0, k1]));
-        Ok(rest.get(..body_len).map(|body| (Self { kind, correlation, body }, len)))
+        let len = frame_len([l0, l1]);
+        Ok(rest.get(..len - HEADER_LEN).map(|body| (Self { kind, correlation, body }, len)))
     }
 }
 
-/// Judges what the first two bytes say, as far as they are there.
-fn check_start(bytes: &[u8]) -> Result<(), FrameError> {
-    match bytes {
+/// Judges the fields in front of the correlation id, each as soon as all of its bytes are there.
+fn check_start(bytes: &[u8], limit: usize) -> Result<(), FrameError> {
+    match *bytes {
         [MARKER_ENCRYPTED, ..] => Err(FrameError::Encrypted),
-        [marker, ..] if *marker != MARKER => Err(FrameError::Marker(*marker)),
-        [_, version, ..] if *version != LAYOUT => Err(FrameError::Version(*version)),
+        [marker, ..] if marker != MARKER => Err(FrameError::Marker(marker)),
+        [_, version, ..] if version != LAYOUT => Err(FrameError::Version(version)),
+        [_, _, f0, f1, ..] if u16::from_le_bytes([f0, f1]) > RESPONSE => {
+            Err(FrameError::Flags(u16::from_le_bytes([f0, f1])))
+        }
+        [_, _, _, _, _, _, l0, l1, ..] if frame_len([l0, l1]) > limit => {
+            Err(FrameError::TooLong { len: frame_len([l0, l1]), limit })
+        }
         _ => Ok(()),
     }
+}
+
+/// Length of the whole frame whose header has these bytes in its length field.
+fn frame_len(field: [u8; 2]) -> usize {
+    HEADER_LEN + usize::from(u16::from_le_bytes(field))
 }
 
 /// The header of a frame whose body has `body_len` bytes.

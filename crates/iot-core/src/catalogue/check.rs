@@ -59,6 +59,8 @@ impl ValueError {
 }
 
 /// How far from a step a settable number may be, as a part of the step: room for binary fractions.
+///
+/// Where the numbers are so large beside the step that their own rounding exceeds it, that counts.
 const STEP_TOLERANCE: f64 = 1e-6;
 
 impl ValueType {
@@ -103,7 +105,8 @@ impl ValueType {
             }
             (Self::Float { range, step, .. }, Value::Float(value)) => {
                 let rest = (value.get() - range.0) % step / step;
-                rest.min(1.0 - rest) < STEP_TOLERANCE
+                let rounding = 4.0 * f64::EPSILON * (value.get().abs() + range.0.abs()) / step;
+                rest.min(1.0 - rest) < STEP_TOLERANCE.max(rounding)
             }
             _ => true,
         };
@@ -123,28 +126,27 @@ impl ValueType {
         match (self, value) {
             (Self::Bool { off, on }, OwnedValue::Bool(value)) => if *value { on } else { off }.clone(),
             (Self::Float { step, .. }, OwnedValue::Float(value)) => {
-                format!("{:.*}", decimals(*step), value.get()).into()
+                let text = format!("{:.*}", decimals(*step), value.get());
+                // A value that rounds to zero has no sign for people.
+                match text.strip_prefix('-') {
+                    Some(zero) if zero.bytes().all(|b| matches!(b, b'0' | b'.')) => zero.into(),
+                    _ => text.into(),
+                }
             }
             (Self::Enum { options }, OwnedValue::Int(value)) => usize::try_from(*value)
                 .ok()
                 .and_then(|index| options.get(index))
                 .map_or_else(|| value.to_string().into(), |option| option.title.clone()),
-            (Self::Colour, OwnedValue::Int(value)) => format!("#{value:06x}").into(),
-            (_, OwnedValue::Bool(value)) => value.to_string().into(),
-            (_, OwnedValue::Int(value)) => value.to_string().into(),
-            (_, OwnedValue::Float(value)) => value.to_string().into(),
-            (_, OwnedValue::Text(value)) => value.clone(),
+            (Self::Colour, OwnedValue::Int(value)) if (0..=0xFF_FF_FF).contains(value) => {
+                format!("#{value:06x}").into()
+            }
+            _ => plain(value),
         }
     }
 
     /// The value as people read it, with its unit: `21.5 °C`. A no-break space keeps the two together.
     pub fn text_with_unit(&self, value: &OwnedValue) -> Box<str> {
-        let mut text = self.text(value).into_string();
-        if !self.unit().is_empty() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\u{a0}{}", self.unit());
-        }
-        text.into()
+        with_unit(self.text(value), self.unit())
     }
 
     /// What values are taken, in words: `0 to 100 % in steps of 5`.
@@ -170,9 +172,27 @@ impl ValueType {
     }
 
     fn out_of_range(&self, name: &str, value: Value<'_>) -> ValueError {
-        let value = self.text_with_unit(&OwnedValue::from(value));
+        // Never rounded: 21.04 that is off the steps of 0.1 must not read as 21.0.
+        let value = match value {
+            Value::Text(text) => format!("{} characters", text.chars().count()).into(),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => with_unit(plain(&value.into()), self.unit()),
+        };
         ValueError::OutOfRange { name: name.into(), expected: self.expected(), value }
     }
+}
+
+/// The value as it is, whatever its type means.
+fn plain(value: &OwnedValue) -> Box<str> {
+    match value {
+        OwnedValue::Bool(value) => value.to_string().into(),
+        OwnedValue::Int(value) => value.to_string().into(),
+        OwnedValue::Float(value) => value.to_string().into(),
+        OwnedValue::Text(value) => value.clone(),
+    }
+}
+
+fn with_unit(text: Box<str>, unit: &str) -> Box<str> {
+    if unit.is_empty() { text } else { format!("{text}\u{a0}{unit}").into() }
 }
 
 fn in_words(low: &str, high: &str, unit: &str, step: &str) -> alloc::string::String {
@@ -258,5 +278,16 @@ impl ModuleKind {
 
     fn unknown(&self, channel: u8) -> ValueError {
         ValueError::UnknownChannel { kind: self.name.clone(), channel: channel.to_string().into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_needs_as_many_digits_as_it_has() {
+        let steps = [50.0, 1.0, 0.5, 0.25, 0.1, 0.01, 0.001, 1.5, 1e-6, 1e-9, 1.0 / 3.0];
+        assert_eq!(steps.map(decimals), [0, 0, 1, 2, 1, 2, 3, 1, 6, 6, 6]);
     }
 }

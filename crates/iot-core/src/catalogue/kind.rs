@@ -1,6 +1,6 @@
 //! What a module kind is: its properties, actions and events, and how each is shown.
 //!
-//! These are plain data that [`parse`](super::parse) has checked; nothing builds them unchecked.
+//! These are plain data that the parser has checked; nothing builds them unchecked.
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
@@ -25,6 +25,8 @@ pub struct ModuleKind {
     pub actions: Vec<Arc<Action>>,
     /// What can happen.
     pub events: Vec<Arc<Event>>,
+    /// Path of the help page among the files, in Markdown; `None` where there is none.
+    pub help: Option<Box<str>>,
     /// The folder's files by path: the definition, an icon, a help page, whatever its maker ships.
     pub files: BTreeMap<Box<str>, Arc<[u8]>>,
 }
@@ -134,6 +136,20 @@ pub enum ValueType {
     },
 }
 
+impl ValueType {
+    /// Its word in definitions and the API, such as `float`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Bool { .. } => "bool",
+            Self::Int { .. } => "int",
+            Self::Float { .. } => "float",
+            Self::Enum { .. } => "enum",
+            Self::Colour => "colour",
+            Self::Text { .. } => "text",
+        }
+    }
+}
+
 /// One option of an enumeration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -150,6 +166,18 @@ pub enum Access {
     Read,
     /// Reported, and set by commands.
     ReadWrite,
+}
+
+impl Access {
+    pub(super) const ALL: [Self; 2] = [Self::Read, Self::ReadWrite];
+
+    /// Its word in definitions and the API, such as `read-write`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::ReadWrite => "read-write",
+        }
+    }
 }
 
 /// How a property is shown, and controlled where it can be set.
@@ -173,6 +201,33 @@ pub enum Widget {
     Text,
 }
 
+impl Widget {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Number,
+        Self::Gauge,
+        Self::State,
+        Self::Toggle,
+        Self::Slider,
+        Self::Segments,
+        Self::Colour,
+        Self::Text,
+    ];
+
+    /// Its word in definitions and the API, such as `slider`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Gauge => "gauge",
+            Self::State => "state",
+            Self::Toggle => "toggle",
+            Self::Slider => "slider",
+            Self::Segments => "segments",
+            Self::Colour => "colour",
+            Self::Text => "text",
+        }
+    }
+}
+
 /// Which readings of a property are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History {
@@ -182,4 +237,17 @@ pub enum History {
     Changes,
     /// None but the latest.
     Latest,
+}
+
+impl History {
+    pub(super) const ALL: [Self; 3] = [Self::Every, Self::Changes, Self::Latest];
+
+    /// Its word in definitions and the API, such as `changes`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Every => "every",
+            Self::Changes => "changes",
+            Self::Latest => "latest",
+        }
+    }
 }

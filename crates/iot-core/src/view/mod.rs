@@ -3,9 +3,12 @@
 //! No serialisation and no HTML here. Texts that people read (value with unit, reason of a presence) are
 //! prepared in the core, so that a page and the API never word them differently.
 
+mod build;
+
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
+pub use build::View;
 use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
 
 use crate::{

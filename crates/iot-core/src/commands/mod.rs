@@ -1,0 +1,162 @@
+//! The ledger: every command with its whole life, and the queue of each node.
+//!
+//! Owns which state a command is in and what may follow; how it reaches its node is the flows'.
+
+mod command;
+mod dials;
+mod ids;
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+
+pub(crate) use command::Command;
+pub(crate) use dials::{Dial, Dials};
+pub(crate) use ids::CommandIds;
+use iot_proto::{CommandId, Value};
+
+use crate::{
+    CommandState, IotError,
+    registry::NodeNumber,
+    view::{CommandFilter, Wanted},
+};
+
+/// All commands that are under way, and the last ones that ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    commands: BTreeMap<CommandId, Command>,
+    /// For each node the commands under way, oldest first.
+    open: BTreeMap<NodeNumber, Vec<CommandId>>,
+    /// Commands that ended, in the order in which they did.
+    ended: VecDeque<CommandId>,
+}
+
+impl Ledger {
+    /// Takes a command that is new, or was stored.
+    pub(crate) fn add(&mut self, command: Command) {
+        let id = command.id();
+        if command.state().is_under_way() {
+            self.open.entry(command.node).or_default().push(id);
+        } else {
+            self.ended.push_back(id);
+        }
+        self.commands.insert(id, command);
+    }
+
+    /// A command.
+    pub(crate) fn get(&self, id: CommandId) -> Option<&Command> {
+        self.commands.get(&id)
+    }
+
+    /// A command, to change it. After a step, [`settle`](Self::settle) must follow.
+    pub(crate) fn get_mut(&mut self, id: CommandId) -> Option<&mut Command> {
+        self.commands.get_mut(&id)
+    }
+
+    /// Takes a command that has ended off its node's queue, and forgets the oldest that ended.
+    pub(crate) fn settle(&mut self, id: CommandId, remembered: usize) {
+        let Some(command) = self.commands.get(&id).filter(|command| !command.state().is_under_way()) else {
+            return;
+        };
+        if let Some(open) = self.open.get_mut(&command.node) {
+            open.retain(|known| *known != id);
+            if open.is_empty() {
+                self.open.remove(&command.node);
+            }
+        }
+        self.ended.push_back(id);
+        while self.ended.len() > remembered {
+            if let Some(oldest) = self.ended.pop_front() {
+                self.commands.remove(&oldest);
+            }
+        }
+    }
+
+    /// Forgets all commands of a node and gives their ids.
+    pub(crate) fn forget(&mut self, node: NodeNumber) -> Vec<CommandId> {
+        self.open.remove(&node);
+        let of_node = self.commands.iter().filter(|(_, command)| command.node == node);
+        let ids: Vec<_> = of_node.map(|(id, _)| *id).collect();
+        for id in &ids {
+            self.commands.remove(id);
+        }
+        self.ended.retain(|id| !ids.contains(id));
+        ids
+    }
+
+    /// Commands of a node that are under way, oldest first.
+    pub(crate) fn open(&self, node: NodeNumber) -> impl Iterator<Item = &Command> {
+        self.open.get(&node).into_iter().flatten().filter_map(|id| self.commands.get(id))
+    }
+
+    /// Ids of a node's commands in one state, oldest first.
+    pub(crate) fn in_state(&self, node: NodeNumber, state: CommandState) -> Vec<CommandId> {
+        self.open(node).filter(|command| command.state() == state).map(Command::id).collect()
+    }
+
+    /// How many commands wait for a node.
+    pub(crate) fn queued(&self, node: NodeNumber) -> usize {
+        self.open(node).filter(|command| command.state() == CommandState::Queued).count()
+    }
+
+    /// How many commands are under way in all.
+    pub(crate) fn under_way(&self) -> usize {
+        self.open.values().map(Vec::len).sum()
+    }
+
+    /// The waiting commands that a newer one for the same property makes pointless.
+    pub(crate) fn superseded_by(&self, node: NodeNumber, wanted: &Wanted) -> Vec<CommandId> {
+        let Wanted::Set { module, channel, .. } = wanted else { return Vec::new() };
+        let same = |command: &&Command| {
+            command.state() == CommandState::Queued
+                && matches!(&command.record.wanted,
+                    Wanted::Set { module: m, channel: c, .. } if m == module && c == channel)
+        };
+        self.open(node).filter(same).map(Command::id).collect()
+    }
+
+    /// The newest command under way that wants a property set.
+    pub(crate) fn desired(&self, node: NodeNumber, module: u8, channel: u8) -> Option<&Command> {
+        let sets = |command: &&Command| {
+            matches!(&command.record.wanted,
+                Wanted::Set { module: m, channel: c, .. } if *m == module && *c == channel)
+        };
+        self.open(node).filter(sets).last()
+    }
+
+    /// Accepted commands that wait for the report of exactly this property.
+    pub(crate) fn awaiting(&self, node: NodeNumber, module: u8, channel: u8) -> Vec<(CommandId, Value<'_>)> {
+        let accepted = self.open(node).filter(|command| command.state() == CommandState::Accepted);
+        let here = accepted.filter(|command| command.record.wanted.place() == Some((module, channel)));
+        here.filter_map(|command| Some((command.id(), command.record.wanted.set_value()?.borrow()))).collect()
+    }
+
+    /// Commands, newest first.
+    pub(crate) fn select(&self, node: Option<NodeNumber>, filter: &CommandFilter) -> Vec<&Command> {
+        let fits = |command: &&Command| {
+            node.is_none_or(|node| command.node == node)
+                && filter.module.is_none_or(|module| command.record.wanted.module() == Some(module))
+                && (filter.states.is_empty() || filter.states.contains(&command.state()))
+        };
+        self.commands.values().rev().filter(fits).take(filter.limit).collect()
+    }
+
+    /// Commands that failed or expired, and after which nothing was wanted of the same place.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &Command> {
+        let failed =
+            |command: &&Command| matches!(command.state(), CommandState::Failed | CommandState::Expired);
+        let unanswered = |command: &&Command| {
+            let place = (command.node, command.record.wanted.place());
+            let later =
+                self.commands.range((core::ops::Bound::Excluded(command.id()), core::ops::Bound::Unbounded));
+            !later.into_iter().any(|(_, other)| (other.node, other.record.wanted.place()) == place)
+        };
+        self.commands.values().rev().filter(failed).filter(unanswered)
+    }
+}
+
+/// Which command does not exist.
+pub(crate) fn unknown(id: CommandId) -> IotError {
+    IotError::UnknownCommand { id: alloc::format!("{id}").into() }
+}

@@ -1,0 +1,121 @@
+//! Every timer of the hub, each with its reason, in order of time. Owns when; what then happens is the flows'.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use iot_proto::CommandId;
+
+use crate::{DeliveryId, Instant, SessionId, Ticket, registry::NodeNumber};
+
+/// When the hub wants a [`Tick`](crate::Input::Tick), and for which reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    /// When.
+    pub at: Instant,
+    /// Why.
+    pub reason: DeadlineReason,
+}
+
+/// Why the hub wants a [`Tick`](crate::Input::Tick), for logs and traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeadlineReason {
+    /// A new connection has not said hello.
+    Hello,
+    /// A node's presence changes if it stays silent, or it is asked whether it is there.
+    Presence,
+    /// A command waits for an answer, for another try, or for its end.
+    Command,
+    /// A dialled node has not answered.
+    Delivery,
+    /// A message sent for someone waits for its answer.
+    Answer,
+}
+
+/// What a timer is for; each has at most one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    Hello(SessionId),
+    Presence(NodeNumber),
+    /// The step that a command is in must be over.
+    Command(CommandId),
+    /// A command must be over.
+    Expiry(CommandId),
+    /// The node may be dialled again.
+    Redial(NodeNumber),
+    Delivery(DeliveryId),
+    Answer(Ticket),
+}
+
+impl Timer {
+    fn reason(self) -> DeadlineReason {
+        match self {
+            Self::Hello(_) => DeadlineReason::Hello,
+            Self::Presence(_) => DeadlineReason::Presence,
+            Self::Command(_) | Self::Expiry(_) | Self::Redial(_) => DeadlineReason::Command,
+            Self::Delivery(_) => DeadlineReason::Delivery,
+            Self::Answer(_) => DeadlineReason::Answer,
+        }
+    }
+}
+
+/// All timers. Setting, cancelling and taking one are O(log n).
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    by_time: BTreeSet<(Instant, Timer)>,
+    by_timer: BTreeMap<Timer, Instant>,
+}
+
+impl Deadlines {
+    /// Sets a timer, in place of an earlier setting.
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        if let Some(before) = self.by_timer.insert(timer, at) {
+            self.by_time.remove(&(before, timer));
+        }
+        self.by_time.insert((at, timer));
+    }
+
+    /// Forgets a timer.
+    pub(crate) fn cancel(&mut self, timer: Timer) {
+        if let Some(at) = self.by_timer.remove(&timer) {
+            self.by_time.remove(&(at, timer));
+        }
+    }
+
+    /// When a timer is due, if it is set.
+    pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
+        self.by_timer.get(&timer).copied()
+    }
+
+    /// Takes the earliest timer that is due.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
+        let (at, timer) = self.by_time.first().copied()?;
+        if at > now {
+            return None;
+        }
+        self.cancel(timer);
+        Some(timer)
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Deadline> {
+        self.by_time.first().map(|(at, timer)| Deadline { at: *at, reason: timer.reason() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_is_set_once_and_taken_in_order() {
+        let mut deadlines = Deadlines::default();
+        let (a, b) = (Timer::Answer(Ticket(1)), Timer::Hello(SessionId(2)));
+        deadlines.set(a, Instant(10));
+        deadlines.set(b, Instant(20));
+        deadlines.set(a, Instant(30));
+        assert_eq!(deadlines.next(), Some(Deadline { at: Instant(20), reason: DeadlineReason::Hello }));
+        assert_eq!(deadlines.take_due(Instant(19)), None);
+        assert_eq!(deadlines.take_due(Instant(30)), Some(b));
+        assert_eq!(deadlines.take_due(Instant(30)), Some(a));
+        assert_eq!(deadlines.take_due(Instant(30)), None);
+    }
+}

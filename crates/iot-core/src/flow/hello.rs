@@ -1,0 +1,182 @@
+//! Hello: who a node is, whether it is let in, and what both sides agree on.
+
+use alloc::format;
+use core::time::Duration;
+
+use iot_proto::{Admission, Capabilities, Frame, Hello, Identity, Label, MAX_FRAME, VersionRange, Welcome};
+
+use crate::{
+    AdmissionState, Effect, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
+    config::Registration,
+    deadlines::Timer,
+    registry::{Facts, Node, NodeNumber},
+    sessions::Phase,
+};
+
+/// Keepalive that a node may wish for itself, in seconds.
+const KEEPALIVE_S: core::ops::RangeInclusive<u32> = 5..=3600;
+
+impl Hub {
+    /// A node says who it is.
+    ///
+    /// # Errors
+    /// [`IotError::OutOfTurn`] for a second hello. Every other refusal ends the session by itself.
+    pub(crate) fn hello(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        hello: &Hello<'_>,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        if self.sessions.get(session).is_some_and(|session| session.phase != Phase::Anonymous) {
+            return Err(IotError::OutOfTurn { kind: frame.kind, why: "hello was said already" });
+        }
+        let let_in = self.let_in(now, hello, out);
+        match let_in {
+            Ok((number, version)) => {
+                self.take_over(now, session, number, out);
+                self.welcome(now, session, number, (hello, version), frame, out);
+                self.pump(now, number, out);
+            }
+            Err(error) => self.session_failed(now, session, &error, out),
+        }
+        Ok(())
+    }
+
+    /// Finds the node that says hello, or takes it in as a new one.
+    fn let_in(
+        &mut self,
+        now: Now,
+        hello: &Hello<'_>,
+        out: &mut Effects,
+    ) -> Result<(NodeNumber, u8), IotError> {
+        let VersionRange { min, max } = hello.versions;
+        let version = VersionRange::OURS.common(hello.versions).ok_or(IotError::Version { min, max })?;
+        let id = match hello.identity {
+            Identity::Name(name) => NodeId::plain(name),
+            Identity::Key(_) => return Err(IotError::UnprovenKey),
+        };
+        let number = match self.registry.find(&id) {
+            Some(number) => number,
+            None => self.take_in(now, &id, Facts::from(hello), out)?,
+        };
+        match self.registry.get(number) {
+            Some(node) if node.admission == AdmissionState::Revoked => {
+                Err(IotError::Revoked { node: node.id.clone() })
+            }
+            _ => Ok((number, version)),
+        }
+    }
+
+    /// A node that was never seen before.
+    fn take_in(
+        &mut self,
+        now: Now,
+        id: &NodeId,
+        facts: Facts,
+        out: &mut Effects,
+    ) -> Result<NodeNumber, IotError> {
+        let admission = match self.config.registration {
+            Registration::Open => AdmissionState::Admitted,
+            Registration::Approve => AdmissionState::Pending,
+        };
+        let too_many =
+            |what, limit: usize| IotError::TooMany { what, limit: limit.try_into().unwrap_or(u64::MAX) };
+        if self.registry.len() >= self.config.max_nodes {
+            return Err(too_many("nodes", self.config.max_nodes));
+        }
+        if admission == AdmissionState::Pending && self.registry.waiting() >= self.config.max_waiting {
+            return Err(too_many("waiting nodes", self.config.max_waiting));
+        }
+        let node = Node::new(id.clone(), admission, facts, now.wall);
+        let sentence = match admission {
+            AdmissionState::Pending => format!("{} waits to be admitted.", node.title),
+            AdmissionState::Admitted | AdmissionState::Revoked => {
+                format!("{} joined: registration is open.", node.title)
+            }
+        };
+        let number = self.registry.add(node);
+        self.activity.note(now.wall, Some(id), sentence, out);
+        Ok(number)
+    }
+
+    /// The session becomes the node's; an earlier one of the same node ends.
+    fn take_over(&mut self, now: Now, session: SessionId, number: NodeNumber, out: &mut Effects) {
+        self.deadlines.cancel(Timer::Hello(session));
+        if let Some(older) = self.registry.get(number).and_then(|node| node.session) {
+            self.end_session(now, older, &IotError::Replaced, out);
+        }
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.phase = Phase::Open { node: number };
+        }
+    }
+
+    /// Notes what the node said of itself, and answers.
+    fn welcome(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        number: NodeNumber,
+        (hello, version): (&Hello<'_>, u8),
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) {
+        let keepalive = self.keepalive(hello);
+        let peer = self.sessions.get(session).map(|session| session.peer);
+        let Some(node) = self.registry.get_mut(number) else { return };
+        let facts = Facts::from(hello);
+        let moved = node.address.map(|seen| seen.ip()) != peer.map(|peer| peer.ip());
+        let is_news = node.facts != facts || moved;
+        node.facts = facts;
+        node.address = peer;
+        node.boot = Some(hello.boot);
+        node.session = Some(session);
+        node.window = usize::from(hello.inflight.max(1));
+        let welcome = Welcome {
+            version,
+            time: now.wall,
+            max_frame: u16::try_from(MAX_FRAME).unwrap_or(u16::MAX),
+            inflight: self.config.inflight,
+            keepalive_s: u32::try_from(keepalive.as_secs()).unwrap_or(u32::MAX),
+            admission: node.wire_admission(),
+            stored: node.runs.highest(hello.boot),
+            hub: Label::clipped(&self.config.name),
+        };
+        if is_news {
+            out.records.records.extend(node.record());
+        }
+        if let Some(answer) = frame.correlation.answer() {
+            out.send(session, &welcome, answer);
+        }
+        out.list.push(Effect::Widen { session, frame: MAX_FRAME });
+        out.publish(Event::Node { node: node.id.clone() });
+        let change = node.presence.session(now, keepalive);
+        self.dials.reached(number);
+        self.deadlines.cancel(Timer::Redial(number));
+        self.presence_changed(now, number, change, out);
+    }
+
+    /// The longest silence on the session: the node's own wish where it is sensible.
+    fn keepalive(&self, hello: &Hello<'_>) -> Duration {
+        let wished = hello.keepalive_s;
+        let keeps = hello.capabilities.has(Capabilities::KEEPS_SESSION);
+        if keeps && KEEPALIVE_S.contains(&wished) {
+            Duration::from_secs(wished.into())
+        } else {
+            self.config.keepalive
+        }
+    }
+}
+
+impl Node {
+    /// The node's admission as it is told to it.
+    pub(crate) fn wire_admission(&self) -> Admission {
+        match self.admission {
+            AdmissionState::Pending => Admission::PENDING,
+            AdmissionState::Revoked => Admission::REVOKED,
+            AdmissionState::Admitted if self.disabled.is_some() => Admission::DISABLED,
+            AdmissionState::Admitted => Admission::ADMITTED,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The conversations of the hub, one file each: what happens, in which order, when something is learned.
+//!
+//! Flows own no state. They ask the parts that do, in the order that the protocol gives, and put what
+//! follows into the effects.
+
+pub(crate) mod ask;
+mod command;
+mod deliver;
+mod hello;
+mod register;
+mod report;
+mod restore;
+mod session;
+mod sleep;
+mod tick;

@@ -1,0 +1,87 @@
+//! Register: the modules that a node carries, and a verdict on each.
+
+use alloc::vec::Vec;
+
+use iot_proto::{ErrorCode, Frame, List, MAX_MODULES, Register, Registered, Verdict};
+
+use crate::{
+    AdmissionState, Effects, Event, Hub, IotError, Now, SessionId,
+    registry::{Module, Node},
+};
+
+impl Hub {
+    /// A node announces modules: all of them, or a part.
+    ///
+    /// # Errors
+    /// [`IotError::OutOfTurn`] before hello or for an index at or above the total,
+    /// [`IotError::TooMany`] above the wire's limit of modules.
+    pub(crate) fn register(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        register: &Register<'_>,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let number = self.open_node(session, frame)?;
+        if register.total > MAX_MODULES {
+            return Err(IotError::TooMany { what: "modules", limit: MAX_MODULES.into() });
+        }
+        if register.modules.iter().any(|module| module.index >= register.total) {
+            return Err(IotError::OutOfTurn { kind: frame.kind, why: "a module's index is below the total" });
+        }
+        let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
+        let before: Vec<_> = node.modules.iter().map(Module::record).collect();
+        node.modules.retain(|module| module.index < register.total);
+        let mut verdicts = Vec::with_capacity(register.modules.len());
+        for announcement in register.modules.iter() {
+            let module = Module::announced(&announcement, &self.catalogue);
+            verdicts.push(Verdict { index: announcement.index, code: node.verdict(&module) });
+            node.place(module);
+        }
+        if node.modules.iter().map(Module::record).ne(before) {
+            out.records.records.extend(node.record());
+            out.publish(Event::Modules { node: node.id.clone() });
+        }
+        if let (Some(answer), Ok(verdicts)) = (frame.correlation.answer(), List::new(&verdicts)) {
+            out.send(session, &Registered { verdicts }, answer);
+        }
+        for module in node.modules.iter().filter(|module| module.kind.is_err()) {
+            if let Some(error) = module.kind.as_ref().err() {
+                let peer = node.address;
+                out.list.extend(peer.map(|peer| crate::Effect::Refused {
+                    peer,
+                    node: Some(node.id.clone()),
+                    error: error.clone(),
+                }));
+            }
+        }
+        self.pump(now, number, out);
+        Ok(())
+    }
+}
+
+impl Node {
+    /// What the node is told about a module.
+    fn verdict(&self, module: &Module) -> ErrorCode {
+        match (&module.kind, self.admission) {
+            (Err(error), _) => error.code(),
+            (Ok(_), AdmissionState::Admitted) => ErrorCode::OK,
+            (Ok(_), AdmissionState::Pending) => ErrorCode::PENDING_APPROVAL,
+            (Ok(_), AdmissionState::Revoked) => ErrorCode::REVOKED,
+        }
+    }
+
+    /// Puts a module in its place, where an earlier one with its index leaves its readings to it.
+    fn place(&mut self, mut module: Module) {
+        match self.modules.binary_search_by_key(&module.index, |known| known.index) {
+            Ok(at) => {
+                if let Some(known) = self.modules.get_mut(at) {
+                    module.inherit(known);
+                    *known = module;
+                }
+            }
+            Err(at) => self.modules.insert(at, module),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Report: readings are judged one by one, kept, and acknowledged once they are on disk.
+
+use alloc::vec::Vec;
+
+use iot_proto::{ErrorCode, Frame, List, Reading, Rejected, Report, ReportAck, Taken, UnixMillis};
+
+use crate::{
+    Effects, Event, Hub, IotError, Now, SessionId,
+    registry::{Arrival, Node, NodeNumber},
+    store::{Record, StoredReading},
+    view::ReadingView,
+};
+
+/// How far a node's clock may be ahead of the hub's, in milliseconds.
+const CLOCK_AHEAD_MS: i64 = 60_000;
+
+impl Hub {
+    /// A node reports readings.
+    ///
+    /// # Errors
+    /// [`IotError::OutOfTurn`] before hello or for the number 0; why the node is not let in.
+    pub(crate) fn report(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        report: &Report<'_>,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let number = self.open_node(session, frame)?;
+        if report.sequence == 0 {
+            return Err(IotError::OutOfTurn { kind: frame.kind, why: "reports count from 1" });
+        }
+        let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
+        node.check_admission()?;
+        let mut rejected = Vec::new();
+        match node.runs.arrive(report.boot, report.sequence) {
+            Arrival::Duplicate => node.duplicates += 1,
+            Arrival::New { gap } => {
+                node.reports += 1;
+                node.lost_reports += u64::from(gap);
+                let first = out.records.readings.len();
+                rejected = node.take_readings(now, report.readings.iter(), out);
+                out.records.records.push(Record::Report {
+                    node: node.id.clone(),
+                    boot: report.boot,
+                    sequence: report.sequence,
+                    gap,
+                    arrived: now.wall,
+                    readings: out.records.readings.len() - first,
+                });
+                self.settle_reported(now, number, first, out);
+            }
+        }
+        self.acknowledge(session, number, report, &rejected, frame, out);
+        Ok(())
+    }
+
+    fn acknowledge(
+        &mut self,
+        session: SessionId,
+        number: NodeNumber,
+        report: &Report<'_>,
+        rejected: &[Rejected],
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) {
+        if let Some(first) = rejected.first() {
+            let text = alloc::format!(
+                "{} of {} readings refused, the first at position {}",
+                rejected.len(),
+                report.readings.len(),
+                first.position
+            );
+            self.log_refused(session, IotError::Node { code: first.code, detail: text.into() }, out);
+        }
+        let stored = self.registry.get(number).map_or(0, |node| node.runs.highest(report.boot));
+        if let (Some(answer), Ok(rejected)) = (frame.correlation.answer(), List::new(rejected)) {
+            out.send(session, &ReportAck { boot: report.boot, stored, rejected }, answer);
+        }
+    }
+
+    /// Accepted commands whose value has now been reported are done.
+    pub(crate) fn settle_reported(&mut self, now: Now, number: NodeNumber, first: usize, out: &mut Effects) {
+        if self.ledger.open(number).next().is_none() {
+            return;
+        }
+        let reported = out.records.readings.get(first..).unwrap_or_default().to_vec();
+        for reading in reported {
+            self.settle_reading(now, number, &reading, out);
+        }
+    }
+}
+
+impl Node {
+    /// Takes readings that fit their module kind, and says which do not.
+    pub(crate) fn take_readings<'a>(
+        &mut self,
+        now: Now,
+        readings: impl Iterator<Item = Reading<'a>>,
+        out: &mut Effects,
+    ) -> Vec<Rejected> {
+        let mut rejected = Vec::new();
+        for (position, reading) in readings.enumerate() {
+            if let Err(code) = self.take_reading(now, &reading, out) {
+                rejected.push(Rejected { position: u16::try_from(position).unwrap_or(u16::MAX), code });
+            }
+        }
+        rejected
+    }
+
+    fn take_reading(&mut self, now: Now, reading: &Reading<'_>, out: &mut Effects) -> Result<(), ErrorCode> {
+        let measured = measured(now, reading.taken).ok_or(ErrorCode::OUT_OF_RANGE)?;
+        let id = self.id.clone();
+        let module = self.module_mut(reading.module).ok_or(ErrorCode::MODULE_NOT_REGISTERED)?;
+        let kind = module.kind().map_err(|error| error.code())?;
+        kind.check_reading(reading.channel, reading.value).map_err(|error| error.code())?;
+        let view = ReadingView { value: reading.value.into(), measured, arrived: now.wall };
+        out.records.readings.push(StoredReading {
+            module: reading.module,
+            channel: reading.channel,
+            measured,
+            value: view.value.clone(),
+        });
+        if module.take(reading.channel, &view) {
+            out.publish(Event::Reading {
+                node: id,
+                module: reading.module,
+                channel: reading.channel,
+                reading: view,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// When a reading was measured, on the hub's clock; `None` where that lies in the future.
+fn measured(now: Now, taken: Taken) -> Option<UnixMillis> {
+    match taken {
+        Taken::Age(age_ms) => Some(UnixMillis(now.wall.0.saturating_sub(age_ms.into()))),
+        Taken::At(at) => (at.0 <= now.wall.0.saturating_add(CLOCK_AHEAD_MS)).then_some(at),
+    }
+}

@@ -1,0 +1,246 @@
+//! A session begins and ends: opened, refused, ended by either side, cut.
+
+use alloc::string::ToString;
+use core::net::SocketAddr;
+
+use iot_proto::{Close, Correlation, Error, ErrorCode, Frame, Label};
+
+use crate::{
+    CommandState, Effect, Effects, Event, Hub, IotError, Now, SessionId,
+    deadlines::Timer,
+    presence::Change,
+    registry::NodeNumber,
+    sessions::{Pending, Phase},
+    view::{PresenceReason, PresenceState},
+};
+
+/// When a node that was refused for good may knock again, in milliseconds.
+const RETRY_LATE_MS: u32 = 300_000;
+
+/// When a node may come back after a session that failed, in milliseconds.
+const RETRY_SOON_MS: u32 = 1_000;
+
+impl Hub {
+    /// A node opened a connection.
+    pub(crate) fn session_opened(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        peer: SocketAddr,
+        out: &mut Effects,
+    ) {
+        self.sessions.open(session, peer);
+        let limit = self.config.max_sessions;
+        if self.sessions.len() > limit {
+            let error =
+                IotError::TooMany { what: "sessions", limit: u64::try_from(limit).unwrap_or(u64::MAX) };
+            self.session_failed(now, session, &error, out);
+            return;
+        }
+        self.deadlines.set(Timer::Hello(session), now.instant + self.config.hello_within);
+        // A plain node has a fixed address, so whoever dials from there is most likely on its way in.
+        if let [number] = self.registry.at_address(peer.ip())[..]
+            && let Some(node) = self.registry.get_mut(number)
+            && node.session.is_none()
+        {
+            node.presence.connecting(now, session);
+            out.publish(Event::Node { node: node.id.clone() });
+        }
+    }
+
+    /// A message was not served: says so to the node and in the log. The session goes on.
+    pub(crate) fn refuse(
+        &mut self,
+        session: SessionId,
+        frame: &Frame<'_>,
+        error: IotError,
+        out: &mut Effects,
+    ) {
+        let told = match frame.correlation {
+            Correlation::Request(_) => frame.correlation.answer(),
+            Correlation::OneWay => Some(Correlation::OneWay),
+            // An answer to an answer could go on for ever.
+            Correlation::Response(_) => None,
+        };
+        // What a node says of its own troubles is put into the log and not answered.
+        if let Some(told) = told.filter(|_| !matches!(error, IotError::Node { .. })) {
+            let text = error.to_string();
+            out.send(session, &Error::new(error.code(), frame.kind, &text), told);
+        }
+        self.log_refused(session, error, out);
+    }
+
+    /// A session cannot go on: says why to the node and in the log, and ends it.
+    pub(crate) fn session_failed(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        error: &IotError,
+        out: &mut Effects,
+    ) {
+        if self.sessions.get(session).is_none_or(|session| session.phase == Phase::Closing) {
+            return;
+        }
+        let text = error.to_string();
+        let about = iot_proto::MessageKind(0);
+        out.send(session, &Error::new(error.code(), about, &text), Correlation::OneWay);
+        self.log_refused(session, error.clone(), out);
+        self.end_session(now, session, error, out);
+    }
+
+    /// Ends a session: says why to the node, and takes leave of it.
+    pub(crate) fn end_session(&mut self, now: Now, session: SessionId, error: &IotError, out: &mut Effects) {
+        let late = matches!(
+            error.code(),
+            ErrorCode::REVOKED
+                | ErrorCode::UNPROVEN_KEY
+                | ErrorCode::VERSION_UNSUPPORTED
+                | ErrorCode::TOO_MANY
+        );
+        let retry_ms = if late { RETRY_LATE_MS } else { RETRY_SOON_MS };
+        let jitter = u32::try_from(self.ids.random() % u64::from(retry_ms)).unwrap_or(0);
+        let text = error.to_string();
+        let close =
+            Close { code: error.code(), retry_after_ms: retry_ms + jitter, detail: Label::clipped(&text) };
+        out.send(session, &close, Correlation::OneWay);
+        out.list.push(Effect::Close { session });
+        let reason = if let IotError::Silent { for_s } = error {
+            PresenceReason::Silent { for_s: *for_s }
+        } else {
+            PresenceReason::Cut
+        };
+        self.take_leave(now, session, reason, out);
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.phase = Phase::Closing;
+        }
+    }
+
+    /// A session's connection has ended.
+    pub(crate) fn session_closed(&mut self, now: Now, session: SessionId, out: &mut Effects) {
+        self.take_leave(now, session, PresenceReason::Cut, out);
+        self.sessions.remove(session);
+    }
+
+    /// The node says that it ends its session.
+    pub(crate) fn node_closes(&mut self, now: Now, session: SessionId, out: &mut Effects) {
+        self.take_leave(now, session, PresenceReason::SaidGoodbye, out);
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.phase = Phase::Closing;
+        }
+        out.list.push(Effect::Close { session });
+    }
+
+    /// Separates a session from its node: what waited for an answer on it waits anew, or is told.
+    fn take_leave(&mut self, now: Now, session: SessionId, reason: PresenceReason, out: &mut Effects) {
+        self.deadlines.cancel(Timer::Hello(session));
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let pending = state.requests().drain();
+        let (phase, peer) = (state.phase, state.peer);
+        match phase {
+            Phase::Open { node } => {
+                state.phase = Phase::Closing;
+                self.give_up(now, pending, &IotError::Cut, out);
+                self.node_left(now, node, session, reason, out);
+            }
+            Phase::Anonymous => {
+                for number in self.registry.at_address(peer.ip()) {
+                    if let Some(node) = self.registry.get_mut(number)
+                        && node.presence.not_connecting(session)
+                    {
+                        out.publish(Event::Node { node: node.id.clone() });
+                    }
+                }
+            }
+            Phase::Closing => {}
+        }
+    }
+
+    /// What was waited for will not be answered: commands wait anew, questions are told why.
+    pub(crate) fn give_up(
+        &mut self,
+        now: Now,
+        pending: alloc::vec::Vec<Pending>,
+        cause: &IotError,
+        out: &mut Effects,
+    ) {
+        for pending in pending {
+            match pending {
+                Pending::Command(id) => {
+                    self.transition(now, id, CommandState::Queued, Some(cause.clone()), out);
+                }
+                Pending::Ask(ticket) => self.ask_failed(ticket, cause.clone(), out),
+                Pending::Ping | Pending::Hello => {}
+            }
+        }
+    }
+
+    fn node_left(
+        &mut self,
+        now: Now,
+        number: NodeNumber,
+        session: SessionId,
+        reason: PresenceReason,
+        out: &mut Effects,
+    ) {
+        let Some(node) = self.registry.get_mut(number).filter(|node| node.session == Some(session)) else {
+            return;
+        };
+        node.session = None;
+        let keeps = node.facts.capabilities.has(iot_proto::Capabilities::KEEPS_SESSION);
+        let change = if keeps || node.presence.sleeps() {
+            node.presence.ended(now, reason)
+        } else {
+            let declared = core::time::Duration::from_secs(node.facts.keepalive_s.into());
+            let within = if declared.is_zero() { self.config.contact_within } else { declared };
+            node.presence.contact(now, within)
+        };
+        self.presence_changed(now, number, change, out);
+        self.pump(now, number, out);
+    }
+
+    /// Puts into the log that a peer sent something that was refused.
+    pub(crate) fn log_refused(&self, session: SessionId, error: IotError, out: &mut Effects) {
+        let Some(session) = self.sessions.get(session) else { return };
+        let node = match session.phase {
+            Phase::Open { node } => self.registry.get(node).map(|node| node.id.clone()),
+            Phase::Anonymous | Phase::Closing => None,
+        };
+        out.list.push(Effect::Refused { peer: session.peer, node, error });
+    }
+
+    /// Something arrived from a node on its session.
+    pub(crate) fn heard(&mut self, now: Now, number: NodeNumber, out: &mut Effects) {
+        let Some(node) = self.registry.get_mut(number) else { return };
+        let change = node.presence.heard(now);
+        if change != Change::None {
+            self.presence_changed(now, number, change, out);
+        }
+    }
+
+    /// A node's presence may have changed: sets its timer, and tells observers where it has.
+    pub(crate) fn presence_changed(
+        &mut self,
+        now: Now,
+        number: NodeNumber,
+        change: Change,
+        out: &mut Effects,
+    ) {
+        let Some(node) = self.registry.get(number) else { return };
+        match node.presence.deadline() {
+            Some(at) => self.deadlines.set(Timer::Presence(number), at),
+            None => self.deadlines.cancel(Timer::Presence(number)),
+        }
+        let Change::To(state) = change else { return };
+        out.publish(Event::Node { node: node.id.clone() });
+        let sentence = match state {
+            PresenceState::Lost => "is lost",
+            PresenceState::Overdue => "is overdue",
+            PresenceState::Online => "is online",
+            PresenceState::Asleep if node.presence.sleeps() => "fell asleep as declared",
+            // Coming and going is the way of a node that keeps no session.
+            PresenceState::Asleep | PresenceState::Connecting | PresenceState::Disabled => return,
+        };
+        let (id, text) = (node.id.clone(), alloc::format!("{} {sentence}.", node.title));
+        self.activity.note(now.wall, Some(&id), text, out);
+    }
+}

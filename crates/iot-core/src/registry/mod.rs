@@ -1,0 +1,100 @@
+//! All nodes that are known, and the modules they registered. Owns who is who; not whether they are there.
+
+mod modules;
+mod node;
+mod runs;
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::net::IpAddr;
+
+pub(crate) use modules::{Module, is_as_wanted};
+pub(crate) use node::{Facts, Node};
+pub(crate) use runs::{Arrival, Runs};
+
+use crate::{AdmissionState, IotError, NodeId};
+
+/// A node's place in the registry: short, and valid until the node is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeNumber(u32);
+
+/// All nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    nodes: BTreeMap<NodeNumber, Node>,
+    by_id: BTreeMap<NodeId, NodeNumber>,
+    next: u32,
+    waiting: usize,
+}
+
+impl Registry {
+    /// Adds a node that is not known yet.
+    pub(crate) fn add(&mut self, node: Node) -> NodeNumber {
+        let number = NodeNumber(self.next);
+        self.next = self.next.wrapping_add(1);
+        self.waiting += usize::from(node.admission == AdmissionState::Pending);
+        self.by_id.insert(node.id.clone(), number);
+        self.nodes.insert(number, node);
+        number
+    }
+
+    /// Forgets a node.
+    pub(crate) fn remove(&mut self, number: NodeNumber) -> Option<Node> {
+        let node = self.nodes.remove(&number)?;
+        self.waiting -= usize::from(node.admission == AdmissionState::Pending);
+        self.by_id.remove(&node.id);
+        Some(node)
+    }
+
+    /// Changes whether a node is let in.
+    pub(crate) fn set_admission(&mut self, number: NodeNumber, admission: AdmissionState) {
+        if let Some(node) = self.nodes.get_mut(&number) {
+            self.waiting -= usize::from(node.admission == AdmissionState::Pending);
+            node.admission = admission;
+            self.waiting += usize::from(admission == AdmissionState::Pending);
+        }
+    }
+
+    /// The place of the node with this id.
+    pub(crate) fn find(&self, id: &NodeId) -> Option<NodeNumber> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The place of the node with this id.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`].
+    pub(crate) fn number(&self, id: &NodeId) -> Result<NodeNumber, IotError> {
+        self.find(id).ok_or_else(|| IotError::UnknownNode { node: id.as_str().into() })
+    }
+
+    /// A node by its place.
+    pub(crate) fn get(&self, number: NodeNumber) -> Option<&Node> {
+        self.nodes.get(&number)
+    }
+
+    /// A node by its place, to change it.
+    pub(crate) fn get_mut(&mut self, number: NodeNumber) -> Option<&mut Node> {
+        self.nodes.get_mut(&number)
+    }
+
+    /// Nodes last seen at this address.
+    pub(crate) fn at_address(&self, ip: IpAddr) -> Vec<NodeNumber> {
+        let there = self.nodes.iter().filter(|(_, node)| node.address.is_some_and(|seen| seen.ip() == ip));
+        there.map(|(number, _)| *number).collect()
+    }
+
+    /// All nodes, in the order in which they came.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeNumber, &Node)> {
+        self.nodes.iter().map(|(number, node)| (*number, node))
+    }
+
+    /// How many nodes are known.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many nodes wait for a person.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+}

@@ -1,0 +1,107 @@
+//! One module of a node, with the latest reading of each of its properties.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use iot_proto::{Announcement, Value};
+
+use crate::{
+    IotError,
+    catalogue::{Catalogue, ModuleKind, Property},
+    store::ModuleRecord,
+    view::ReadingView,
+};
+
+/// A module as its node announced it.
+#[derive(Clone, Debug)]
+pub(crate) struct Module {
+    pub(crate) index: u8,
+    pub(crate) title: Box<str>,
+    pub(crate) kind_name: Box<str>,
+    pub(crate) kind_version: u16,
+    /// Its kind, or why it is not registered.
+    pub(crate) kind: Result<Arc<ModuleKind>, IotError>,
+    latest: Vec<(u8, ReadingView)>,
+}
+
+impl Module {
+    /// The module that a node announces.
+    pub(crate) fn announced(announcement: &Announcement<'_>, catalogue: &Catalogue) -> Self {
+        Self::new(
+            ModuleRecord {
+                index: announcement.index,
+                title: announcement.title.as_str().into(),
+                kind: announcement.kind.as_str().into(),
+                kind_version: announcement.kind_version,
+            },
+            catalogue,
+        )
+    }
+
+    /// The module that was stored. Whether its kind is supported is judged anew.
+    pub(crate) fn new(record: ModuleRecord, catalogue: &Catalogue) -> Self {
+        Self {
+            index: record.index,
+            title: record.title,
+            kind: catalogue.check_module_support(&record.kind, record.kind_version).cloned(),
+            kind_name: record.kind,
+            kind_version: record.kind_version,
+            latest: Vec::new(),
+        }
+    }
+
+    /// What is kept of the module.
+    pub(crate) fn record(&self) -> ModuleRecord {
+        ModuleRecord {
+            index: self.index,
+            title: self.title.clone(),
+            kind: self.kind_name.clone(),
+            kind_version: self.kind_version,
+        }
+    }
+
+    /// Its kind.
+    ///
+    /// # Errors
+    /// Why the module is not registered.
+    pub(crate) fn kind(&self) -> Result<&Arc<ModuleKind>, IotError> {
+        self.kind.as_ref().map_err(Clone::clone)
+    }
+
+    /// The latest reading of a property or event.
+    pub(crate) fn latest(&self, channel: u8) -> Option<&ReadingView> {
+        self.latest.iter().find(|(known, _)| *known == channel).map(|(_, reading)| reading)
+    }
+
+    /// Takes a reading as the latest, unless one that was measured later is known.
+    pub(crate) fn take(&mut self, channel: u8, reading: &ReadingView) -> bool {
+        match self.latest.iter_mut().find(|(known, _)| *known == channel) {
+            Some((_, latest)) if latest.measured > reading.measured => false,
+            Some((_, latest)) => {
+                latest.clone_from(reading);
+                true
+            }
+            None => {
+                self.latest.push((channel, reading.clone()));
+                true
+            }
+        }
+    }
+
+    /// Takes over the latest readings of a module that is announced again with the same kind.
+    pub(crate) fn inherit(&mut self, before: &Self) {
+        if self.kind_name == before.kind_name {
+            self.latest.clone_from(&before.latest);
+        }
+    }
+}
+
+/// Whether a node that reports `reported` has done what was wanted: the same, within half a step.
+pub(crate) fn is_as_wanted(property: &Property, wanted: Value<'_>, reported: Value<'_>) -> bool {
+    match (&property.value, wanted, reported) {
+        (crate::catalogue::ValueType::Float { step, .. }, Value::Float(wanted), Value::Float(reported)) => {
+            let difference = wanted.get() - reported.get();
+            difference.max(-difference) <= step / 2.0
+        }
+        _ => wanted == reported,
+    }
+}

@@ -1,0 +1,128 @@
+//! The connections that nodes opened: how far each has come, and which requests on it wait for an answer.
+//!
+//! ```text
+//!   SessionOpened -> Anonymous -- hello --> Open{node} -- close, replaced, silent --> Closing -> SessionClosed
+//!                        \______ no hello in time, refused, broken frame _______________^
+//! ```
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::net::SocketAddr;
+
+use iot_proto::{CommandId, RequestId};
+
+use crate::{SessionId, Ticket, registry::NodeNumber};
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing is known of the peer but its address.
+    Anonymous,
+    /// The peer said hello and was welcomed.
+    Open { node: NodeNumber },
+    /// Told to end; nothing that still arrives counts.
+    Closing,
+}
+
+/// What an answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// A command.
+    Command(CommandId),
+    /// A message sent for someone.
+    Ask(Ticket),
+    /// Whether the node is there.
+    Ping,
+    /// Who answers where the hub dialled.
+    Hello,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) peer: SocketAddr,
+    pub(crate) phase: Phase,
+    requests: Requests,
+}
+
+/// The requests of one connection that wait for an answer.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    next: RequestId,
+    pending: Vec<(RequestId, Pending)>,
+}
+
+impl Requests {
+    /// Of a new connection.
+    pub(crate) fn new() -> Self {
+        Self { next: RequestId::FIRST, pending: Vec::new() }
+    }
+
+    /// Numbers a new request.
+    pub(crate) fn begin(&mut self, pending: Pending) -> RequestId {
+        let id = self.next;
+        self.next = id.next();
+        self.pending.push((id, pending));
+        id
+    }
+
+    /// What the answer with this number was waited for; `None` where nothing was.
+    pub(crate) fn end(&mut self, id: RequestId) -> Option<Pending> {
+        let at = self.pending.iter().position(|(known, _)| *known == id)?;
+        Some(self.pending.swap_remove(at).1)
+    }
+
+    /// Stops waiting for an answer.
+    pub(crate) fn forget(&mut self, pending: Pending) {
+        self.pending.retain(|(_, known)| *known != pending);
+    }
+
+    /// Everything that is still waited for, in the order in which it was asked.
+    pub(crate) fn drain(&mut self) -> Vec<Pending> {
+        let mut drained = core::mem::take(&mut self.pending);
+        drained.sort_by_key(|(id, _)| *id);
+        drained.into_iter().map(|(_, pending)| pending).collect()
+    }
+
+    /// Whether nothing is waited for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
+impl Session {
+    /// The requests that wait for an answer.
+    pub(crate) fn requests(&mut self) -> &mut Requests {
+        &mut self.requests
+    }
+}
+
+/// All connections that nodes opened.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(BTreeMap<SessionId, Session>);
+
+impl Sessions {
+    /// A connection was opened.
+    pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
+        self.0.insert(id, Session { peer, phase: Phase::Anonymous, requests: Requests::new() });
+    }
+
+    /// A connection has ended.
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        self.0.remove(&id)
+    }
+
+    /// A connection.
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.0.get(&id)
+    }
+
+    /// A connection, to change it.
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.0.get_mut(&id)
+    }
+
+    /// How many connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

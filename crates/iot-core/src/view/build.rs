@@ -1,0 +1,239 @@
+//! [`View`]: makes snapshots of the hub for those who read. Changes nothing.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use iot_proto::CommandId;
+
+use super::{
+    AdmissionState, CommandFilter, CommandView, Desired, ModuleView, Need, NodeView, Notice, Overview,
+    Presence, PresenceCounts, PresenceReason, PresenceState, PropertyView,
+};
+use crate::{
+    Hub, IotError, NodeId, Now,
+    catalogue::Catalogue,
+    commands::{Command, unknown},
+    config::Registration,
+    registry::{Module, Node, NodeNumber},
+};
+
+/// Failed commands that the overview names at most.
+const FAILED_SHOWN: usize = 20;
+
+/// The hub at one instant, for those who read: every call makes plain data.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    hub: &'a Hub,
+    now: Now,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(hub: &'a Hub, now: Now) -> Self {
+        Self { hub, now }
+    }
+
+    /// All module kinds.
+    pub fn catalogue(&self) -> &'a Arc<Catalogue> {
+        &self.hub.catalogue
+    }
+
+    /// How all is, at one glance.
+    pub fn overview(&self) -> Overview {
+        let admitted = |node: &&Node| node.admission == AdmissionState::Admitted;
+        let mut overview = Overview {
+            hub: self.hub.config.name.clone(),
+            waiting: self.hub.registry.waiting(),
+            under_way: self.hub.ledger.under_way(),
+            open_registration: self.hub.config.registration == Registration::Open,
+            ..Overview::default()
+        };
+        for (_, node) in self.hub.registry.iter().filter(|(_, node)| admitted(node)) {
+            overview.presence.count(node.presence_view(self.now).state);
+            overview.modules += node.modules.iter().filter(|module| module.kind.is_ok()).count();
+        }
+        overview.needs = self.needs(overview.waiting);
+        overview
+    }
+
+    /// What needs a person, worst first.
+    fn needs(&self, waiting: usize) -> Vec<Need> {
+        let (mut lost, mut overdue, mut unsupported) = (Vec::new(), Vec::new(), Vec::new());
+        for (_, node) in
+            self.hub.registry.iter().filter(|(_, node)| node.admission == AdmissionState::Admitted)
+        {
+            let (id, title, presence) = (node.id.clone(), node.title.clone(), node.presence_view(self.now));
+            match presence.state {
+                PresenceState::Lost => lost.push(Need::Lost { node: id, title, presence }),
+                PresenceState::Overdue => overdue.push(Need::Overdue { node: id, title, presence }),
+                PresenceState::Connecting
+                | PresenceState::Online
+                | PresenceState::Asleep
+                | PresenceState::Disabled => {}
+            }
+            unsupported.extend(node.modules.iter().filter_map(|module| {
+                let error = module.kind.as_ref().err()?.clone();
+                let (node, title) = (node.id.clone(), node.title.clone());
+                Some(Need::Unsupported { node, title, module: module.title.clone(), error })
+            }));
+        }
+        let failed = self.hub.ledger.failed().take(FAILED_SHOWN);
+        let failed = failed.map(|command| Need::Failed(self.command_view(command).into()));
+        let mut needs = lost;
+        needs.extend(failed);
+        needs.append(&mut overdue);
+        needs.append(&mut unsupported);
+        if waiting > 0 {
+            needs.push(Need::Waiting { count: waiting });
+        }
+        needs
+    }
+
+    /// All nodes, by title.
+    pub fn nodes(&self) -> Vec<NodeView> {
+        let nodes = self.hub.registry.iter().map(|(number, node)| self.node_view(number, node));
+        let mut nodes: Vec<_> = nodes.collect();
+        nodes.sort_by(|a, b| a.title.cmp(&b.title).then_with(|| a.id.cmp(&b.id)));
+        nodes
+    }
+
+    /// One node.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`].
+    pub fn node(&self, id: &NodeId) -> Result<NodeView, IotError> {
+        let number = self.hub.registry.number(id)?;
+        let node = self.hub.registry.get(number);
+        node.map(|node| self.node_view(number, node))
+            .ok_or_else(|| IotError::UnknownNode { node: id.as_str().into() })
+    }
+
+    /// Commands, newest first.
+    pub fn commands(&self, filter: &CommandFilter) -> Vec<CommandView> {
+        let node = filter.node.as_ref().map(|id| self.hub.registry.find(id));
+        match node {
+            Some(None) => Vec::new(),
+            known => self
+                .hub
+                .ledger
+                .select(known.flatten(), filter)
+                .into_iter()
+                .map(|c| self.command_view(c))
+                .collect(),
+        }
+    }
+
+    /// One command.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownCommand`].
+    pub fn command(&self, id: CommandId) -> Result<CommandView, IotError> {
+        self.hub.ledger.get(id).map(|command| self.command_view(command)).ok_or_else(|| unknown(id))
+    }
+
+    /// What happened, newest first, at most `limit`.
+    pub fn activity(&self, limit: usize) -> Vec<Notice> {
+        self.hub.activity.newest(limit)
+    }
+
+    fn node_view(&self, number: NodeNumber, node: &Node) -> NodeView {
+        NodeView {
+            id: node.id.clone(),
+            title: node.title.clone(),
+            admission: node.admission,
+            presence: node.presence_view(self.now),
+            address: node.address,
+            capabilities: node.facts.capabilities,
+            board: node.facts.board.clone(),
+            firmware: node.facts.firmware.clone(),
+            boot: node.boot,
+            first_seen: node.first_seen,
+            last_heard: node.presence.last_heard(),
+            reports: node.reports,
+            duplicates: node.duplicates,
+            lost_reports: node.lost_reports,
+            queued: self.hub.ledger.queued(number),
+            modules: node.modules.iter().map(|module| self.module_view(number, module)).collect(),
+        }
+    }
+
+    fn module_view(&self, number: NodeNumber, module: &Module) -> ModuleView {
+        let properties = module.kind.iter().flat_map(|kind| &kind.properties);
+        let properties = properties.map(|property| PropertyView {
+            latest: module.latest(property.channel).cloned(),
+            desired: self.desired(number, module.index, property.channel),
+            property: property.clone(),
+        });
+        ModuleView {
+            index: module.index,
+            title: module.title.clone(),
+            kind_name: module.kind_name.clone(),
+            kind_version: module.kind_version,
+            properties: properties.collect(),
+            kind: module.kind.clone(),
+        }
+    }
+
+    fn desired(&self, number: NodeNumber, module: u8, channel: u8) -> Option<Desired> {
+        let command = self.hub.ledger.desired(number, module, channel)?;
+        let step = command.record.steps.last()?;
+        Some(Desired {
+            value: command.record.wanted.set_value()?.clone(),
+            command: command.id(),
+            state: step.state,
+            since: step.at,
+        })
+    }
+
+    fn command_view(&self, command: &Command) -> CommandView {
+        let record = &command.record;
+        let node = self.hub.registry.get(command.node);
+        let module = record.wanted.module().map(|index| {
+            let known = node.and_then(|node| node.module(index).ok());
+            (index, known.map_or_else(|| "unknown module".into(), |module| module.title.clone()))
+        });
+        CommandView {
+            id: record.id,
+            node: record.node.clone(),
+            node_title: node.map_or_else(|| record.node.as_str().into(), |node| node.title.clone()),
+            module,
+            wanted: record.wanted.clone(),
+            summary: node.map_or_else(Default::default, |node| node.summarise(&record.wanted)),
+            author: record.author.clone(),
+            state: record.state(),
+            steps: record.steps.clone(),
+            expires: record.expires,
+            attempts: record.attempts,
+        }
+    }
+}
+
+impl PresenceCounts {
+    fn count(&mut self, state: PresenceState) {
+        let counter = match state {
+            PresenceState::Connecting => &mut self.connecting,
+            PresenceState::Online => &mut self.online,
+            PresenceState::Asleep => &mut self.asleep,
+            PresenceState::Overdue => &mut self.overdue,
+            PresenceState::Lost => &mut self.lost,
+            PresenceState::Disabled => &mut self.disabled,
+        };
+        *counter += 1;
+    }
+}
+
+impl Node {
+    /// The node's presence, over which a person's word that it is disabled is laid.
+    fn presence_view(&self, now: Now) -> Presence {
+        let presence = self.presence.view(now);
+        match &self.disabled {
+            None => presence,
+            Some(disabling) => Presence {
+                state: PresenceState::Disabled,
+                reason: PresenceReason::DisabledBy { by: disabling.by.clone(), why: disabling.why.clone() },
+                since: disabling.at,
+                next_contact: None,
+                overdue_from: None,
+                lost_from: None,
+            },
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Connections with nodes: the TCP server on which they connect, the dialler that reaches them, and the
+//! driver that owns the hub.
+//!
+//! [`HubServer`] runs a whole hub and gives a [`HubHandle`] to speak with it. [`TcpServer`] alone serves
+//! frames to any [`RequestHandler`]. Everything that happens on a connection happens on one thread; only
+//! the store has another. What the hub makes of it all is in `iot-core`.
+
+mod clock;
+mod codec;
+mod commit;
+mod config;
+mod connection;
+mod dialler;
+mod dns_sd;
+mod driver;
+mod executor;
+mod handle;
+mod handler;
+mod hub_handler;
+mod hub_server;
+mod outbox;
+mod pool;
+mod server;
+mod store_thread;
+
+pub use codec::{CodecError, FrameCodec, RawFrame};
+pub use config::{DialConfig, Discovery, NetConfig, ServerConfig};
+pub use dns_sd::SERVICE;
+pub use handle::HubHandle;
+pub use handler::{Context, End, RequestHandler};
+pub use hub_server::{HubServer, Running, StartError};
+pub use server::TcpServer;

@@ -1,0 +1,98 @@
+//! What holds for any bytes at all: one property for each fuzz target, and the rule behind each assertion.
+//!
+//! The fuzz targets look for bytes against which a property fails; `tests/corpus.rs` and `tests/split.rs`
+//! of `iot-proto` include this file and hold the same properties in an ordinary `cargo test`.
+
+use iot_proto::{Correlation, Frame, HEADER_LEN, HubMessage, Limits, MAX_FRAME, MessageKind, NodeMessage};
+
+/// Bytes as they arrive on a connection: frames are cut from them until they end or are broken.
+///
+/// # Panics
+/// Where a frame is not exactly as its header says, or is judged otherwise while it arrives.
+pub fn frame(bytes: &[u8]) {
+    for limit in [Limits::UNTIL_AGREED.frame, MAX_FRAME] {
+        let mut rest = bytes;
+        while let Ok(Some((frame, used))) = split_while_it_arrives(rest, limit) {
+            assert_eq!(used, HEADER_LEN + frame.body.len(), "a frame is its header and its body");
+            assert!(used <= limit, "a frame keeps to the limit");
+            let (own, others) = rest.split_at(used);
+            check_node_message(frame.kind, frame.correlation, frame.body, own);
+            check_hub_message(frame.kind, frame.correlation, frame.body, own);
+            rest = others;
+        }
+    }
+}
+
+/// A message kind in two bytes, little-endian as in the header, and a body as a node sends it.
+///
+/// # Panics
+/// Where a body that decodes has another form than the one that it came in.
+pub fn node_message(bytes: &[u8]) {
+    if let Some((kind, body)) = bytes.split_first_chunk() {
+        check_node_message(MessageKind(u16::from_le_bytes(*kind)), Correlation::OneWay, body, &[]);
+    }
+}
+
+/// A message kind in two bytes, little-endian as in the header, and a body as the hub sends it.
+///
+/// # Panics
+/// Where a body that decodes has another form than the one that it came in.
+pub fn hub_message(bytes: &[u8]) {
+    if let Some((kind, body)) = bytes.split_first_chunk() {
+        check_hub_message(MessageKind(u16::from_le_bytes(*kind)), Correlation::OneWay, body, &[]);
+    }
+}
+
+/// Cuts the first frame off `bytes`, and holds that no part of them was judged otherwise.
+fn split_while_it_arrives(
+    bytes: &[u8],
+    limit: usize,
+) -> Result<Option<(Frame<'_>, usize)>, iot_proto::FrameError> {
+    let whole = Frame::split(bytes, limit);
+    let len = match whole {
+        Ok(Some((_, used))) => used,
+        Ok(None) | Err(_) => bytes.len(),
+    };
+    let mut broken = None;
+    for end in (0..len.min(HEADER_LEN + 1)).chain(len.checked_sub(1)) {
+        match Frame::split(&bytes[..end], limit) {
+            Ok(Some(_)) => panic!("a frame of {len} bytes was whole after {end}"),
+            Ok(None) => assert_eq!(broken, None, "a broken frame stays broken"),
+            Err(error) => broken = Some(error),
+        }
+    }
+    if let Some(reason) = broken {
+        assert_eq!(whole, Err(reason), "a broken frame keeps its reason");
+    }
+    whole
+}
+
+fn check_node_message(kind: MessageKind, correlation: Correlation, body: &[u8], frame: &[u8]) {
+    let Ok(message) = NodeMessage::decode(kind, body) else { return };
+    let mut out = [0; MAX_FRAME];
+    let Ok(len) = message.encode(correlation, &mut out) else {
+        assert!(HEADER_LEN + body.len() > MAX_FRAME, "what decodes and fits can be encoded");
+        return;
+    };
+    check_form(&out[..len], body, frame);
+    assert_eq!(message.kind(), kind);
+    assert_eq!(NodeMessage::decode(kind, &out[HEADER_LEN..len]), Ok(message));
+}
+
+fn check_hub_message(kind: MessageKind, correlation: Correlation, body: &[u8], frame: &[u8]) {
+    let Ok(message) = HubMessage::decode(kind, body) else { return };
+    let mut out = [0; MAX_FRAME];
+    let Ok(len) = message.encode(correlation, &mut out) else {
+        assert!(HEADER_LEN + body.len() > MAX_FRAME, "what decodes and fits can be encoded");
+        return;
+    };
+    check_form(&out[..len], body, frame);
+    assert_eq!(message.kind(), kind);
+    assert_eq!(HubMessage::decode(kind, &out[HEADER_LEN..len]), Ok(message));
+}
+
+/// Holds that what was encoded again is what came in: a message has one form and no other.
+fn check_form(again: &[u8], body: &[u8], frame: &[u8]) {
+    assert_eq!(&again[HEADER_LEN..], body, "a body has one form");
+    assert!(frame.is_empty() || again == frame, "a header has one form");
+}
