@@ -186,6 +186,7 @@ mod tests {
         let session = |effect: &Effect| match effect {
             Effect::Close { session } => session.0,
             Effect::Send { .. }
+            | Effect::Widen { .. }
             | Effect::Deliver { .. }
             | Effect::EndDelivery { .. }
             | Effect::Resolve { .. }

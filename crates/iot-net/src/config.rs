@@ -20,8 +20,8 @@ pub struct ServerConfig {
     /// Connections that the kernel may hold before they are accepted. 1,024 takes a whole site that comes
     /// back after a power cut without a dropped handshake, which would cost a node a second or more.
     pub backlog: u16,
-    /// Connections served at one time; further ones wait in the backlog. 20,000 is as many sessions as
-    /// the hub takes by default.
+    /// Connections served at one time; further ones wait in the backlog. 20,100 is a little more than the
+    /// sessions that the hub takes by default, so that it can tell those beyond why it does not.
     pub max_connections: usize,
     /// Bytes that may wait to be sent on one connection. 256 KiB is a few hundred answers: a peer that
     /// leaves so much lying does not read.
@@ -37,7 +37,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             backlog: 1024,
-            max_connections: 20_000,
+            max_connections: 20_100,
             outbox_limit: 256 * 1024,
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(1),
@@ -45,11 +45,10 @@ impl Default for ServerConfig {
     }
 }
 
-/// Limits of the dialler.
+/// Limits of the dialler. How long dialling may take is the hub's
+/// [`dial_within`](iot_core::config::HubConfig::dial_within).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialConfig {
-    /// A connection must have been made, and the frames taken, within this time. 5 s is two lost handshakes.
-    pub connect_within: Duration,
     /// Connections that are dialled or open at one time. More than 128 add latency and no throughput.
     pub max_dials: usize,
     /// Deliveries that may wait for their turn. 16,384 lets one command go to every node of a large site.
@@ -58,7 +57,7 @@ pub struct DialConfig {
 
 impl Default for DialConfig {
     fn default() -> Self {
-        Self { connect_within: Duration::from_secs(5), max_dials: 128, max_waiting: 16_384 }
+        Self { max_dials: 128, max_waiting: 16_384 }
     }
 }
 

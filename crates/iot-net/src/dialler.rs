@@ -36,6 +36,7 @@ pub(crate) struct Delivery {
 #[derive(Debug)]
 pub(crate) struct Dialler {
     config: DialConfig,
+    connect_within: Duration,
     waiting: VecDeque<Delivery>,
     under_way: BTreeMap<DeliveryId, UnderWay>,
 }
@@ -47,13 +48,13 @@ struct UnderWay {
 }
 
 impl Dialler {
-    pub(crate) fn new(config: DialConfig) -> Self {
-        Self { config, waiting: VecDeque::new(), under_way: BTreeMap::new() }
+    pub(crate) fn new(config: DialConfig, connect_within: Duration) -> Self {
+        Self { config, connect_within, waiting: VecDeque::new(), under_way: BTreeMap::new() }
     }
 
     /// How long making a connection and giving it the frames may take.
     pub(crate) fn connect_within(&self) -> Duration {
-        self.config.connect_within
+        self.connect_within
     }
 
     /// Queues a delivery; says why where it cannot.
@@ -220,8 +221,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_to_an_address_and_a_bounded_number_in_all() {
-        let config = DialConfig { max_dials: 2, max_waiting: 5, ..DialConfig::default() };
-        let mut dialler = Dialler::new(config);
+        let config = DialConfig { max_dials: 2, max_waiting: 5 };
+        let mut dialler = Dialler::new(config, WITHIN);
         for (id, host) in [(1, 1), (2, 1), (3, 2), (4, 3), (5, 1)] {
             dialler.queue(delivery(id, host_address(host))).unwrap();
         }

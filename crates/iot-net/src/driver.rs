@@ -4,7 +4,7 @@
 //! must be stored first goes through [`GroupCommit`] and the store's thread; the [`Executor`] does the
 //! rest. The driver decides nothing about nodes: that is the hub's.
 
-use core::{cell::RefCell, net::SocketAddr, pin::pin};
+use core::{cell::RefCell, pin::pin};
 use std::rc::Rc;
 
 use iot_core::{Hub, Input, Instant, SessionId};
@@ -21,7 +21,7 @@ use crate::{
     dialler::deliver,
     executor::Executor,
     handle::Call,
-    outbox::Outbox,
+    handler::Context,
     store_thread::StoreThread,
 };
 
@@ -56,8 +56,9 @@ impl Driver {
     }
 
     /// A node has opened a connection.
-    pub(crate) fn opened(self: &Rc<Self>, session: SessionId, peer: SocketAddr, outbox: Outbox) {
-        self.state.borrow_mut().executor.sessions.insert(session, outbox);
+    pub(crate) fn opened(self: &Rc<Self>, context: Context) {
+        let (session, peer) = (context.session(), context.peer_addr());
+        self.state.borrow_mut().executor.sessions.insert(session, context);
         self.apply(Input::SessionOpened { session, peer });
     }
 

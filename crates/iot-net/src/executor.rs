@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use crate::{
     commit::Released,
     dialler::{Delivery, Dialler},
-    outbox::Outbox,
+    handler::Context,
 };
 
 /// Where the answer to a question goes.
@@ -23,7 +23,7 @@ pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
 /// What effects speak of.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    pub(crate) sessions: HashMap<SessionId, Outbox>,
+    pub(crate) sessions: HashMap<SessionId, Context>,
     pub(crate) dialler: Dialler,
     /// Deliveries that could not be begun, and why; the hub is told next.
     pub(crate) unserved: Vec<(DeliveryId, Box<str>)>,
@@ -74,13 +74,18 @@ impl Executor {
         match effect {
             Effect::Send { session, frames } => {
                 // A session that has ended meanwhile needs no answer any more.
-                if let Some(outbox) = self.sessions.get(&session) {
-                    outbox.push(bytes.get(frames).unwrap_or_default());
+                if let Some(context) = self.sessions.get(&session) {
+                    context.outbox().push(bytes.get(frames).unwrap_or_default());
                 }
             }
             Effect::Close { session } => {
-                if let Some(outbox) = self.sessions.get(&session) {
-                    outbox.close();
+                if let Some(context) = self.sessions.get(&session) {
+                    context.close();
+                }
+            }
+            Effect::Widen { session, frame } => {
+                if let Some(context) = self.sessions.get(&session) {
+                    context.set_frame_limit(frame);
                 }
             }
             Effect::Deliver { delivery: id, to, frames } => {
@@ -109,7 +114,10 @@ impl Executor {
             Effect::Resolve { ticket, answer } => {
                 self.resolve(ticket, answer.and_then(|_| Err(not_stored())));
             }
-            Effect::Close { .. } | Effect::EndDelivery { .. } | Effect::Refused { .. } => {
+            Effect::Widen { .. }
+            | Effect::Close { .. }
+            | Effect::EndDelivery { .. }
+            | Effect::Refused { .. } => {
                 self.apply(effect, &[]);
             }
         }
@@ -130,10 +138,13 @@ fn log_refused(peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotEr
 
 #[cfg(test)]
 mod tests {
-    use core::net::SocketAddr;
+    use core::{net::SocketAddr, time::Duration};
 
     use super::*;
-    use crate::{config::DialConfig, outbox::Stage};
+    use crate::{
+        config::DialConfig,
+        outbox::{Outbox, Stage},
+    };
 
     const SESSION: SessionId = SessionId(1);
 
@@ -187,9 +198,11 @@ mod tests {
     impl Fixture {
         fn new() -> Self {
             let (sender, events) = broadcast::channel(8);
-            let mut executor = Executor::new(Dialler::new(DialConfig::default()), sender);
+            let mut executor =
+                Executor::new(Dialler::new(DialConfig::default(), Duration::from_secs(5)), sender);
             let outbox = Outbox::new(1000);
-            executor.sessions.insert(SESSION, outbox.clone());
+            let context = Context::new(SESSION, SocketAddr::from(([127, 0, 0, 1], 40_000)), outbox.clone());
+            executor.sessions.insert(SESSION, context);
             let ((done_here, done), (failed_here, failed)) = (oneshot::channel(), oneshot::channel());
             let tickets = [executor.ticket(done_here), executor.ticket(failed_here)];
             Self { executor, outbox, events, done, failed, tickets }

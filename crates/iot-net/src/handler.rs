@@ -4,7 +4,7 @@
 //! can be given to a [`TcpServer`](crate::TcpServer).
 
 use core::{cell::Cell, net::SocketAddr};
-use std::io;
+use std::{io, rc::Rc};
 
 use iot_core::SessionId;
 use iot_proto::{
@@ -74,18 +74,18 @@ pub enum End {
     Stopping,
 }
 
-/// One connection, as its handler sees it.
-#[derive(Debug)]
+/// One connection, as its handler sees it. A clone is the same connection, and may outlive it.
+#[derive(Clone, Debug)]
 pub struct Context {
     session: SessionId,
     peer: SocketAddr,
     outbox: Outbox,
-    frame_limit: Cell<usize>,
+    frame_limit: Rc<Cell<usize>>,
 }
 
 impl Context {
     pub(crate) fn new(session: SessionId, peer: SocketAddr, outbox: Outbox) -> Self {
-        Self { session, peer, outbox, frame_limit: Cell::new(MAX_FRAME) }
+        Self { session, peer, outbox, frame_limit: Rc::new(Cell::new(MAX_FRAME)) }
     }
 
     /// Address and port of the peer.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use iot_core::{Input, IotError, SessionId};
-use iot_proto::{Close, Correlation, Frame, FrameError, Label, Limits, MAX_FRAME, MessageKind};
+use iot_proto::{Close, Correlation, Frame, FrameError, Label, Limits};
 use tracing::debug;
 
 use crate::{
@@ -32,7 +32,7 @@ impl RequestHandler for HubHandler {
     async fn setup(&mut self, context: &Context) {
         debug!(peer = %context.peer_addr(), session = context.session().0, "session opened");
         context.set_frame_limit(Limits::UNTIL_AGREED.frame);
-        self.driver.opened(context.session(), context.peer_addr(), context.outbox().clone());
+        self.driver.opened(context.clone());
     }
 
     async fn ready(&mut self, _: &Context) {
@@ -40,9 +40,6 @@ impl RequestHandler for HubHandler {
     }
 
     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
-        if frame.kind == MessageKind::HELLO {
-            context.set_frame_limit(MAX_FRAME);
-        }
         self.driver.apply(Input::Received { session: context.session(), frame });
     }
 
@@ -71,8 +68,10 @@ impl RequestHandler for HubHandler {
             };
             // The body is far below the limit of a frame, so there is nothing to report.
             let _ = context.send(&close, Correlation::OneWay);
+        } else {
+            // Not told when the hub stops: the node has not left, and nothing is to be done about it.
+            self.driver.closed(session);
         }
-        self.driver.closed(session);
     }
 }
 

@@ -157,8 +157,9 @@ impl Parts {
         let clock = Clock::start();
         let (retry_after, store_drain) = (self.config.retry_after, self.config.store_drain);
         let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
+        let dialler = Dialler::new(self.config.dial.clone(), self.hub.dial_within);
         let hub = Hub::new(self.hub, self.catalogue, self.snapshot, clock.now());
-        let executor = Executor::new(Dialler::new(self.config.dial.clone()), self.events);
+        let executor = Executor::new(dialler, self.events);
         let driver = Rc::new(Driver::new(hub, clock, self.config, executor));
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 

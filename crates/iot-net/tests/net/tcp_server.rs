@@ -1,24 +1,21 @@
-//! The TCP server with handlers of a user, over real sockets on loopback: what a handler sees, how bytes
+//! The TCP server with handlers of a user: what a handler sees, how bytes
 //! travel, which limits hold, and how connections end.
 
 use core::{cell::RefCell, net::SocketAddr, time::Duration};
 use std::{io, rc::Rc};
 
-use bytes::BytesMut;
-use iot_net::{Context, End, FrameCodec, RawFrame, RequestHandler, ServerConfig, TcpServer};
+use iot_net::{Context, End, RawFrame, RequestHandler, ServerConfig, TcpServer};
 use iot_proto::{
-    Correlation, Error, ErrorCode, Frame, HubMessage, Label, MAX_FRAME, MessageKind, Ping, Pong, RequestId,
+    Close, Correlation, ErrorCode, Frame, HubMessage, Label, MAX_FRAME, MessageKind, Pong, RequestId,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
+    net::TcpSocket,
     sync::oneshot,
     time::timeout,
 };
-use tokio_util::codec::{Decoder, Encoder};
 
-/// Longer than anything here takes, so that a test which hangs says where.
-const SOON: Duration = Duration::from_secs(10);
+use crate::node::{Node, SOON, bytes, error, ping};
 
 #[tokio::test]
 async fn a_handler_sees_setup_then_each_frame_then_finish_with_the_address_of_its_peer() {
@@ -127,6 +124,32 @@ async fn a_peer_that_does_not_read_loses_its_connection_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_peer_that_begins_to_read_in_time_is_told_why_its_connection_ends() {
+    let log = Log { farewell: Some(FAREWELL), ..Log::default() };
+    let config = ServerConfig { outbox_limit: 16 * 1024, ..ServerConfig::default() };
+    serve(config, &log, async |address| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut slow = Node::on(socket.connect(address).await.unwrap());
+        let pings = bytes(&[ping(1)]);
+        let mut rest = pings.as_slice();
+        while log.count("finish") == 0 {
+            match slow.stream.try_write(rest) {
+                Ok(len) => rest = if len == rest.len() { &pings } else { &rest[len..] },
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+            tokio::task::yield_now().await;
+        }
+        let mut last = None;
+        while let Some(frame) = slow.next().await {
+            last = Some(frame.kind);
+        }
+        assert_eq!(last, Some(MessageKind::CLOSE));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_broken_frame_is_named_to_its_peer_and_others_do_not_notice() {
     serve(ServerConfig::default(), &Log::default(), async |address| {
         let mut other = Node::connect(address).await;
@@ -166,7 +189,7 @@ async fn a_frame_beyond_the_limit_of_its_connection_is_refused_by_its_header() {
 
 #[tokio::test]
 async fn stopping_lets_handlers_finish_and_sends_what_waits() {
-    let log = Log { farewell: Some(Pong { time: None }), ..Log::default() };
+    let log = Log { farewell: Some(FAREWELL), ..Log::default() };
     let mut node = serve(ServerConfig::default(), &log, async |address| {
         let mut node = Node::connect(address).await;
         node.send(&[ping(1)]).await;
@@ -174,7 +197,7 @@ async fn stopping_lets_handlers_finish_and_sends_what_waits() {
         node
     })
     .await;
-    assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::PONG));
+    assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::CLOSE));
     assert!(node.next().await.is_none());
     assert_eq!(log.lines.borrow().last().unwrap(), "finish: Stopping");
 }
@@ -214,6 +237,9 @@ async fn an_address_that_is_taken_is_an_error_at_once() {
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
 }
 
+/// What a handler says last.
+const FAREWELL: Close<'_> = Close { code: ErrorCode::TOO_MANY, retry_after_ms: 1_000, detail: Label::EMPTY };
+
 /// Answers pings, and writes down what it sees.
 #[derive(Clone, Debug, Default)]
 struct Log {
@@ -221,7 +247,7 @@ struct Log {
     /// Set on each connection.
     frame_limit: Option<usize>,
     /// Sent when a connection ends.
-    farewell: Option<Pong>,
+    farewell: Option<Close<'static>>,
 }
 
 impl Log {
@@ -249,7 +275,7 @@ impl RequestHandler for Log {
 
     async fn finish(&mut self, context: &Context, end: &End) {
         if let Some(farewell) = self.farewell {
-            context.send(&farewell, Correlation::OneWay).expect("a pong fits");
+            context.send(&farewell, Correlation::OneWay).expect("a close fits");
         }
         self.add(format!("finish: {end:?}"));
     }
@@ -272,72 +298,4 @@ async fn serve<T>(config: ServerConfig, log: &Log, nodes: impl AsyncFnOnce(Socke
     let (outcome, result) = both.await.expect("it ends");
     outcome.expect("it serves");
     result
-}
-
-/// The other end of a connection.
-struct Node {
-    stream: TcpStream,
-    codec: FrameCodec,
-    bytes: BytesMut,
-}
-
-impl Node {
-    async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the server listens");
-        Self { stream, codec: FrameCodec::default(), bytes: BytesMut::new() }
-    }
-
-    async fn send(&mut self, frames: &[RawFrame]) {
-        self.stream.write_all(&bytes(frames)).await.expect("the server reads");
-    }
-
-    /// The next frame, or `None` where the connection has ended in good order.
-    async fn next(&mut self) -> Option<RawFrame> {
-        let read = async {
-            loop {
-                if let Some(frame) = self.codec.decode(&mut self.bytes).expect("frames") {
-                    return Some(frame);
-                }
-                if self.stream.read_buf(&mut self.bytes).await.expect("no reset") == 0 {
-                    return None;
-                }
-            }
-        };
-        timeout(SOON, read).await.expect("a frame or the end")
-    }
-
-    /// The ids of the next `count` answers, which are pongs.
-    async fn pongs(&mut self, count: usize) -> Vec<u32> {
-        let mut ids = Vec::new();
-        while ids.len() < count {
-            let frame = self.next().await.expect("a pong");
-            let Correlation::Response(id) = frame.correlation else { panic!("{frame:?}") };
-            assert_eq!(frame.kind, MessageKind::PONG);
-            ids.push(id.get());
-        }
-        ids
-    }
-
-    /// Says that nothing follows, and waits until the server has ended the connection.
-    async fn end(&mut self) {
-        self.stream.shutdown().await.expect("still connected");
-        assert!(self.next().await.is_none());
-    }
-}
-
-fn ping(id: u32) -> RawFrame {
-    RawFrame::new(&Ping, Correlation::Request(RequestId::new(id).expect("not 0"))).expect("a ping fits")
-}
-
-fn error(detail: &str) -> RawFrame {
-    let error = Error { code: ErrorCode::FAILED, about: 0, detail: Label::clipped(detail) };
-    RawFrame::new(&error, Correlation::OneWay).expect("an error fits")
-}
-
-fn bytes(frames: &[RawFrame]) -> Vec<u8> {
-    let mut wire = BytesMut::new();
-    for frame in frames {
-        FrameCodec::default().encode(frame.clone(), &mut wire).expect("never fails");
-    }
-    wire.to_vec()
 }
