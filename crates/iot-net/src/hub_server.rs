@@ -32,6 +32,7 @@ use crate::{
     driver::Driver,
     executor::Executor,
     handle::{Call, HubHandle},
+    handler::RequestHandler,
     hub_handler::HubHandler,
     server::TcpServer,
     store_thread::StoreThread,
@@ -69,8 +70,27 @@ impl HubServer {
         config: NetConfig,
         hub: HubConfig,
         catalogue: Arc<Catalogue>,
-        mut store: Box<dyn Store>,
+        store: Box<dyn Store>,
     ) -> Result<Running, StartError> {
+        Self::start_with(config, hub, catalogue, store, |handler| handler)
+    }
+
+    /// As [`start`](Self::start), and handles each connection with what `wrap` makes of the hub's own
+    /// handler. It is called on the hub's thread, once for each connection.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with<W, H>(
+        config: NetConfig,
+        hub: HubConfig,
+        catalogue: Arc<Catalogue>,
+        mut store: Box<dyn Store>,
+        wrap: W,
+    ) -> Result<Running, StartError>
+    where
+        W: Fn(HubHandler) -> H + Send + 'static,
+        H: RequestHandler + 'static,
+    {
         let snapshot = store.load().map_err(StartError::Load)?;
         let server = TcpServer::bind_with(config.address, config.server.clone())
             .map_err(|source| StartError::Listen { address: config.address, source })?;
@@ -86,7 +106,7 @@ impl HubServer {
             Parts { config, hub, catalogue, snapshot, server, store, asked, events, stop: stop.clone() };
         let (ended, end) = oneshot::channel::<()>();
         let thread = Builder::new().name("hub".into()).spawn(move || {
-            LocalSet::new().block_on(&runtime, parts.run());
+            LocalSet::new().block_on(&runtime, parts.run(wrap));
             // The store has what it was given when its thread has ended.
             if store_thread.join().is_err() {
                 error!("the store's thread has panicked");
@@ -94,7 +114,7 @@ impl HubServer {
             drop(ended);
         });
         let thread = Some(thread.map_err(StartError::Thread)?);
-        info!(%address, "listening for nodes");
+        info!(tcp_addr = %address, "nodes are served");
         Ok(Running { address, handle, stop, end, thread })
     }
 }
@@ -153,7 +173,7 @@ struct Parts {
 
 impl Parts {
     /// Serves nodes until told to stop, then brings everything to its end.
-    async fn run(self) {
+    async fn run<H: RequestHandler + 'static>(self, wrap: impl Fn(HubHandler) -> H + 'static) {
         let clock = Clock::start();
         let (retry_after, store_drain) = (self.config.retry_after, self.config.store_drain);
         let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
@@ -163,7 +183,7 @@ impl Parts {
         let driver = Rc::new(Driver::new(hub, clock, self.config, executor));
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 
-        let handlers = || HubHandler::new(Rc::clone(&driver), retry_after);
+        let handlers = || wrap(HubHandler::new(Rc::clone(&driver), retry_after));
         let serving = self.server.serve_in_local_set(handlers, self.stop.cancelled());
         tokio::select! {
             served = serving => if let Err(error) = served {
