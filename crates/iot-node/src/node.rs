@@ -152,7 +152,7 @@ impl<'c, const FRAME: usize, const REPORTS: usize, const DIALLED: usize> Node<'c
     }
 
     /// Goes to sleep: tells the hub, serves commands for `listen`, closes, and comes back after `length`.
-    /// Lengths travel in whole seconds; the hub is told no more than there is.
+    /// Lengths travel in whole seconds, rounded down. A sleep that was asked for is not changed by another.
     ///
     /// # Errors
     /// [`NotOnline`] where there is no session in which to say it.
@@ -192,5 +192,9 @@ impl<'c, const FRAME: usize, const REPORTS: usize, const DIALLED: usize> Node<'c
     /// How many reports were given up: because memory was full, or the hub will never take them.
     pub fn dropped_reports(&self) -> u32 {
         self.memory.reports.dropped()
+    }
+    /// How many reports were sent that had been sent before.
+    pub fn resent_reports(&self) -> u32 {
+        self.memory.reports.resent()
     }
 }

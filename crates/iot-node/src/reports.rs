@@ -27,7 +27,10 @@ pub(crate) struct Reports<const N: usize> {
     memory: [u8; N],
     used: Range<usize>,
     last: u32,
+    /// Highest report that was ever sent.
+    sent: u32,
     dropped: u32,
+    resent: u32,
 }
 
 /// A report as it is kept.
@@ -54,7 +57,7 @@ impl<'a> Kept<'a> {
 impl<const N: usize> Reports<N> {
     /// No reports.
     pub(crate) fn new() -> Self {
-        Self { memory: [0; N], used: 0..0, last: 0, dropped: 0 }
+        Self { memory: [0; N], used: 0..0, last: 0, sent: 0, dropped: 0, resent: 0 }
     }
 
     /// Keeps a report that was made at `now`, for frames of at most `limit` bytes; gives its sequence.
@@ -86,6 +89,19 @@ impl<const N: usize> Reports<N> {
     pub(crate) fn lose(&mut self) {
         self.last = self.last.saturating_add(1);
         self.dropped = self.dropped.saturating_add(1);
+    }
+
+    /// A report was sent, perhaps not for the first time.
+    pub(crate) fn mark_sent(&mut self, sequence: u32) {
+        if sequence <= self.sent {
+            self.resent = self.resent.saturating_add(1);
+        }
+        self.sent = self.sent.max(sequence);
+    }
+
+    /// How many reports were sent that had been sent before.
+    pub(crate) fn resent(&self) -> u32 {
+        self.resent
     }
 
     /// Forgets every report up to `stored`.

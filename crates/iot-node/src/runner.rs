@@ -38,12 +38,27 @@ pub trait Device {
     fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d>;
 
     /// Reports what is to be reported, and says after how long it wants to be called again. It is called
-    /// at the start, when that time is over, and after every command.
+    /// at the start, when that time is over, after every command, and when the hub has welcomed or
+    /// admitted the node.
     fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration;
 
     /// Sees everything that the session tells; for logs and figures.
     fn observe(&mut self, event: &Event<'_>) {
         let _ = event;
+    }
+}
+
+impl<D: Device + ?Sized> Device for &mut D {
+    fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d> {
+        (**self).obey(command)
+    }
+
+    fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration {
+        (**self).wake(node, now)
+    }
+
+    fn observe(&mut self, event: &Event<'_>) {
+        (**self).observe(event);
     }
 }
 
@@ -155,6 +170,16 @@ impl<'c, D: Device> Runner<'c, D> {
         self.settle();
     }
 
+    /// Ends the node's own session politely, within [`CLOSE_LIMIT`](crate::CLOSE_LIMIT).
+    pub async fn stop(&mut self) {
+        let now = self.now();
+        self.node.stop(now);
+        self.settle();
+        while self.own.is_some() {
+            self.turn().await;
+        }
+    }
+
     /// The node, to report or to stop it. What follows from that is done in the next [`turn`](Self::turn).
     pub fn node(&mut self) -> &mut HostNode<'c> {
         &mut self.node
@@ -165,14 +190,14 @@ impl<'c, D: Device> Runner<'c, D> {
         &mut self.device
     }
 
+    /// Shows the node to the device, for what it counts or decides beside its usual calls.
+    pub fn with_node(&mut self, show: impl FnOnce(&mut D, &HostNode<'c>)) {
+        show(&mut self.device, &self.node);
+    }
+
     /// The clock that the node goes by.
     pub fn now(&self) -> Instant {
         Instant(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// Whether the node's own connection is open.
-    pub fn is_connected(&self) -> bool {
-        self.own.is_some()
     }
 
     /// Calls [`Device::wake`] in the next turn, however long it wanted to wait.
@@ -236,9 +261,8 @@ impl<'c, D: Device> Runner<'c, D> {
             match event {
                 Event::Connect => self.connecting = Some(open(self.ends)),
                 Event::Close(connection) => self.hang_up(connection),
-                Event::Connected { .. }
-                | Event::Admission(_)
-                | Event::Registered(_)
+                Event::Connected { .. } | Event::Admission(_) => self.wake_at = Instant(0),
+                Event::Registered(_)
                 | Event::Acknowledged { .. }
                 | Event::Repeated(_)
                 | Event::Disconnected { .. }
@@ -289,9 +313,11 @@ impl<'c, D: Device> Runner<'c, D> {
                 Connection::Own => &mut self.own,
                 Connection::Dialled => &mut self.dialled,
             };
-            let Some(socket) = socket.as_mut().filter(|socket| !socket.is_full) else { return wrote };
+            let Some(socket) = socket else { return wrote };
+            // Also where the socket takes nothing: the session queues what is due, and so has no deadline
+            // that stays over.
             let bytes = self.node.transmit(now, connection);
-            if bytes.is_empty() {
+            if bytes.is_empty() || socket.is_full {
                 return wrote;
             }
             match socket.stream.try_write(bytes) {

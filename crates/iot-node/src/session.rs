@@ -147,9 +147,9 @@ impl<const N: usize> Session<N> {
         self.phase == Phase::Online
     }
 
-    /// Wants to sleep.
+    /// Wants to sleep. What was announced already is not changed.
     pub(crate) fn sleep(&mut self, nap: Nap) {
-        self.nap = Some(nap);
+        self.nap.get_or_insert(nap);
     }
 
     /// Bytes came in; gives how many were taken.
@@ -300,6 +300,7 @@ impl<const N: usize> Session<N> {
             if self.wire.send(&aged, Correlation::Request(id), limit).is_ok() {
                 self.requests.add(id, Request::Report { sequence });
                 self.sent = sequence;
+                memory.reports.mark_sent(sequence);
             } else if self.wire.room() >= limit {
                 // It is longer than this hub takes, and always will be.
                 memory.reports.give_up(sequence);
