@@ -21,7 +21,7 @@ use self::socket::{Connecting, Socket, accept, connect, listen, open, ready};
 
 use crate::{Answer, Command, Config, Connection, Event, Instant, Node};
 
-/// A node with room for frames of 1 kB and about a hundred small reports: some 10 kB in all.
+/// A node with room for frames of 1 kB and about a hundred small reports: some 12 kB in all.
 pub type HostNode<'c> = Node<'c, 1024, 4096, 1024>;
 
 /// How long the runner does not accept after the system refused to.
