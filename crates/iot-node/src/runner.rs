@@ -4,24 +4,25 @@
 //! connect, what to send and when to give up is the session's. One task runs it; it holds no buffers of
 //! its own while it waits.
 
+mod socket;
+
 use alloc::{boxed::Box, string::ToString};
-use core::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
+use core::{net::SocketAddr, time::Duration};
 use std::io;
 
 use iot_proto::Label;
 use tokio::{
-    io::Interest,
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     time,
 };
 
+pub use self::socket::CONNECT_LIMIT;
+use self::socket::{Connecting, Socket, accept, connect, listen, open, ready};
+
 use crate::{Answer, Command, Config, Connection, Event, Instant, Node};
 
-/// A node with room for frames of 1 kB and about a hundred small reports: some 10 kB in all.
+/// A node with room for frames of 1 kB and about a hundred small reports: some 12 kB in all.
 pub type HostNode<'c> = Node<'c, 1024, 4096, 1024>;
-
-/// How long it may take to open a connection to the hub.
-pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the runner does not accept after the system refused to.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -81,8 +82,6 @@ impl Ends {
     }
 }
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
-
 /// Runs one node.
 #[expect(missing_debug_implementations, reason = "a connection that is being opened cannot be shown")]
 pub struct Runner<'c, D> {
@@ -96,12 +95,6 @@ pub struct Runner<'c, D> {
     deaf_until: Instant,
     wake_at: Instant,
     start: time::Instant,
-}
-
-/// A connection, and whether it takes no more bytes for now.
-struct Socket {
-    stream: TcpStream,
-    is_full: bool,
 }
 
 /// What the runner was woken by.
@@ -198,11 +191,6 @@ impl<'c, D: Device> Runner<'c, D> {
     /// The clock that the node goes by.
     pub fn now(&self) -> Instant {
         Instant(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// Whether the node's own connection is open.
-    pub fn is_connected(&self) -> bool {
-        self.own.is_some()
     }
 
     /// Calls [`Device::wake`] in the next turn, however long it wanted to wait.
@@ -357,60 +345,5 @@ impl<'c, D: Device> Runner<'c, D> {
             Connection::Own => self.own.as_mut(),
             Connection::Dialled => self.dialled.as_mut(),
         }
-    }
-}
-
-impl Socket {
-    fn new(stream: TcpStream) -> Self {
-        // Without it small frames wait for the acknowledgement of earlier ones; nothing else depends on it.
-        let _ = stream.set_nodelay(true);
-        Self { stream, is_full: false }
-    }
-}
-
-fn listen(at: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A node that starts anew must not wait for connections of its former life to be forgotten.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(at)?;
-    socket.listen(4)
-}
-
-fn open(ends: Ends) -> Connecting {
-    Box::pin(async move {
-        let socket = if ends.hub.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(from) = ends.from {
-            socket.bind(from)?;
-        }
-        time::timeout(CONNECT_LIMIT, socket.connect(ends.hub)).await?
-    })
-}
-
-async fn connect(connecting: &mut Option<Connecting>) -> io::Result<TcpStream> {
-    match connecting {
-        Some(connecting) => connecting.await,
-        None => core::future::pending().await,
-    }
-}
-
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => core::future::pending().await,
-    }
-}
-
-/// Waits until there is something to read that the node has room for, or room to write what waits.
-async fn ready(socket: Option<&Socket>, room: usize) {
-    let interest = match socket {
-        Some(socket) if socket.is_full && room > 0 => Interest::READABLE | Interest::WRITABLE,
-        Some(socket) if socket.is_full => Interest::WRITABLE,
-        Some(_) if room > 0 => Interest::READABLE,
-        _ => return core::future::pending().await,
-    };
-    if let Some(socket) = socket {
-        // A failed wait shows itself in the read or write that follows.
-        let _ = socket.stream.ready(interest).await;
     }
 }

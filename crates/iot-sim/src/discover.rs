@@ -28,26 +28,38 @@ pub enum DiscoverError {
     },
 }
 
-/// The first hub that is heard of within `limit`, on these interfaces (by name), or on all with IPv4 but
-/// the loopback where none is named.
+/// Which hub to look for, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// The name under which the hub announces itself; `None` takes the first that is heard of.
+    pub name: Option<String>,
+    /// Interfaces to listen on, by name; where there are none, all with IPv4 but the loopback.
+    pub interfaces: Vec<String>,
+    /// How long to look.
+    pub limit: Duration,
+}
+
+/// Finds a hub.
 ///
 /// # Errors
 /// [`DiscoverError`].
-pub async fn discover(interfaces: &[String], limit: Duration) -> Result<SocketAddr, DiscoverError> {
+pub async fn discover(search: &Search) -> Result<SocketAddr, DiscoverError> {
     let daemon = ServiceDaemon::new()?;
     // By default every interface is used, so that what is wanted must be chosen from none.
     daemon.disable_interface(IfKind::All)?;
-    if interfaces.is_empty() {
+    if search.interfaces.is_empty() {
         daemon.enable_interface(IfKind::IPv4)?;
         daemon.disable_interface(IfKind::LoopbackV4)?;
     }
-    for interface in interfaces {
+    for interface in &search.interfaces {
         daemon.enable_interface(IfKind::Name(interface.clone()))?;
     }
     let events = daemon.browse(SERVICE)?;
-    let found = time::timeout(limit, async {
+    let found = time::timeout(search.limit, async {
         loop {
-            if let ServiceEvent::ServiceResolved(service) = events.recv_async().await.ok()? {
+            if let ServiceEvent::ServiceResolved(service) = events.recv_async().await.ok()?
+                && search.wants(&service.fullname)
+            {
                 // The lowest address, so that a hub with several is always found at the same one.
                 let addresses: BTreeSet<_> = service.get_addresses_v4().into_iter().collect();
                 if let Some(address) = addresses.first() {
@@ -59,5 +71,13 @@ pub async fn discover(interfaces: &[String], limit: Duration) -> Result<SocketAd
     .await;
     // The daemon ends by itself with the process where it does not do so now.
     let _ = daemon.shutdown();
-    found.ok().flatten().ok_or(DiscoverError::None { limit })
+    found.ok().flatten().ok_or(DiscoverError::None { limit: search.limit })
+}
+
+impl Search {
+    /// Whether a service of this full name, such as `Home._iot-hub._tcp.local.`, is meant.
+    fn wants(&self, full_name: &str) -> bool {
+        let name = full_name.strip_suffix(SERVICE).and_then(|name| name.strip_suffix('.'));
+        self.name.is_none() || self.name.as_deref() == name
+    }
 }

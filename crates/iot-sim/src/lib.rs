@@ -30,7 +30,7 @@ mod random;
 mod stats;
 
 pub use address::{FIRST_ADDRESS, node_address};
-pub use discover::{DiscoverError, SERVICE, discover};
+pub use discover::{DiscoverError, SERVICE, Search, discover};
 pub use fleet::{Control, ControlError, Fleet, FleetError, SimNode};
 pub use plan::{FleetConfig, Plan};
 pub use stats::{Latency, Stats};

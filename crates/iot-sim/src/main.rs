@@ -12,7 +12,7 @@ use std::{
 
 use clap::Parser;
 use iot_proto::{DIAL_PORT, HUB_PORT};
-use iot_sim::{FIRST_ADDRESS, Fleet, FleetConfig, Plan, Stats, discover};
+use iot_sim::{FIRST_ADDRESS, Fleet, FleetConfig, Plan, Search, Stats, discover};
 
 /// Simulates nodes that connect to a hub, report and obey.
 ///
@@ -32,6 +32,9 @@ struct Args {
     /// Look for the hub on this interface only; may be given more than once
     #[arg(long, requires = "discover")]
     interface: Vec<String>,
+    /// Take only the hub that announces itself under this name
+    #[arg(long, requires = "discover", value_name = "NAME")]
+    hub_name: Option<String>,
     /// How many nodes
     #[arg(long, default_value_t = 10)]
     nodes: u32,
@@ -96,7 +99,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Stats, Box<dyn Error>> {
-    let hub = if args.discover { discover(&args.interface, DISCOVER_LIMIT).await? } else { args.hub };
+    let hub = if args.discover {
+        let (name, interfaces) = (args.hub_name.clone(), args.interface.clone());
+        discover(&Search { name, interfaces, limit: DISCOVER_LIMIT }).await?
+    } else {
+        args.hub
+    };
     let json = args.json;
     let duration = args.duration.map(Duration::from_secs);
     let config = config(&args, hub);

@@ -16,14 +16,13 @@ pub(crate) const OWN: Connection = Connection::Own;
 pub(crate) const DIALLED: Connection = Connection::Dialled;
 pub(crate) const BOOT: BootId = BootId(77);
 
-static MODULES: LazyLock<[Announcement<'static>; 1]> = LazyLock::new(|| {
-    [Announcement {
-        index: 0,
-        kind: Name::new("relay").expect("valid in a test"),
-        kind_version: 1,
-        title: Label::new("Pump").expect("valid in a test"),
-    }]
-});
+static MODULES: LazyLock<[Announcement<'static>; 1]> = LazyLock::new(|| [announcement(0, "Pump")]);
+
+pub(crate) fn announcement(index: u8, title: &str) -> Announcement<'_> {
+    let (kind, title) = (Name::new("relay"), Label::new(title));
+    let (kind, title) = (kind.expect("valid in a test"), title.expect("valid in a test"));
+    Announcement { index, kind, kind_version: 1, title }
+}
 
 /// Which node a dial means.
 pub(crate) fn identity(name: &str) -> Identity<'_> {

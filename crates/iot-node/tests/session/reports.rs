@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use iot_node::{
-    RESEND_WAIT, Reason,
-    proto::{Admission, Capabilities, Correlation, ErrorCode, MessageKind, NodeMessage, Welcome},
+    Config, RESEND_WAIT, Reason,
+    proto::{Admission, Capabilities, Correlation, ErrorCode, HEADER_LEN, MessageKind, NodeMessage, Welcome},
 };
 
-use crate::hub::{BOOT, OWN, Rig, ack, config, error, frame, report_of, welcome};
+use crate::hub::{BOOT, OWN, Rig, ack, announcement, config, error, frame, report_of, welcome};
 
 #[test]
 fn a_node_says_hello_registers_and_then_reports() {
@@ -128,4 +128,29 @@ fn an_admission_taken_back_stops_the_reports() {
     let register = rig.said(OWN).remove(0);
     rig.register(&register);
     assert_eq!(report_of(&rig.said(OWN)[0]), (1, 5_000, 5), "the report was kept");
+}
+
+#[test]
+fn modules_that_do_not_fit_one_frame_are_announced_in_parts() {
+    let modules: Vec<_> =
+        (0..20).map(|index| announcement(index, "a module with quite a long title")).collect();
+    let modules: &'static [_] = modules.leak();
+    let mut rig = Rig::new(Config { modules, ..config() });
+    rig.run();
+    rig.node.connected(rig.now);
+    let hello = rig.said(OWN).remove(0);
+    rig.hear(OWN, &frame(&Welcome { max_frame: 256, ..welcome() }, hello.answer()));
+    rig.report(5);
+    let mut announced = Vec::new();
+    loop {
+        let said = rig.said(OWN).remove(0);
+        let NodeMessage::Register(register) = said.message() else {
+            assert_eq!(said.kind, MessageKind::REPORT);
+            break;
+        };
+        assert!(said.body.len() <= 256 - HEADER_LEN && register.total == 20);
+        announced.extend(register.modules.iter().map(|module| module.index));
+        rig.register(&said);
+    }
+    assert_eq!(announced, (0..20).collect::<Vec<_>>());
 }

@@ -1,8 +1,12 @@
 //! Bytes that are not as they should be, or come as they like.
 
-use iot_node::proto::{Admission, Correlation, ErrorCode, MessageKind, NodeMessage, Ping};
+use iot_node::{
+    HELLO_LIMIT,
+    proto::{Admission, Close, Correlation, ErrorCode, Label, MessageKind, NodeMessage, Ping},
+};
+use proptest::prelude::*;
 
-use crate::hub::{OWN, Rig, config, frame, request, response, set, welcome};
+use crate::hub::{DIALLED, OWN, Rig, ack, config, dial, error, frame, request, response, set, welcome};
 
 #[test]
 fn an_unknown_message_kind_is_refused_and_the_session_goes_on() {
@@ -99,4 +103,51 @@ fn a_peer_that_asks_without_reading_stops_being_heard_and_loses_nothing() {
         }
     }
     assert_eq!(answered, offered / ping.len());
+}
+
+/// Frames of every kind that a hub sends, one after the other.
+fn all_that_a_hub_says() -> Vec<u8> {
+    let close = Close { code: ErrorCode::OK, retry_after_ms: 0, detail: Label::EMPTY };
+    let frames = [
+        frame(&welcome(), response(1)),
+        frame(&Admission::ADMITTED, Correlation::OneWay),
+        frame(&set(1, true.into()), request(1)),
+        frame(&dial("shed"), request(2)),
+        frame(&ack(3), response(2)),
+        frame(&error(ErrorCode::NOT_STORED), response(3)),
+        frame(&Ping, request(4)),
+        frame(&close, Correlation::OneWay),
+    ];
+    frames.concat()
+}
+
+proptest! {
+    /// Whatever comes, in whatever state, the node goes on or closes, and never panics.
+    #[test]
+    fn no_bytes_make_a_node_panic(
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        noise in proptest::collection::vec(any::<u8>(), 0..40),
+        is_online in any::<bool>(),
+        piece in 1..80_usize,
+    ) {
+        let mut bytes = all_that_a_hub_says();
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        bytes.extend(noise);
+        let mut rig = Rig::new(config());
+        if is_online {
+            rig.connect(&welcome());
+            rig.report(1);
+        }
+        rig.node.dialled(rig.now);
+        for piece in bytes.chunks(piece) {
+            rig.hear(OWN, piece);
+            rig.hear(DIALLED, piece);
+            rig.said(OWN);
+            rig.said(DIALLED);
+        }
+        rig.pass(HELLO_LIMIT);
+    }
 }

@@ -2,8 +2,8 @@
 
 extern crate alloc;
 
+mod cli;
 mod hub;
-mod zz_load;
 
 use core::{net::SocketAddr, time::Duration};
 use std::collections::HashMap;
