@@ -73,8 +73,7 @@ impl<'e> Command<'e> {
             | HubMessage::Pong(_)
             | HubMessage::Error(_)
             | HubMessage::Close(_)
-            | HubMessage::Acknowledged(_)
-            | _ => return None,
+            | HubMessage::Acknowledged(_) => return None,
         };
         Some(Self { id, what })
     }

@@ -165,8 +165,7 @@ impl<'e> Event<'e> {
             | HubMessage::UpdateBlock(_)
             | HubMessage::Ping(_)
             | HubMessage::Pong(_)
-            | HubMessage::Acknowledged(_)
-            | _ => None,
+            | HubMessage::Acknowledged(_) => None,
         }
     }
 }

@@ -146,8 +146,7 @@ pub(super) fn duplicate(walk: &mut Walk) -> Result<String> {
 }
 
 fn outcome(received: &crate::hand_node::Received) -> Result<Outcome<'_>> {
-    match NodeMessage::decode(received.kind, &received.body)? {
-        NodeMessage::Outcome(outcome) => Ok(outcome),
-        other => bail!("no outcome: {other:?}"),
-    }
+    let message = NodeMessage::decode(received.kind, &received.body)?;
+    let NodeMessage::Outcome(outcome) = message else { bail!("no outcome: {message:?}") };
+    Ok(outcome)
 }

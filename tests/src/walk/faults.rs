@@ -25,10 +25,9 @@ fn node(walk: &Walk, name: &str) -> Result<HandNode> {
 
 /// The error that a frame carries.
 fn code(received: &Received) -> Result<ErrorCode> {
-    match received.message()? {
-        HubMessage::Error(error) => Ok(error.code),
-        other => bail!("no error: {other:?}"),
-    }
+    let message = received.message()?;
+    let HubMessage::Error(error) = message else { bail!("no error: {message:?}") };
+    Ok(error.code)
 }
 
 /// The log says something of a node exactly once.

@@ -189,7 +189,7 @@ fn said(message: &NodeMessage<'_>, correlation: Correlation) -> Said {
         NodeMessage::Close(_) => Said::Close,
         NodeMessage::Sleep(_) => Said::Sleep,
         NodeMessage::Ping(_) => Said::Ping,
-        NodeMessage::UpdateStatus(_) | NodeMessage::Pong(_) | NodeMessage::Acknowledged(_) | _ => {
+        NodeMessage::UpdateStatus(_) | NodeMessage::Pong(_) | NodeMessage::Acknowledged(_) => {
             panic!("the fleet does not say {message:?} here")
         }
     }
@@ -227,8 +227,7 @@ fn answer(
         | NodeMessage::Pong(_)
         | NodeMessage::Error(_)
         | NodeMessage::Close(_)
-        | NodeMessage::Acknowledged(_)
-        | _ => None,
+        | NodeMessage::Acknowledged(_) => None,
     }
 }
 
