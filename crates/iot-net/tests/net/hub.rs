@@ -126,6 +126,43 @@ async fn nothing_is_acknowledged_before_it_is_stored_and_one_commit_holds_many_r
 }
 
 #[tokio::test]
+async fn nodes_are_not_read_while_too_much_waits_to_be_stored() {
+    let (store, mut script) = ScriptedStore::new();
+    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.max_unstored = 1;
+    let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
+    let mut node = Node::connect(hub.local_addr()).await;
+    script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
+    for sequence in [1, 2] {
+        node.ask(&report(sequence, &relay(true))).await;
+        timeout(SOON, async { while taken(&hub).await < u64::from(sequence) {} }).await.expect("it is taken");
+    }
+    node.ask(&report(3, &relay(true))).await;
+    for _ in 0..100 {
+        assert_eq!(taken(&hub).await, 2, "one is being stored, one waits");
+    }
+    script.open();
+    for _ in 0..3 {
+        assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
+    }
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_cannot_hold_up_the_end() {
+    let (store, mut script) = ScriptedStore::new();
+    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.store_drain = Duration::from_millis(50);
+    let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
+    let mut node = Node::connect(hub.local_addr()).await;
+    node.ask(&hello("pump", Capabilities::KEEPS_SESSION)).await;
+    script.begun().await;
+    timeout(SOON, hub.stop()).await.expect("it stops");
+    assert!(node.is_quiet() || node.next().await.is_none(), "nothing was promised");
+    script.open();
+}
+
+#[tokio::test]
 async fn what_could_not_be_stored_is_not_acknowledged_until_it_is() {
     let (store, mut script) = ScriptedStore::new();
     let hub = start(store);
@@ -335,7 +372,13 @@ async fn ended(events: &mut broadcast::Receiver<Event>, command: CommandId, end:
 /// Waits until the hub has taken a report of every node.
 async fn all_reported(hub: &Running) {
     let waits = async || hub.handle().read(|view| view.nodes().iter().any(|node| node.reports == 0)).await;
-    while waits().await.expect("the hub runs") {}
+    let all = async { while waits().await.expect("the hub runs") {} };
+    timeout(SOON, all).await.expect("all are taken");
+}
+
+/// Reports that the hub has taken of the pump, stored or not.
+async fn taken(hub: &Running) -> u64 {
+    hub.handle().read(|view| view.node(&pump()).map_or(0, |node| node.reports)).await.expect("the hub runs")
 }
 
 fn reports(records: &[Record]) -> usize {
