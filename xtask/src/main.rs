@@ -39,6 +39,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Test => test::run(&sh),
         Task::Ci => {
+            exec::require_cargo_tool("cargo-deny")?; // before the checks, which take minutes
             test::run(&sh)?;
             deny::run(&sh, &deny::Options { advisories: true })
         }

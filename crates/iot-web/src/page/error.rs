@@ -1,0 +1,29 @@
+//! The page for an error: what happened, and what to do.
+
+use askama::Template;
+
+use super::shell::{Shell, rendered};
+use crate::{Backend, body::Reply, error::WebError, handler::Web, wording};
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    shell: Shell,
+    status: String,
+    sentence: String,
+    advice: &'static str,
+    code: Option<String>,
+}
+
+/// The page for an error. It does without the hub where the hub does not answer.
+pub(crate) async fn error<B: Backend>(web: &Web<B>, error: &WebError) -> Reply {
+    let without_hub = Shell { hub: "IoT hub".into(), now: web.now().0, ..Shell::default() };
+    let page = ErrorPage {
+        shell: Shell::load(web, "").await.unwrap_or(without_hub),
+        status: error.status().to_string(),
+        sentence: wording::sentence(&error.to_string()),
+        advice: error.advice(),
+        code: error.code().map(|code| code.to_string()),
+    };
+    rendered(error.status(), &page)
+}
