@@ -116,7 +116,7 @@ async fn nothing_is_acknowledged_before_it_is_stored_and_one_commit_holds_many_r
     script.succeed();
     assert_eq!(first.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
     assert_eq!(reports(&script.begun().await.records), 19, "what arrived meanwhile forms one batch");
-    assert!(others.iter_mut().all(Node::is_quiet));
+    assert!(others.iter().all(Node::is_quiet));
     script.succeed();
     for node in others {
         assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
