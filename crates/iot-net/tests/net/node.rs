@@ -48,6 +48,8 @@ impl Node {
     }
 
     pub(crate) fn on(stream: TcpStream) -> Self {
+        // What a test has sent is then on its way, and not held back until something else was answered.
+        stream.set_nodelay(true).expect("a TCP socket");
         Self { stream, last: 0, codec: FrameCodec::default(), bytes: BytesMut::new() }
     }
 
