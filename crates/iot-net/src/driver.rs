@@ -159,7 +159,7 @@ impl Driver {
         loop {
             if let Some(free) = state.commit.take_free() {
                 self.execute(state, Released::Stored(free));
-            } else if let Some((delivery, why)) = state.executor.unserved.pop() {
+            } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
                 let State { hub, commit, .. } = &mut *state;
                 hub.handle(self.clock.now(), Input::DeliveryEnded { delivery, why }, commit.open());
             } else {
@@ -188,14 +188,18 @@ impl Driver {
             let (id, to, within) = (delivery.id, delivery.to, dialler.connect_within());
             let driver = Rc::clone(self);
             let task = spawn_local(async move {
-                let why = deliver(&delivery, within, |frame| {
-                    if driver.state.borrow().executor.dialler.is_under_way(id) {
+                // The hub may have ended the delivery, and this task runs on to its next pause.
+                let is_wanted = || driver.state.borrow().executor.dialler.is_under_way(id);
+                let ended = deliver(&delivery, within, |frame| {
+                    if is_wanted() {
                         driver.apply(Input::DeliveryReceived { delivery: id, frame: frame.as_frame() });
                     }
                 });
-                let why = why.await;
-                driver.state.borrow_mut().executor.dialler.end(id);
-                driver.apply(Input::DeliveryEnded { delivery: id, why });
+                let why = ended.await;
+                if is_wanted() {
+                    driver.state.borrow_mut().executor.dialler.end(id);
+                    driver.apply(Input::DeliveryEnded { delivery: id, why });
+                }
             });
             dialler.started(id, to, task.abort_handle());
         }
