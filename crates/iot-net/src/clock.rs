@@ -4,6 +4,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use iot_core::{Instant, Now, UnixMillis};
 
+/// The wall clock: milliseconds since 1970. A machine whose clock stands before 1970 gives 0.
+pub fn wall_clock() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// Both clocks: the monotonic one that deadlines run on, and the wall clock that labels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -18,11 +24,8 @@ impl Clock {
 
     /// The present.
     pub(crate) fn now(&self) -> Now {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now {
-            instant: Instant(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)),
-            wall: UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
-        }
+        let elapsed = self.started.elapsed().as_millis();
+        Now { instant: Instant(u64::try_from(elapsed).unwrap_or(u64::MAX)), wall: wall_clock() }
     }
 
     /// When the runtime's timer must fire for an instant of the core to have come.

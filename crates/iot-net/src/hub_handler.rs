@@ -17,7 +17,7 @@ use crate::{
 
 /// Serves one node's connection.
 #[derive(Debug)]
-pub(crate) struct HubHandler {
+pub struct HubHandler {
     driver: Rc<Driver>,
     retry_after: (Duration, Duration),
 }

@@ -32,6 +32,7 @@ use crate::{
     driver::Driver,
     executor::Executor,
     handle::{Call, HubHandle},
+    handler::RequestHandler,
     hub_handler::HubHandler,
     server::TcpServer,
     store_thread::StoreThread,
@@ -69,8 +70,27 @@ impl HubServer {
         config: NetConfig,
         hub: HubConfig,
         catalogue: Arc<Catalogue>,
-        mut store: Box<dyn Store>,
+        store: Box<dyn Store>,
     ) -> Result<Running, StartError> {
+        Self::start_with(config, hub, catalogue, store, |handler| handler)
+    }
+
+    /// As [`start`](Self::start), and handles each connection with what `wrap` makes of the hub's own
+    /// handler. It is called on the hub's thread, once for each connection.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with<W, H>(
+        config: NetConfig,
+        hub: HubConfig,
+        catalogue: Arc<Catalogue>,
+        mut store: Box<dyn Store>,
+        wrap: W,
+    ) -> Result<Running, StartError>
+    where
+        W: Fn(HubHandler) -> H + Send + 'static,
+        H: RequestHandler + 'static,
+    {
         let snapshot = store.load().map_err(StartError::Load)?;
         let server = TcpServer::bind_with(config.address, config.server.clone())
             .map_err(|source| StartError::Listen { address: config.address, source })?;
@@ -87,7 +107,7 @@ impl HubServer {
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
         let thread = Builder::new().name("hub".into()).spawn(move || {
-            let settled = LocalSet::new().block_on(&runtime, parts.run());
+            let settled = LocalSet::new().block_on(&runtime, parts.run(wrap));
             // A store that hangs is not waited for; the others have what they were given when they end.
             if settled.is_ok() && store_thread.join().is_err() {
                 error!("the store's thread has panicked");
@@ -95,7 +115,7 @@ impl HubServer {
             drop(at_end);
         });
         let thread = Some(thread.map_err(StartError::Thread)?);
-        info!(%address, "listening for nodes");
+        info!(tcp_addr = %address, "nodes are served");
         Ok(Running { address, handle, stop, ended, thread })
     }
 }
@@ -159,7 +179,10 @@ struct Parts {
 
 impl Parts {
     /// Serves nodes until told to stop, then brings everything to its end.
-    async fn run(self) -> Result<(), Elapsed> {
+    async fn run<H: RequestHandler + 'static>(
+        self,
+        wrap: impl Fn(HubHandler) -> H + 'static,
+    ) -> Result<(), Elapsed> {
         let clock = Clock::start();
         let (retry_after, store_drain) = (self.config.retry_after, self.config.store_drain);
         let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
@@ -169,7 +192,7 @@ impl Parts {
         let driver = Rc::new(Driver::new(hub, clock, self.config, executor));
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 
-        let handlers = || HubHandler::new(Rc::clone(&driver), retry_after);
+        let handlers = || wrap(HubHandler::new(Rc::clone(&driver), retry_after));
         let serving = self.server.serve_in_local_set(handlers, self.stop.cancelled());
         tokio::select! {
             served = serving => if let Err(error) = served {

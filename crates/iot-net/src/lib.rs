@@ -44,10 +44,12 @@ mod pool;
 mod server;
 mod store_thread;
 
+pub use clock::wall_clock;
 pub use codec::{CodecError, FrameCodec, RawFrame};
 pub use config::{DialConfig, Discovery, NetConfig, ServerConfig};
 pub use dns_sd::SERVICE;
 pub use handle::HubHandle;
 pub use handler::{Context, End, RequestHandler};
+pub use hub_handler::HubHandler;
 pub use hub_server::{HubServer, Running, StartError};
 pub use server::TcpServer;
