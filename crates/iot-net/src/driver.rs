@@ -33,8 +33,8 @@ pub(crate) struct Driver {
     state: RefCell<State>,
     /// There may be something for [`Driver::run`] to do.
     work: Notify,
-    /// Effects have been released.
-    released: Notify,
+    /// Effects have been released, or records have gone to the store.
+    moved: Notify,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Driver {
     pub(crate) fn new(hub: Hub, clock: Clock, config: NetConfig, executor: Executor) -> Self {
         let commit = GroupCommit::default();
         let state = State { hub, commit, executor, alarm: None, not_before: None };
-        Self { clock, config, state: RefCell::new(state), work: Notify::new(), released: Notify::new() }
+        Self { clock, config, state: RefCell::new(state), work: Notify::new(), moved: Notify::new() }
     }
 
     /// A node has opened a connection.
@@ -79,7 +79,7 @@ impl Driver {
     /// Waits until there is room for more to be stored.
     pub(crate) async fn room(&self) {
         while self.state.borrow().commit.unstored() > self.config.max_unstored {
-            self.released.notified().await;
+            self.moved.notified().await;
         }
     }
 
@@ -87,7 +87,7 @@ impl Driver {
     pub(crate) async fn settled(&self) {
         let end = self.state.borrow().commit.end();
         while self.state.borrow().commit.released() < end {
-            self.released.notified().await;
+            self.moved.notified().await;
         }
     }
 
@@ -129,6 +129,7 @@ impl Driver {
             && let Some(batch) = state.commit.begin()
         {
             store.commit(batch);
+            self.moved.notify_waiters();
         }
         state.alarm = state.hub.next_deadline().map(|deadline| deadline.at);
         let deadline = state.alarm.map(|at| self.clock.at(at));
@@ -158,7 +159,7 @@ impl Driver {
         loop {
             if let Some(free) = state.commit.take_free() {
                 self.execute(state, Released::Stored(free));
-            } else if let Some((delivery, why)) = state.executor.unserved.pop() {
+            } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
                 let State { hub, commit, .. } = &mut *state;
                 hub.handle(self.clock.now(), Input::DeliveryEnded { delivery, why }, commit.open());
             } else {
@@ -178,7 +179,7 @@ impl Driver {
     fn execute(&self, state: &mut State, released: Released) {
         let emptied = state.executor.execute(released);
         state.commit.give_back(emptied);
-        self.released.notify_waiters();
+        self.moved.notify_waiters();
     }
 
     fn start_deliveries(self: &Rc<Self>, state: &mut State) {
@@ -187,14 +188,18 @@ impl Driver {
             let (id, to, within) = (delivery.id, delivery.to, dialler.connect_within());
             let driver = Rc::clone(self);
             let task = spawn_local(async move {
-                let why = deliver(&delivery, within, |frame| {
-                    if driver.state.borrow().executor.dialler.is_under_way(id) {
+                // The hub may have ended the delivery, and this task runs on to its next pause.
+                let is_wanted = || driver.state.borrow().executor.dialler.is_under_way(id);
+                let ended = deliver(&delivery, within, |frame| {
+                    if is_wanted() {
                         driver.apply(Input::DeliveryReceived { delivery: id, frame: frame.as_frame() });
                     }
                 });
-                let why = why.await;
-                driver.state.borrow_mut().executor.dialler.end(id);
-                driver.apply(Input::DeliveryEnded { delivery: id, why });
+                let why = ended.await;
+                if is_wanted() {
+                    driver.state.borrow_mut().executor.dialler.end(id);
+                    driver.apply(Input::DeliveryEnded { delivery: id, why });
+                }
             });
             dialler.started(id, to, task.abort_handle());
         }

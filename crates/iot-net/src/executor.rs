@@ -3,7 +3,7 @@
 //! It owns what effects speak of: the outboxes of the sessions, the questions that wait for an answer,
 //! the observers, the deliveries, and the log. It never waits for anybody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use iot_core::{
     Answer, DeliveryId, Effect, Effects, Event, IotError, NodeId, SessionId, Ticket, store::StoreError,
@@ -26,7 +26,7 @@ pub(crate) struct Executor {
     pub(crate) sessions: HashMap<SessionId, Context>,
     pub(crate) dialler: Dialler,
     /// Deliveries that could not be begun, and why; the hub is told next.
-    pub(crate) unserved: Vec<(DeliveryId, Box<str>)>,
+    pub(crate) unserved: VecDeque<(DeliveryId, Box<str>)>,
     questions: HashMap<Ticket, AnswerSender>,
     last_ticket: Ticket,
     events: broadcast::Sender<Event>,
@@ -37,7 +37,7 @@ impl Executor {
         Self {
             sessions: HashMap::new(),
             dialler,
-            unserved: Vec::new(),
+            unserved: VecDeque::new(),
             questions: HashMap::new(),
             last_ticket: Ticket(0),
             events,
@@ -91,7 +91,7 @@ impl Executor {
             Effect::Deliver { delivery: id, to, frames } => {
                 let frames = bytes.get(frames).unwrap_or_default().to_vec();
                 if let Err(why) = self.dialler.queue(Delivery { id, to, frames }) {
-                    self.unserved.push((id, why));
+                    self.unserved.push_back((id, why));
                 }
             }
             Effect::EndDelivery { delivery } => self.dialler.end(delivery),
@@ -109,7 +109,7 @@ impl Executor {
         match effect {
             Effect::Send { .. } | Effect::Publish(_) => {}
             Effect::Deliver { delivery, .. } => {
-                self.unserved.push((delivery, not_stored().to_string().into()));
+                self.unserved.push_back((delivery, not_stored().to_string().into()));
             }
             Effect::Resolve { ticket, answer } => {
                 self.resolve(ticket, answer.and_then(|_| Err(not_stored())));

@@ -17,9 +17,9 @@ use iot_core::{
 use thiserror::Error;
 use tokio::{
     runtime,
-    sync::{broadcast, mpsc, oneshot},
+    sync::{broadcast, mpsc},
     task::{LocalSet, spawn_local},
-    time::timeout,
+    time::{error::Elapsed, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -104,18 +104,19 @@ impl HubServer {
         let (address, stop) = (server.local_addr(), CancellationToken::new());
         let parts =
             Parts { config, hub, catalogue, snapshot, server, store, asked, events, stop: stop.clone() };
-        let (ended, end) = oneshot::channel::<()>();
+        let ended = CancellationToken::new();
+        let at_end = ended.clone().drop_guard();
         let thread = Builder::new().name("hub".into()).spawn(move || {
-            LocalSet::new().block_on(&runtime, parts.run(wrap));
-            // The store has what it was given when its thread has ended.
-            if store_thread.join().is_err() {
+            let settled = LocalSet::new().block_on(&runtime, parts.run(wrap));
+            // A store that hangs is not waited for; the others have what they were given when they end.
+            if settled.is_ok() && store_thread.join().is_err() {
                 error!("the store's thread has panicked");
             }
-            drop(ended);
+            drop(at_end);
         });
         let thread = Some(thread.map_err(StartError::Thread)?);
         info!(tcp_addr = %address, "nodes are served");
-        Ok(Running { address, handle, stop, end, thread })
+        Ok(Running { address, handle, stop, ended, thread })
     }
 }
 
@@ -125,7 +126,7 @@ pub struct Running {
     address: SocketAddr,
     handle: HubHandle,
     stop: CancellationToken,
-    end: oneshot::Receiver<()>,
+    ended: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -140,15 +141,20 @@ impl Running {
         &self.handle
     }
 
+    /// Waits until the hub has ended, without asking it to: that is a failure, and the log says which.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
     /// Stops the hub: takes no more nodes, tells those that are there when to come back, stores what is
     /// pending, and ends its threads.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        // The other end is dropped when the thread has nothing left to do.
-        let _ = (&mut self.end).await;
+        self.ended.cancelled().await;
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             error!("the hub's thread has panicked");
         }
+        info!(address = %self.address, "stopped");
     }
 }
 
@@ -173,7 +179,10 @@ struct Parts {
 
 impl Parts {
     /// Serves nodes until told to stop, then brings everything to its end.
-    async fn run<H: RequestHandler + 'static>(self, wrap: impl Fn(HubHandler) -> H + 'static) {
+    async fn run<H: RequestHandler + 'static>(
+        self,
+        wrap: impl Fn(HubHandler) -> H + 'static,
+    ) -> Result<(), Elapsed> {
         let clock = Clock::start();
         let (retry_after, store_drain) = (self.config.retry_after, self.config.store_drain);
         let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
@@ -196,10 +205,12 @@ impl Parts {
             announced.stop().await;
         }
         driver.end_deliveries();
-        if timeout(store_drain, driver.settled()).await.is_err() {
-            warn!(?store_drain, "the store did not take what was pending in time");
+        let settled = timeout(store_drain, driver.settled()).await;
+        if settled.is_err() {
+            warn!(?store_drain, "the store did not take in time what was pending; it was not acknowledged");
         }
         driving.abort();
+        settled
     }
 }
 

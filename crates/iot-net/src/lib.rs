@@ -4,6 +4,27 @@
 //! [`HubServer`] runs a whole hub and gives a [`HubHandle`] to speak with it. [`TcpServer`] alone serves
 //! frames to any [`RequestHandler`]. Everything that happens on a connection happens on one thread; only
 //! the store has another. What the hub makes of it all is in `iot-core`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use iot_core::{catalogue::Catalogue, config::HubConfig};
+//! use iot_net::{HubServer, NetConfig};
+//! use iot_store::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = NetConfig::new("127.0.0.1:0".parse()?);
+//! let catalogue = Arc::new(Catalogue::built_in());
+//! let hub = HubServer::start(config, HubConfig::default(), catalogue, Box::new(MemoryStore::new()))?;
+//! println!("nodes connect to {}", hub.local_addr());
+//!
+//! let nodes = hub.handle().read(|view| view.nodes()).await?;
+//! assert!(nodes.is_empty());
+//! hub.stop().await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod clock;
 mod codec;

@@ -102,6 +102,10 @@ impl TcpServer {
         // On Windows the same option would let another process take the port away.
         #[cfg(not(windows))]
         socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            // All addresses means those of IPv4 too, on every operating system.
+            socket.set_only_v6(false)?;
+        }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(config.backlog.into())?;
@@ -196,10 +200,13 @@ impl Acceptor {
         mut handlers: impl FnMut() -> H,
     ) {
         let mut back_off = BACK_OFF.0;
+        let mut was_full = false;
         loop {
-            if self.slots.available_permits() == 0 {
+            let is_full = self.slots.available_permits() == 0;
+            if is_full && !was_full {
                 warn!(limit = self.config.max_connections, "as many connections as allowed: new ones wait");
             }
+            was_full = is_full;
             // The semaphore is never closed.
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             match listener.accept().await {

@@ -116,13 +116,84 @@ async fn nothing_is_acknowledged_before_it_is_stored_and_one_commit_holds_many_r
     script.succeed();
     assert_eq!(first.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
     assert_eq!(reports(&script.begun().await.records), 19, "what arrived meanwhile forms one batch");
-    assert!(others.iter_mut().all(Node::is_quiet));
+    assert!(others.iter().all(Node::is_quiet));
     script.succeed();
     for node in others {
         assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
     }
     script.open();
     hub.stop().await;
+}
+
+#[tokio::test]
+async fn answers_keep_the_order_of_what_they_answer() {
+    let (store, mut script) = ScriptedStore::new();
+    let hub = start(store);
+    let mut node = Node::connect(hub.local_addr()).await;
+    script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
+    node.ask(&report(1, &relay(true))).await;
+    script.begun().await;
+    node.ask(&Ping).await;
+    look_often(&hub).await;
+    assert!(node.is_quiet(), "the pong does not overtake the acknowledgement");
+    script.succeed();
+    assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
+    assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::PONG));
+    script.open();
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_says_all_it_has_and_closes_its_side_is_answered() {
+    let (store, mut script) = ScriptedStore::new();
+    let hub = start(store);
+    let mut node = Node::connect(hub.local_addr()).await;
+    script.pass(node.join("pump", Capabilities::LISTENS)).await;
+    node.ask(&report(1, &relay(true))).await;
+    node.stream.shutdown().await.unwrap();
+    script.begun().await;
+    look_often(&hub).await;
+    script.succeed();
+    assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
+    assert!(node.next().await.is_none());
+    script.open();
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn nodes_are_not_read_while_too_much_waits_to_be_stored() {
+    let (store, mut script) = ScriptedStore::new();
+    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.max_unstored = 1;
+    let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
+    let mut node = Node::connect(hub.local_addr()).await;
+    script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
+    for sequence in [1, 2] {
+        node.ask(&report(sequence, &relay(true))).await;
+        timeout(SOON, async { while taken(&hub).await < u64::from(sequence) {} }).await.expect("it is taken");
+    }
+    node.ask(&report(3, &relay(true))).await;
+    look_often(&hub).await;
+    assert_eq!(taken(&hub).await, 2, "one is being stored, one waits");
+    script.open();
+    for _ in 0..3 {
+        assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
+    }
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_cannot_hold_up_the_end() {
+    let (store, mut script) = ScriptedStore::new();
+    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.store_drain = Duration::from_millis(50);
+    let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
+    let mut node = Node::connect(hub.local_addr()).await;
+    node.ask(&hello("pump", Capabilities::KEEPS_SESSION)).await;
+    script.begun().await;
+    timeout(SOON, hub.stop()).await.expect("it stops");
+    assert!(node.is_quiet() || node.next().await.is_none(), "nothing was promised");
+    script.open();
 }
 
 #[tokio::test]
@@ -277,6 +348,8 @@ fn start(store: Box<dyn Store>) -> Running {
 fn start_with(hub: HubConfig, store: Box<dyn Store>) -> Running {
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.store_retry = Duration::from_millis(10);
+    // Most tests leave their nodes open, and these do not close when they are told to.
+    config.server.drain = Duration::from_millis(100);
     HubServer::start(config, hub, catalogue(), store).expect("it starts")
 }
 
@@ -335,7 +408,20 @@ async fn ended(events: &mut broadcast::Receiver<Event>, command: CommandId, end:
 /// Waits until the hub has taken a report of every node.
 async fn all_reported(hub: &Running) {
     let waits = async || hub.handle().read(|view| view.nodes().iter().any(|node| node.reports == 0)).await;
-    while waits().await.expect("the hub runs") {}
+    let all = async { while waits().await.expect("the hub runs") {} };
+    timeout(SOON, all).await.expect("all are taken");
+}
+
+/// Turns the hub's loop often enough for it to do whatever it can do without the store.
+async fn look_often(hub: &Running) {
+    for _ in 0..100 {
+        taken(hub).await;
+    }
+}
+
+/// Reports that the hub has taken of the pump, stored or not.
+async fn taken(hub: &Running) -> u64 {
+    hub.handle().read(|view| view.node(&pump()).map_or(0, |node| node.reports)).await.expect("the hub runs")
 }
 
 fn reports(records: &[Record]) -> usize {

@@ -1,9 +1,11 @@
 //! [`Node`]: the other end of a connection, as a test speaks through it.
 
 use core::{
+    mem::MaybeUninit,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
+use std::io;
 
 use bytes::BytesMut;
 use iot_net::{FrameCodec, RawFrame};
@@ -11,6 +13,7 @@ use iot_proto::{
     Announcement, Body, BootId, Capabilities, Correlation, Error, ErrorCode, Hello, Identity, Label, List,
     MAX_FRAME, MessageKind, Name, Ping, Reading, Register, Report, RequestId, Taken, Value, VersionRange,
 };
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -45,6 +48,8 @@ impl Node {
     }
 
     pub(crate) fn on(stream: TcpStream) -> Self {
+        // What a test has sent is then on its way, and not held back until something else was answered.
+        stream.set_nodelay(true).expect("a TCP socket");
         Self { stream, last: 0, codec: FrameCodec::default(), bytes: BytesMut::new() }
     }
 
@@ -97,10 +102,11 @@ impl Node {
         timeout(SOON, read).await.expect("a frame or the end")
     }
 
-    /// Whether nothing has arrived that was not read.
-    pub(crate) fn is_quiet(&mut self) -> bool {
-        let error = self.stream.try_read_buf(&mut self.bytes).map_err(|error| error.kind());
-        self.bytes.is_empty() && error == Err(std::io::ErrorKind::WouldBlock)
+    /// Whether nothing has arrived that was not read. Asks the kernel, since the runtime's own word on
+    /// what is readable may be older.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let arrived = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
+        self.bytes.is_empty() && arrived.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// The ids of the next `count` answers, which are pongs.

@@ -4,7 +4,9 @@ use core::pin::pin;
 use std::sync::mpsc;
 
 use iot_core::store::{Batch, Snapshot, Store, StoreError};
-use tokio::sync::mpsc as tokio_mpsc;
+use tokio::{sync::mpsc as tokio_mpsc, time::timeout};
+
+use crate::node::SOON;
 
 /// The store, to be given to the hub.
 pub(crate) struct ScriptedStore {
@@ -29,7 +31,8 @@ impl ScriptedStore {
 impl Script {
     /// The batch whose commit has begun and waits.
     pub(crate) async fn begun(&mut self) -> Batch {
-        self.begun.recv().await.expect("the hub runs")
+        let begun = timeout(SOON, self.begun.recv()).await.expect("a commit begins");
+        begun.expect("the hub runs")
     }
 
     /// Lets the commit that waits succeed.

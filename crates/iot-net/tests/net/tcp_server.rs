@@ -131,7 +131,7 @@ async fn a_peer_that_begins_to_read_in_time_is_told_why_its_connection_ends() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let mut slow = Node::on(socket.connect(address).await.unwrap());
-        let pings = bytes(&[ping(1)]);
+        let pings = bytes(&vec![ping(1); 1_000]);
         let mut rest = pings.as_slice();
         while log.count("finish") == 0 {
             match slow.stream.try_write(rest) {
