@@ -58,7 +58,8 @@ impl Hub {
 
     /// Applies one input; everything to do because of it is appended to `out`.
     ///
-    /// Timers that are due run first, so that an input never meets a state that is over.
+    /// Timers that are due run first, so that an input never meets a state that is over; and last, so that
+    /// nothing is due when it returns.
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Effects) {
         self.run_due(now, out);
         match input {
@@ -79,6 +80,7 @@ impl Hub {
             Input::Ask { ticket, by, request } => self.ask(now, ticket, by, request, out),
             Input::Tick => {}
         }
+        self.run_due(now, out);
     }
 
     /// When [`Input::Tick`] is next due; always later than the `now` of the last input handled.
@@ -105,7 +107,7 @@ impl Hub {
         let Some(phase) = self.sessions.get(session).map(|session| session.phase) else { return Ok(()) };
         match phase {
             Phase::Closing => return Ok(()),
-            Phase::Open { node } => self.heard(now, node, out),
+            Phase::Open { node } => self.heard(now, node, frame, out),
             Phase::Anonymous => {}
         }
         match frame.correlation {
@@ -169,7 +171,9 @@ impl Hub {
         let pending = self.sessions.get_mut(session).and_then(|session| session.requests().end(id));
         let pending =
             pending.ok_or(IotError::OutOfTurn { kind: frame.kind, why: "it answers no request" })?;
-        self.answered(now, pending, frame, out)
+        let result = self.answered(now, pending, Route::Session(session), frame, out);
+        self.pump_session(now, session, out);
+        result
     }
 
     /// Whether the hub supports modules of a kind, in the version that firmware was built for.
@@ -219,12 +223,13 @@ impl Hub {
         &mut self,
         now: Now,
         pending: Pending,
+        from: Route,
         frame: &Frame<'_>,
         out: &mut Effects,
     ) -> Result<(), IotError> {
         match pending {
-            Pending::Ping | Pending::Hello => Ok(()),
-            Pending::Command(command) => self.command_answered(now, command, frame, out),
+            Pending::Ping | Pending::Admission | Pending::Hello => Ok(()),
+            Pending::Command(command) => self.command_answered(now, command, from, frame, out),
             Pending::Ask(ticket) => {
                 self.ask_answered(ticket, frame, out);
                 Ok(())

@@ -7,6 +7,7 @@
 //!                     | sleep, or goodbye of a node              |
 //!                     v that keeps no session                    | 1.5 × declared time over
 //!                   asleep --------------------------------------+---- 2.5 × ----> lost
+//!                     \__ heard on its session after it stopped listening: online again
 //! ```
 //!
 //! "Online" is never assumed: every state has its reason, and every state but lost ends by itself.
@@ -30,13 +31,36 @@ const DEAD_TENTHS: u32 = 45;
 /// A node that should have come back is lost after so many tenths of the time that it promised.
 const LOST_TENTHS: u32 = 25;
 
+/// No return counts as due sooner: waking, joining the network and shaking hands take their time.
+const WAKING: Duration = Duration::from_secs(20);
+
 /// What a node promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
     /// To be heard at least so often on its session.
     Keepalive { every: Duration, heard: Instant },
     /// To come back within a time from an instant on.
-    Return { from: Instant, within: Duration },
+    Return { from: Instant, within: Duration, absence: Absence },
+}
+
+/// Why a node is away and expected back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absence {
+    /// It declared that it sleeps, so only it can open the next connection.
+    Sleep,
+    /// It keeps no session.
+    BetweenContacts,
+    /// The hub started, and what the node said before is not known.
+    SinceStart,
+}
+
+/// What something that was heard proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// That the node was there when it said it: a goodbye, an answer to what it was asked before.
+    Life,
+    /// That it is awake: something that it says of itself.
+    Awake,
 }
 
 /// What follows from a change.
@@ -54,9 +78,15 @@ pub(crate) struct PresenceTracker {
     state: PresenceState,
     reason: PresenceReason,
     since: UnixMillis,
+    /// The state before this one.
+    was: PresenceState,
     promise: Option<Promise>,
+    /// The keepalive that its last `Welcome` gave.
+    agreed: Duration,
+    /// Within which time it comes back, where it keeps no session.
+    returns: Option<Duration>,
     /// When something was last heard.
-    heard: Option<UnixMillis>,
+    heard: Option<Now>,
     /// A new connection from its address that has not said hello, and since when.
     connecting: Option<(SessionId, UnixMillis)>,
 }
@@ -68,63 +98,84 @@ impl PresenceTracker {
             state: PresenceState::Overdue,
             reason: PresenceReason::NotSinceStart,
             since,
+            was: PresenceState::Overdue,
             promise: None,
+            agreed: Duration::ZERO,
+            returns: None,
             heard: None,
             connecting: None,
         }
     }
 
-    /// Expects a node that was known before the hub started.
-    pub(crate) fn expect_since_start(&mut self, now: Now, keepalive: Duration) {
-        self.promise = Some(Promise::Keepalive { every: keepalive, heard: now.instant });
+    /// Expects a node that was known before the hub started: in a session, or back within `returns`.
+    pub(crate) fn expect_since_start(&mut self, now: Now, keepalive: Duration, returns: Option<Duration>) {
+        self.promise = Some(match returns {
+            None => Promise::Keepalive { every: keepalive, heard: now.instant },
+            Some(within) => Promise::Return { from: now.instant, within, absence: Absence::SinceStart },
+        });
+        if returns.is_some() {
+            self.state = PresenceState::Asleep;
+        }
     }
 
-    /// A session has begun.
-    pub(crate) fn session(&mut self, now: Now, keepalive: Duration) -> Change {
+    /// A session has begun. `returns` is given for a node that does not keep it.
+    pub(crate) fn session(&mut self, now: Now, keepalive: Duration, returns: Option<Duration>) -> Change {
         self.connecting = None;
-        self.heard = Some(now.wall);
+        self.agreed = keepalive;
+        self.returns = returns;
+        self.heard = Some(now);
         self.promise = Some(Promise::Keepalive { every: keepalive, heard: now.instant });
         self.enter(now.wall, PresenceState::Online, PresenceReason::InSession)
     }
 
     /// Something was heard on the session.
-    pub(crate) fn heard(&mut self, now: Now) -> Change {
-        self.heard = Some(now.wall);
-        if let Some(Promise::Keepalive { heard, .. }) = &mut self.promise {
-            *heard = now.instant;
-            if self.reason != PresenceReason::InSession {
-                return self.enter(now.wall, PresenceState::Online, PresenceReason::InSession);
+    pub(crate) fn heard(&mut self, now: Now, sign: Sign) -> Change {
+        self.heard = Some(now);
+        match &mut self.promise {
+            Some(Promise::Keepalive { heard, .. }) => *heard = now.instant,
+            Some(Promise::Return { from, .. }) if now.instant >= *from && sign == Sign::Awake => {
+                self.promise = Some(Promise::Keepalive { every: self.agreed, heard: now.instant });
             }
+            Some(Promise::Return { .. }) | None => return Change::None,
         }
-        Change::None
+        if self.reason == PresenceReason::InSession {
+            return Change::None;
+        }
+        self.enter(now.wall, PresenceState::Online, PresenceReason::InSession)
     }
 
     /// The node answered where the hub dialled it. That is no session, so it changes no state.
     pub(crate) fn answered(&mut self, now: Now) {
-        self.heard = Some(now.wall);
-    }
-
-    /// A node that keeps no session was heard; it is expected again as it promised.
-    pub(crate) fn contact(&mut self, now: Now, within: Duration) -> Change {
-        self.heard = Some(now.wall);
-        self.promise = Some(Promise::Return { from: now.instant, within });
-        self.enter(now.wall, PresenceState::Asleep, PresenceReason::BetweenContacts)
+        self.heard = Some(now);
     }
 
     /// The node sleeps from an instant on, for a time. Until then its session counts.
     pub(crate) fn sleep(&mut self, now: Now, from: Instant, within: Duration) -> Change {
-        self.promise = Some(Promise::Return { from, within });
+        self.promise = Some(Promise::Return { from, within, absence: Absence::Sleep });
         self.evaluate(now)
     }
 
-    /// The connection ended without a goodbye, or with one by which the node made no promise.
+    /// The session ended. One that was lost already stays so.
     pub(crate) fn ended(&mut self, now: Now, reason: PresenceReason) -> Change {
-        match self.promise {
-            Some(Promise::Return { .. }) => {
-                self.enter(now.wall, PresenceState::Asleep, PresenceReason::DeclaredSleep)
+        match (&mut self.promise, self.returns) {
+            (Some(Promise::Return { from, .. }), _) => {
+                // Whoever leaves before it stops listening sleeps from now on.
+                *from = now.instant.min(*from);
+                if self.state == PresenceState::Online {
+                    return self.enter(now.wall, PresenceState::Asleep, PresenceReason::DeclaredSleep);
+                }
+                Change::None
             }
-            Some(Promise::Keepalive { .. }) | None => self.enter(now.wall, PresenceState::Overdue, reason),
+            (_, Some(within)) => self.between_contacts(now, now.instant, within),
+            (_, None) if self.state == PresenceState::Lost => Change::None,
+            (_, None) => self.enter(now.wall, PresenceState::Overdue, reason),
         }
+    }
+
+    /// A node that keeps no session has left; it is expected again as it promised.
+    fn between_contacts(&mut self, now: Now, from: Instant, within: Duration) -> Change {
+        self.promise = Some(Promise::Return { from, within, absence: Absence::BetweenContacts });
+        self.enter(now.wall, PresenceState::Asleep, PresenceReason::BetweenContacts)
     }
 
     /// A connection was opened from the node's address.
@@ -146,13 +197,16 @@ impl PresenceTracker {
         match self.promise {
             None => Change::None,
             Some(Promise::Keepalive { every, heard }) => self.judge_silence(now, every, heard),
-            Some(Promise::Return { from, within }) => self.judge_absence(now, from, within),
+            Some(Promise::Return { from, within, absence }) => self.judge_absence(now, from, within, absence),
         }
     }
 
     fn judge_silence(&mut self, now: Now, every: Duration, heard: Instant) -> Change {
         let silent = now.instant.since(heard);
         if silent >= tenths(every, DEAD_TENTHS) {
+            if let Some(within) = self.returns {
+                return self.between_contacts(now, heard, within);
+            }
             let in_session = matches!(self.reason, PresenceReason::InSession | PresenceReason::Silent { .. });
             let silence = PresenceReason::Silent { for_s: silent.as_secs() };
             let reason = if in_session { silence } else { self.reason.clone() };
@@ -165,20 +219,22 @@ impl PresenceTracker {
         Change::None
     }
 
-    fn judge_absence(&mut self, now: Now, from: Instant, within: Duration) -> Change {
+    fn judge_absence(&mut self, now: Now, from: Instant, within: Duration, absence: Absence) -> Change {
+        if now.instant < from {
+            return Change::None;
+        }
         let away = now.instant.since(from);
-        let missed = if self.reason == PresenceReason::BetweenContacts
-            || self.reason == PresenceReason::DidNotContact
-        {
-            PresenceReason::DidNotContact
-        } else {
-            PresenceReason::DidNotWake
+        let missed = match absence {
+            Absence::Sleep => PresenceReason::DidNotWake,
+            Absence::BetweenContacts => PresenceReason::DidNotContact,
+            Absence::SinceStart => PresenceReason::NotSinceStart,
         };
-        if away >= tenths(within, LOST_TENTHS) {
+        let due = within.max(WAKING);
+        if away >= tenths(due, LOST_TENTHS) {
             self.enter(now.wall, PresenceState::Lost, missed)
-        } else if away >= tenths(within, OVERDUE_TENTHS) {
+        } else if away >= tenths(due, OVERDUE_TENTHS) {
             self.enter(now.wall, PresenceState::Overdue, missed)
-        } else if now.instant >= from && self.state == PresenceState::Online {
+        } else if self.state == PresenceState::Online {
             self.enter(now.wall, PresenceState::Asleep, PresenceReason::DeclaredSleep)
         } else {
             Change::None
@@ -194,22 +250,46 @@ impl PresenceTracker {
             }
             (Promise::Keepalive { every, heard }, _) => Some(heard + tenths(every, DEAD_TENTHS)),
             (Promise::Return { from, .. }, PresenceState::Online) => Some(from),
-            (Promise::Return { from, within }, PresenceState::Overdue) => {
-                Some(from + tenths(within, LOST_TENTHS))
+            (Promise::Return { from, within, .. }, PresenceState::Overdue) => {
+                Some(from + tenths(within.max(WAKING), LOST_TENTHS))
             }
-            (Promise::Return { from, within }, _) => Some(from + tenths(within, OVERDUE_TENTHS)),
+            (Promise::Return { from, within, .. }, _) => {
+                Some(from + tenths(within.max(WAKING), OVERDUE_TENTHS))
+            }
         }
     }
 
     /// Whether the node sleeps or is about to, so that only it can open the next connection.
     pub(crate) fn sleeps(&self) -> bool {
-        matches!(self.promise, Some(Promise::Return { .. }))
-            && !matches!(self.reason, PresenceReason::BetweenContacts | PresenceReason::DidNotContact)
+        matches!(self.promise, Some(Promise::Return { absence: Absence::Sleep, .. }))
+    }
+
+    /// Whether the node hears what it is sent on its session: it keeps it alive, or listens before it sleeps.
+    pub(crate) fn hears(&self, now: Now) -> bool {
+        match self.promise {
+            Some(Promise::Return { from, .. }) => now.instant < from,
+            Some(Promise::Keepalive { .. }) | None => true,
+        }
+    }
+
+    /// Whether a session that is still open counts for nothing any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state == PresenceState::Lost || self.reason == PresenceReason::BetweenContacts
+    }
+
+    /// The state before this one.
+    pub(crate) fn was(&self) -> PresenceState {
+        self.was
+    }
+
+    /// For how many seconds nothing has been heard.
+    pub(crate) fn silent_s(&self, now: Now) -> u64 {
+        self.heard.map_or(0, |heard| now.instant.since(heard.instant).as_secs())
     }
 
     /// When something was last heard.
     pub(crate) fn last_heard(&self) -> Option<UnixMillis> {
-        self.heard
+        self.heard.map(|heard| heard.wall)
     }
 
     /// The presence as it is shown.
@@ -230,10 +310,10 @@ impl PresenceTracker {
             Some(Promise::Keepalive { every, heard }) => {
                 (None, at(heard + tenths(every, OVERDUE_TENTHS)), at(heard + tenths(every, DEAD_TENTHS)))
             }
-            Some(Promise::Return { from, within }) => (
+            Some(Promise::Return { from, within, .. }) => (
                 at(from + within),
-                at(from + tenths(within, OVERDUE_TENTHS)),
-                at(from + tenths(within, LOST_TENTHS)),
+                at(from + tenths(within.max(WAKING), OVERDUE_TENTHS)),
+                at(from + tenths(within.max(WAKING), LOST_TENTHS)),
             ),
         };
         Presence {
@@ -251,6 +331,7 @@ impl PresenceTracker {
         if self.state == state {
             return Change::None;
         }
+        self.was = self.state;
         self.state = state;
         self.since = at;
         Change::To(state)
@@ -285,7 +366,7 @@ mod tests {
     fn a_silent_session_is_overdue_at_one_and_a_half_and_lost_at_four_and_a_half_keepalives() {
         use PresenceState::{Lost, Online, Overdue};
         let mut tracker = PresenceTracker::new(UnixMillis(0));
-        assert_eq!(tracker.session(at(0), KEEPALIVE), Change::To(Online));
+        assert_eq!(tracker.session(at(0), KEEPALIVE, None), Change::To(Online));
         assert_eq!(tracker.deadline(), Some(at(30).instant));
         assert_eq!(states(&mut tracker, &[29, 30, 89, 90]), [Online, Overdue, Overdue, Lost]);
         assert_eq!(tracker.view(at(90)).reason, PresenceReason::Silent { for_s: 90 });
@@ -296,7 +377,7 @@ mod tests {
     fn a_sleeper_is_asleep_then_overdue_then_lost_and_never_online() {
         use PresenceState::{Asleep, Lost, Online, Overdue};
         let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE);
+        tracker.session(at(0), KEEPALIVE, None);
         tracker.sleep(at(10), at(12).instant, Duration::from_hours(1));
         assert_eq!(
             states(&mut tracker, &[11, 12, 5411, 5412, 9011, 9012]),
@@ -308,20 +389,51 @@ mod tests {
     #[test]
     fn a_cut_connection_is_overdue_at_once_and_lost_when_the_keepalives_are_over() {
         let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE);
+        tracker.session(at(0), KEEPALIVE, None);
         assert_eq!(tracker.ended(at(5), PresenceReason::Cut), Change::To(PresenceState::Overdue));
         assert_eq!(tracker.deadline(), Some(at(90).instant));
         assert_eq!(states(&mut tracker, &[89, 90]), [PresenceState::Overdue, PresenceState::Lost]);
         assert_eq!(tracker.view(at(90)).reason, PresenceReason::Cut);
-        assert_eq!(tracker.session(at(91), KEEPALIVE), Change::To(PresenceState::Online));
+        assert_eq!(tracker.session(at(91), KEEPALIVE, None), Change::To(PresenceState::Online));
     }
 
     #[test]
     fn whoever_was_overdue_and_is_heard_is_online_again() {
         let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE);
+        tracker.session(at(0), KEEPALIVE, None);
         tracker.evaluate(at(40));
-        assert_eq!(tracker.heard(at(41)), Change::To(PresenceState::Online));
+        assert_eq!(tracker.heard(at(41), Sign::Life), Change::To(PresenceState::Online));
         assert_eq!(tracker.view(at(41)).since, at(41).wall);
+    }
+
+    #[test]
+    fn no_sleep_is_so_short_that_waking_from_it_is_overdue_at_once() {
+        use PresenceState::{Asleep, Lost, Online, Overdue};
+        let mut tracker = PresenceTracker::new(UnixMillis(0));
+        tracker.session(at(0), KEEPALIVE, None);
+        tracker.sleep(at(0), at(2).instant, Duration::ZERO);
+        assert_eq!(states(&mut tracker, &[1, 2, 31, 32, 52]), [Online, Asleep, Asleep, Overdue, Lost]);
+    }
+
+    #[test]
+    fn a_node_that_is_lost_stays_lost_when_its_session_then_ends() {
+        let mut tracker = PresenceTracker::new(UnixMillis(0));
+        tracker.session(at(0), KEEPALIVE, None);
+        tracker.evaluate(at(90));
+        assert_eq!(tracker.ended(at(90), PresenceReason::Cut), Change::None);
+        assert_eq!(tracker.view(at(90)).reason, PresenceReason::Silent { for_s: 90 });
+        assert_eq!(tracker.deadline(), None);
+    }
+
+    #[test]
+    fn a_late_answer_does_not_wake_a_sleeper_and_its_own_word_does() {
+        let mut tracker = PresenceTracker::new(UnixMillis(0));
+        tracker.session(at(0), KEEPALIVE, None);
+        tracker.sleep(at(0), at(2).instant, Duration::from_hours(1));
+        tracker.evaluate(at(2));
+        assert_eq!(tracker.heard(at(3), Sign::Life), Change::None);
+        assert!(!tracker.hears(at(3)));
+        assert_eq!(tracker.heard(at(4), Sign::Awake), Change::To(PresenceState::Online));
+        assert_eq!(tracker.deadline(), Some(at(34).instant));
     }
 }

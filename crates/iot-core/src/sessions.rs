@@ -32,6 +32,8 @@ pub(crate) enum Pending {
     Ask(Ticket),
     /// Whether the node is there.
     Ping,
+    /// That a node took note of its admission.
+    Admission,
     /// Who answers where the hub dialled.
     Hello,
 }
@@ -41,6 +43,8 @@ pub(crate) enum Pending {
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
     pub(crate) phase: Phase,
+    /// The node that is shown as connecting because of it: whoever was last seen at this address.
+    pub(crate) expects: Option<NodeNumber>,
     requests: Requests,
 }
 
@@ -76,6 +80,26 @@ impl Requests {
         self.pending.retain(|(_, known)| *known != pending);
     }
 
+    /// How many requests count against what a node takes at one time. A ping may always be sent, and what
+    /// a person decided is not kept back.
+    pub(crate) fn in_flight(&self) -> usize {
+        let counts = |pending: &Pending| matches!(pending, Pending::Command(_) | Pending::Ask(_));
+        self.pending.iter().filter(|(_, pending)| counts(pending)).count()
+    }
+
+    /// The oldest command whose outcome is waited for.
+    pub(crate) fn command(&self) -> Option<CommandId> {
+        self.pending.iter().find_map(|(_, pending)| match pending {
+            Pending::Command(id) => Some(*id),
+            Pending::Ask(_) | Pending::Ping | Pending::Admission | Pending::Hello => None,
+        })
+    }
+
+    /// Whether this is waited for.
+    pub(crate) fn awaits(&self, pending: Pending) -> bool {
+        self.pending.iter().any(|(_, known)| *known == pending)
+    }
+
     /// Everything that is still waited for, in the order in which it was asked.
     pub(crate) fn drain(&mut self) -> Vec<Pending> {
         let mut drained = core::mem::take(&mut self.pending);
@@ -103,7 +127,8 @@ pub(crate) struct Sessions(BTreeMap<SessionId, Session>);
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
-        self.0.insert(id, Session { peer, phase: Phase::Anonymous, requests: Requests::new() });
+        self.0
+            .insert(id, Session { peer, phase: Phase::Anonymous, expects: None, requests: Requests::new() });
     }
 
     /// A connection has ended.

@@ -5,7 +5,8 @@ use alloc::boxed::Box;
 use iot_proto::{CommandId, OwnedValue, UnixMillis};
 
 use crate::{
-    CommandState, IotError, SessionId,
+    CommandState, IotError,
+    flow::ask::Route,
     registry::NodeNumber,
     store::{CommandRecord, Record},
     view::{Step, Wanted},
@@ -16,14 +17,16 @@ use crate::{
 pub(crate) struct Command {
     pub(crate) node: NodeNumber,
     pub(crate) record: CommandRecord,
-    /// The session on which it was last sent.
-    pub(crate) sent_on: Option<SessionId>,
+    /// Where it was last sent.
+    pub(crate) sent_on: Option<Route>,
+    /// How often the node took it and gave no answer that is one.
+    pub(crate) unanswered: u32,
 }
 
 impl Command {
     /// A command that is new, or was stored.
     pub(crate) fn new(node: NodeNumber, record: CommandRecord) -> Self {
-        Self { node, record, sent_on: None }
+        Self { node, record, sent_on: None, unanswered: 0 }
     }
 
     pub(crate) fn id(&self) -> CommandId {
@@ -46,6 +49,11 @@ impl Command {
             _ => self.record.steps.push(Step { state, at, cause }),
         }
         true
+    }
+
+    /// When it was first on its way: what the node measured before cannot be its doing.
+    pub(crate) fn first_sent(&self) -> Option<UnixMillis> {
+        self.record.steps.iter().find(|step| step.state != CommandState::Queued).map(|step| step.at)
     }
 
     /// What is to be kept of it.

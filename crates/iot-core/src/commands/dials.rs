@@ -14,7 +14,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// One attempt.
 #[derive(Debug)]
 pub(crate) struct Dial {
-    /// The node, where it is a known one.
+    /// The node that is meant, where it is known who lives there.
     pub(crate) node: Option<NodeNumber>,
     pub(crate) to: SocketAddr,
     /// What was sent and is not answered yet.
@@ -42,6 +42,11 @@ impl Dials {
     /// An attempt that is under way.
     pub(crate) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut Dial> {
         self.under_way.get_mut(&id)
+    }
+
+    /// An attempt that is under way, to look at.
+    pub(crate) fn get(&self, id: DeliveryId) -> Option<&Dial> {
+        self.under_way.get(&id)
     }
 
     /// Ends an attempt.

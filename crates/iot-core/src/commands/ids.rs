@@ -29,6 +29,12 @@ impl CommandIds {
         CommandId(uuid.into_bytes())
     }
 
+    /// Makes later ids lie above one that was made before the hub started.
+    pub(crate) fn stay_above(&mut self, id: CommandId) {
+        let millis = id.0.iter().take(6).fold(0, |millis, byte| (millis << 8) | u64::from(*byte));
+        self.last_millis = self.last_millis.max(millis);
+    }
+
     /// The next number of a splitmix64 sequence.
     pub(crate) fn random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -49,6 +55,14 @@ mod tests {
         let made = [1_000, 1_000, 500, 2_000].map(|millis| ids.next(UnixMillis(millis)));
         assert!(made.is_sorted());
         assert_eq!(made[0].0[6] >> 4, 7, "version 7");
+    }
+
+    #[test]
+    fn ids_lie_above_those_of_before_even_where_the_clock_went_back() {
+        let before = CommandIds::new(1).next(UnixMillis(5_000));
+        let mut ids = CommandIds::new(1);
+        ids.stay_above(before);
+        assert!(ids.next(UnixMillis(1_000)) > before);
     }
 
     #[test]

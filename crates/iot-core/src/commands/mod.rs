@@ -10,11 +10,12 @@ use alloc::{
     collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
+use core::ops::Bound;
 
 pub(crate) use command::Command;
 pub(crate) use dials::{Dial, Dials};
 pub(crate) use ids::CommandIds;
-use iot_proto::{CommandId, Value};
+use iot_proto::{CommandId, UnixMillis};
 
 use crate::{
     CommandState, IotError,
@@ -125,11 +126,32 @@ impl Ledger {
         self.open(node).filter(sets).last()
     }
 
-    /// Accepted commands that wait for the report of exactly this property.
-    pub(crate) fn awaiting(&self, node: NodeNumber, module: u8, channel: u8) -> Vec<(CommandId, Value<'_>)> {
-        let accepted = self.open(node).filter(|command| command.state() == CommandState::Accepted);
-        let here = accepted.filter(|command| command.record.wanted.place() == Some((module, channel)));
-        here.filter_map(|command| Some((command.id(), command.record.wanted.set_value()?.borrow()))).collect()
+    /// Accepted commands that a report of this property, measured then, can end.
+    pub(crate) fn awaiting(
+        &self,
+        node: NodeNumber,
+        (module, channel): (u8, u8),
+        measured: UnixMillis,
+    ) -> impl Iterator<Item = &Command> {
+        self.open(node).filter(move |command| {
+            command.state() == CommandState::Accepted
+                && command.record.wanted.place() == Some((module, channel))
+                && command.first_sent().is_some_and(|sent| sent <= measured)
+        })
+    }
+
+    /// Whether a newer command for the same property is under way or done, so that sending this one again
+    /// would undo it.
+    pub(crate) fn is_outdated(&self, id: CommandId) -> bool {
+        let Some(command) = self.get(id) else { return false };
+        let Wanted::Set { module, channel, .. } = &command.record.wanted else { return false };
+        let mut later = self.commands.range((Bound::Excluded(id), Bound::Unbounded));
+        later.any(|(_, other)| {
+            other.node == command.node
+                && (other.state().is_under_way() || other.state() == CommandState::Done)
+                && matches!(&other.record.wanted,
+                    Wanted::Set { module: m, channel: c, .. } if m == module && c == channel)
+        })
     }
 
     /// Commands, newest first.
@@ -148,8 +170,7 @@ impl Ledger {
             |command: &&Command| matches!(command.state(), CommandState::Failed | CommandState::Expired);
         let unanswered = |command: &&Command| {
             let place = (command.node, command.record.wanted.place());
-            let later =
-                self.commands.range((core::ops::Bound::Excluded(command.id()), core::ops::Bound::Unbounded));
+            let later = self.commands.range((Bound::Excluded(command.id()), Bound::Unbounded));
             !later.into_iter().any(|(_, other)| (other.node, other.record.wanted.place()) == place)
         };
         self.commands.values().rev().filter(failed).filter(unanswered)

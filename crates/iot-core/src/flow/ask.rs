@@ -3,7 +3,7 @@
 use alloc::format;
 use core::net::SocketAddr;
 
-use iot_proto::{Admission, Correlation, Frame};
+use iot_proto::{Admission, Correlation, Frame, Limits};
 
 use crate::{
     AdmissionState, Answer, CommandState, DeliveryId, Effects, Event, Hub, IotError, NodeId, Now, Request,
@@ -11,7 +11,7 @@ use crate::{
     deadlines::Timer,
     flow::deliver::check_hub_message,
     registry::NodeNumber,
-    sessions::{Pending, Session},
+    sessions::{Pending, Phase, Session},
     store::{Disabling, Record},
 };
 
@@ -43,8 +43,8 @@ impl Hub {
             Request::Revoke { node } => done(self.revoke(now, by, &node, out)),
             Request::Send { address, port, kind, body } => {
                 let frame = Frame { kind, correlation: Correlation::OneWay, body: &body };
-                match check_hub_message(&frame) {
-                    Ok(()) => return self.send_for(now, ticket, SocketAddr::new(address, port), frame, out),
+                match self.send_for(now, ticket, SocketAddr::new(address, port), frame, out) {
+                    Ok(()) => return,
                     Err(error) => Err(error),
                 }
             }
@@ -64,15 +64,14 @@ impl Hub {
     /// Turns a waiting node away and forgets it.
     fn reject(&mut self, now: Now, by: &str, id: &NodeId, out: &mut Effects) -> Result<(), IotError> {
         let number = self.registry.number(id)?;
-        if let Some(session) = self.registry.get(number).and_then(|node| node.session) {
-            self.end_session(now, session, &IotError::Revoked { node: id.clone() }, out);
-        }
-        let was_kept =
-            self.registry.get(number).is_some_and(|node| node.admission != AdmissionState::Pending);
+        // First what waits for it, so that nothing is sent or dialled for it while it goes.
         for command in self.ledger.forget(number) {
             self.deadlines.cancel(Timer::Command(command));
             self.deadlines.cancel(Timer::Expiry(command));
         }
+        self.take_away(now, number, id, out);
+        let was_kept =
+            self.registry.get(number).is_some_and(|node| node.admission != AdmissionState::Pending);
         self.deadlines.cancel(Timer::Presence(number));
         self.deadlines.cancel(Timer::Redial(number));
         self.dials.reached(number);
@@ -115,19 +114,29 @@ impl Hub {
                 self.transition(now, command, CommandState::Cancelled, Some(cause), out);
             }
         }
+        self.take_away(now, number, id, out);
+        Ok(())
+    }
+
+    /// Ends a node's session, and the attempt to reach it.
+    fn take_away(&mut self, now: Now, number: NodeNumber, id: &NodeId, out: &mut Effects) {
+        if let Some(delivery) = self.registry.get(number).and_then(|node| node.delivery) {
+            self.end_delivery(now, delivery, None, out);
+        }
         if let Some(session) = self.registry.get(number).and_then(|node| node.session) {
             self.end_session(now, session, &IotError::Revoked { node: id.clone() }, out);
         }
-        Ok(())
     }
 
     /// Keeps a change of a node's admission, and tells it and all who watch.
     fn admission_changed(&mut self, now: Now, number: NodeNumber, what: &str, out: &mut Effects) {
         let Some(node) = self.registry.get(number) else { return };
         out.records.records.extend(node.record());
-        if let Some(session) = node.session {
+        if let Some(session) = node.session
+            && let Some(requests) = self.sessions.get_mut(session).map(Session::requests)
+        {
             let admission: Admission = node.wire_admission();
-            out.send(session, &admission, Correlation::OneWay);
+            out.send(session, &admission, Correlation::Request(requests.begin(Pending::Admission)));
         }
         let id = node.id.clone();
         out.publish(Event::Node { node: id.clone() });
@@ -136,18 +145,42 @@ impl Hub {
     }
 
     /// Sends a message to an address: on the session of the node there, else by dialling.
-    fn send_for(&mut self, now: Now, ticket: Ticket, to: SocketAddr, frame: Frame<'_>, out: &mut Effects) {
-        let there = self.registry.at_address(to.ip());
-        let session = there.iter().find_map(|number| self.registry.get(*number)?.session);
-        match session.and_then(|id| Some((id, self.sessions.get_mut(id).map(Session::requests)?))) {
-            Some((session, requests)) => {
-                let correlation = Correlation::Request(requests.begin(Pending::Ask(ticket)));
-                out.send_frame(session, &Frame { correlation, ..frame });
-                self.asks.insert(ticket, Route::Session(session));
-                self.deadlines.set(Timer::Answer(ticket), now.instant + self.config.answer_within);
-            }
-            None => self.dial_for(now, ticket, (to, frame), out),
+    ///
+    /// Where several nodes share the address it is not known who is meant, and whoever listens is dialled.
+    ///
+    /// # Errors
+    /// [`IotError::Message`] for what is no message of a hub; [`IotError::Frame`] where it is too long for
+    /// the node; [`IotError::TooMany`] where the node has not answered enough yet.
+    fn send_for(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        to: SocketAddr,
+        frame: Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let node = self.registry.only_at(to.ip()).and_then(|number| self.registry.get(number));
+        let limit = node
+            .filter(|node| node.session.is_some())
+            .map_or(Limits::UNTIL_AGREED.frame, |node| node.max_frame);
+        check_hub_message(&frame, limit)?;
+        let window = node.map_or(1, |node| node.window);
+        let session = node.and_then(|node| node.session);
+        let Some((session, requests)) =
+            session.and_then(|id| Some((id, self.sessions.get_mut(id).map(Session::requests)?)))
+        else {
+            self.dial_for(now, ticket, (to, frame), out);
+            return Ok(());
+        };
+        if requests.in_flight() >= window {
+            let limit = u64::try_from(window).unwrap_or(u64::MAX);
+            return Err(IotError::TooMany { what: "requests that the node has not answered", limit });
         }
+        let correlation = Correlation::Request(requests.begin(Pending::Ask(ticket)));
+        out.send_frame(session, &Frame { correlation, ..frame });
+        self.asks.insert(ticket, Route::Session(session));
+        self.deadlines.set(Timer::Answer(ticket), now.instant + self.config.answer_within);
+        Ok(())
     }
 
     /// The node's answer to a message that was sent for someone.
@@ -162,14 +195,21 @@ impl Hub {
     }
 
     /// Nobody answered a message in time.
-    pub(crate) fn ask_due(&mut self, ticket: Ticket, out: &mut Effects) {
-        if let Some(Route::Session(session)) = self.asks.get(&ticket)
-            && let Some(session) = self.sessions.get_mut(*session)
-        {
-            session.requests().forget(Pending::Ask(ticket));
-        }
+    pub(crate) fn ask_due(&mut self, now: Now, ticket: Ticket, out: &mut Effects) {
+        let Some(Route::Session(session)) = self.asks.get(&ticket).copied() else { return };
         let limit_s = self.config.answer_within.as_secs();
         self.resolve(ticket, Err(IotError::NoAnswer { limit_s }), out);
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.requests().forget(Pending::Ask(ticket));
+            self.pump_session(now, session, out);
+        }
+    }
+
+    /// Something on a session was answered or given up, so that more may be sent there.
+    pub(crate) fn pump_session(&mut self, now: Now, session: SessionId, out: &mut Effects) {
+        if let Some(Phase::Open { node }) = self.sessions.get(session).map(|session| session.phase) {
+            self.pump(now, node, out);
+        }
     }
 
     /// Answers a question that waited, once.

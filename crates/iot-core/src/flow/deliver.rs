@@ -1,11 +1,11 @@
 //! Delivery: waiting commands go out on the node's session, or by dialling it where it has none.
 
-use alloc::{boxed::Box, vec::Vec};
-use core::{net::SocketAddr, ops::Range};
+use alloc::boxed::Box;
+use core::{net::SocketAddr, ops::Range, time::Duration};
 
 use iot_proto::{
-    CommandId, Correlation, Dial as DialMessage, Frame, Get, HubMessage, Identify, Identity, Invoke,
-    NodeMessage, RequestId, Restart, Set, VersionRange,
+    CommandId, Correlation, Dial as DialMessage, Frame, FrameError, Get, HEADER_LEN, HubMessage, Identify,
+    Identity, Invoke, Limits, NodeMessage, RequestId, Restart, Set, VersionRange,
 };
 
 use crate::{
@@ -14,12 +14,9 @@ use crate::{
     deadlines::Timer,
     flow::ask::Route,
     registry::NodeNumber,
-    sessions::{Pending, Requests},
+    sessions::{Pending, Requests, Session},
     view::Wanted,
 };
-
-/// How often a command is sent to a node that takes it and does not answer.
-const ATTEMPTS: u32 = 3;
 
 impl Hub {
     /// Sends what waits for a node, as far as the node can be reached now.
@@ -28,68 +25,114 @@ impl Hub {
         if node.check_admission().is_err() {
             return;
         }
-        let queued = self.ledger.in_state(number, CommandState::Queued);
-        if queued.is_empty() {
-            return;
-        }
-        let (window, session) = (node.window, node.session);
-        if let Some(session) = session {
-            let free = window.saturating_sub(self.ledger.in_state(number, CommandState::Sent).len());
-            for id in queued.into_iter().take(free) {
-                self.send_command(now, session, id, out);
-            }
-            return;
-        }
-        let listens = node.facts.capabilities.has(iot_proto::Capabilities::LISTENS);
-        let waits = node.delivery.is_some() || node.presence.sleeps();
-        let backs_off = self.deadlines.get(Timer::Redial(number)).is_some();
-        if let Some(address) = node.address
-            && listens
-            && !waits
-            && !backs_off
-        {
-            let to = SocketAddr::new(address.ip(), self.config.node_port);
-            self.dial(now, number, to, &queued, out);
+        let mut queued = self.ledger.in_state(number, CommandState::Queued);
+        queued.retain(|id| self.is_still_possible(now, number, *id, out));
+        let (Some(node), false) = (self.registry.get(number), queued.is_empty()) else { return };
+        match node.session {
+            Some(session) if node.presence.hears(now) => self.send_queued(now, session, number, &queued, out),
+            // It sleeps with its session open, and will say so when it is back.
+            Some(_) => {}
+            None => self.dial(now, number, &queued, out),
         }
     }
 
-    fn send_command(&mut self, now: Now, session: SessionId, id: CommandId, out: &mut Effects) {
-        let Some(requests) = self.sessions.get_mut(session).map(crate::sessions::Session::requests) else {
-            return;
+    /// Whether the node can still be wanted to do this: it may have registered other modules since.
+    fn is_still_possible(&mut self, now: Now, number: NodeNumber, id: CommandId, out: &mut Effects) -> bool {
+        let (Some(node), Some(command)) = (self.registry.get(number), self.ledger.get(id)) else {
+            return false;
         };
-        let Some(command) = self.ledger.get_mut(id) else { return };
-        let correlation = Correlation::Request(requests.begin(Pending::Command(id)));
-        command.sent_on = Some(session);
-        command.record.attempts += 1;
-        let frames = encode_command(id, &command.record.wanted, correlation, out);
-        self.transition(now, id, CommandState::Sent, None, out);
-        out.list.push(Effect::Send { session, frames });
+        match node.check_wanted(&command.record.wanted) {
+            Ok(()) => true,
+            Err(cause) => {
+                self.transition(now, id, CommandState::Failed, Some(cause), out);
+                false
+            }
+        }
     }
 
-    /// Dials a node with as many waiting commands as it takes at one time.
-    fn dial(
+    /// Sends as many commands on a session as the node takes at one time.
+    fn send_queued(
         &mut self,
         now: Now,
+        session: SessionId,
         number: NodeNumber,
-        to: SocketAddr,
         queued: &[CommandId],
         out: &mut Effects,
     ) {
-        let Some(node) = self.registry.get(number) else { return };
-        let (id, window) = (node.id.clone(), node.window);
-        let mut requests = Requests::new();
-        let start = out.bytes.len();
-        encode_dial(now, &id, requests.begin(Pending::Hello), out);
-        for command in queued.iter().take(window) {
-            let Some(known) = self.ledger.get_mut(*command) else { continue };
-            known.sent_on = None;
-            known.record.attempts += 1;
-            let correlation = Correlation::Request(requests.begin(Pending::Command(*command)));
-            encode_command(*command, &known.record.wanted, correlation, out);
-            self.transition(now, *command, CommandState::Sent, None, out);
+        let window = self.registry.get(number).map_or(0, |node| node.window);
+        for id in queued {
+            let Some(requests) = self.sessions.get_mut(session).map(Session::requests) else { return };
+            if requests.in_flight() >= window {
+                return;
+            }
+            let request = requests.begin(Pending::Command(*id));
+            let limit = self.registry.get(number).map_or(0, |node| node.max_frame);
+            if let Some(frames) = self.encode_command(now, *id, request, limit, out) {
+                self.sent(now, *id, Route::Session(session), out);
+                out.list.push(Effect::Send { session, frames });
+            } else if let Some(requests) = self.sessions.get_mut(session).map(Session::requests) {
+                requests.forget(Pending::Command(*id));
+            }
         }
-        let dial = Dial { node: Some(number), to, requests };
-        self.start_delivery(now, dial, start..out.bytes.len(), out);
+    }
+
+    /// A command is on its way.
+    fn sent(&mut self, now: Now, id: CommandId, on: Route, out: &mut Effects) {
+        if let Some(command) = self.ledger.get_mut(id) {
+            command.sent_on = Some(on);
+            self.transition(now, id, CommandState::Sent, None, out);
+        }
+    }
+
+    /// Dials a node with the first command that waits, where it listens and is not dialled already.
+    ///
+    /// The command counts as sent when the node has said that it is the one that was meant.
+    fn dial(&mut self, now: Now, number: NodeNumber, queued: &[CommandId], out: &mut Effects) {
+        let Some(node) = self.registry.get(number) else { return };
+        let listens = node.facts.capabilities.has(iot_proto::Capabilities::LISTENS);
+        let waits = node.delivery.is_some()
+            || node.presence.sleeps()
+            || self.deadlines.get(Timer::Redial(number)).is_some();
+        let (Some(address), true, false) = (node.address, listens, waits) else { return };
+        let to = SocketAddr::new(address.ip(), self.config.node_port);
+        let (meant, limit) = (node.id.clone(), node.max_frame.min(Limits::UNTIL_AGREED.frame));
+        for id in queued {
+            let mut requests = Requests::new();
+            let start = out.bytes.len();
+            encode_dial(now, &meant, requests.begin(Pending::Hello), out);
+            let request = requests.begin(Pending::Command(*id));
+            if self.encode_command(now, *id, request, limit, out).is_some() {
+                let dial = Dial { node: Some(number), to, requests };
+                let delivery = self.start_delivery(now, dial, start..out.bytes.len(), out);
+                if let Some(node) = self.registry.get_mut(number) {
+                    node.delivery = Some(delivery);
+                }
+                return;
+            }
+            out.bytes.truncate(start);
+        }
+    }
+
+    /// Encodes a command for one more try. One that the node's frames cannot carry fails.
+    fn encode_command(
+        &mut self,
+        now: Now,
+        id: CommandId,
+        request: RequestId,
+        limit: usize,
+        out: &mut Effects,
+    ) -> Option<Range<usize>> {
+        let command = self.ledger.get_mut(id)?;
+        let frames = encode_wanted(id, &command.record.wanted, Correlation::Request(request), out);
+        if frames.len() > limit {
+            out.bytes.truncate(frames.start);
+            let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+            let cause = IotError::TooMany { what: "bytes of the command", limit };
+            self.transition(now, id, CommandState::Failed, Some(cause), out);
+            return None;
+        }
+        command.record.attempts += 1;
+        Some(frames)
     }
 
     /// Dials an address with one message for someone who asks.
@@ -102,19 +145,14 @@ impl Hub {
     ) {
         let mut requests = Requests::new();
         let start = out.bytes.len();
-        let node = match self.registry.at_address(to.ip())[..] {
-            [number] => Some(number),
-            _ => None,
-        };
+        let node = self.registry.only_at(to.ip());
         // Where it is known who lives there, the message is for that node and no other.
-        if let Some(id) = node.and_then(|number| self.registry.get(number)).map(|node| node.id.clone()) {
+        if let Some(id) = self.node_id(node) {
             encode_dial(now, &id, requests.begin(Pending::Hello), out);
         }
         let correlation = Correlation::Request(requests.begin(Pending::Ask(ticket)));
         let _ = out.encode_frame(&Frame { correlation, ..frame });
-        // A question stands beside the node's own delivery and does not count as one.
-        let dial = Dial { node: None, to, requests };
-        let delivery = self.start_delivery(now, dial, start..out.bytes.len(), out);
+        let delivery = self.start_delivery(now, Dial { node, to, requests }, start..out.bytes.len(), out);
         self.asks.insert(ticket, Route::Delivery(delivery));
     }
 
@@ -125,15 +163,29 @@ impl Hub {
         frames: Range<usize>,
         out: &mut Effects,
     ) -> DeliveryId {
-        let (node, to) = (dial.node, dial.to);
+        let to = dial.to;
         let delivery = self.dials.begin(dial);
-        if let Some(node) = node.and_then(|number| self.registry.get_mut(number)) {
-            node.delivery = Some(delivery);
-        }
-        let within = self.config.dial_within + self.config.answer_within;
-        self.deadlines.set(Timer::Delivery(delivery), now.instant + within);
+        self.deadlines.set(Timer::Delivery(delivery), now.instant + self.delivery_within());
         out.list.push(Effect::Deliver { delivery, to, frames });
         delivery
+    }
+
+    /// A dialled connection must have been made and everything on it answered by then.
+    fn delivery_within(&self) -> Duration {
+        self.config.dial_within + self.config.answer_within
+    }
+
+    /// A dialled node took too long: to say who it is, or to answer.
+    pub(crate) fn delivery_due(&mut self, now: Now, delivery: DeliveryId, out: &mut Effects) {
+        let Some(dial) = self.dials.get(delivery) else { return };
+        let limit_s = self.delivery_within().as_secs();
+        let cause = if dial.requests.awaits(Pending::Hello) {
+            let why = alloc::format!("no hello within {limit_s} s").into();
+            IotError::Unreachable { address: dial.to, why }
+        } else {
+            IotError::NoAnswer { limit_s }
+        };
+        self.end_delivery(now, delivery, Some(&cause), out);
     }
 
     /// A frame arrived on a connection that the hub dialled.
@@ -151,20 +203,25 @@ impl Hub {
             out.list.push(Effect::Refused { peer, node: self.node_id(number), error });
             return;
         };
+        let is_known = !dial.requests.awaits(Pending::Hello);
         let result = match dial.requests.end(id) {
             None => Err(IotError::OutOfTurn { kind: frame.kind, why: "it answers no request" }),
-            Some(Pending::Hello) => match self.check_dialled(number, frame) {
-                Ok(()) => {
-                    self.reached(now, number);
-                    Ok(())
-                }
-                Err(error) => {
-                    out.list.push(Effect::Refused { peer, node: self.node_id(number), error: error.clone() });
-                    return self.end_delivery(now, delivery, Some(&error), out);
-                }
-            },
-            Some(pending) => self.answered(now, pending, frame, out),
+            Some(Pending::Hello) => self.check_dialled(number, frame).map(|()| {
+                self.reached(now, number, delivery, out);
+            }),
+            Some(pending) if is_known => self.answered(now, pending, Route::Delivery(delivery), frame, out),
+            Some(pending) => {
+                // Kept, so that whoever waits for it is told why there is none.
+                dial.requests.begin(pending);
+                Err(IotError::OutOfTurn { kind: frame.kind, why: "a dialled node says hello first" })
+            }
         };
+        if let Err(error) = &result
+            && !is_known
+        {
+            out.list.push(Effect::Refused { peer, node: self.node_id(number), error: error.clone() });
+            return self.end_delivery(now, delivery, Some(error), out);
+        }
         if let Err(error) = result {
             out.list.push(Effect::Refused { peer, node: self.node_id(number), error });
         }
@@ -192,12 +249,20 @@ impl Hub {
         }
     }
 
-    fn reached(&mut self, now: Now, number: Option<NodeNumber>) {
-        if let Some(number) = number {
-            self.dials.reached(number);
-            if let Some(node) = self.registry.get_mut(number) {
-                node.presence.answered(now);
-            }
+    /// The node that was meant has answered: it is reachable, and has what was sent behind the dial.
+    fn reached(&mut self, now: Now, number: Option<NodeNumber>, delivery: DeliveryId, out: &mut Effects) {
+        let Some(number) = number else { return };
+        self.dials.reached(number);
+        self.deadlines.cancel(Timer::Redial(number));
+        if let Some(node) = self.registry.get_mut(number) {
+            node.presence.answered(now);
+        }
+        let sent = self.dials.get(delivery).and_then(|dial| dial.requests.command());
+        let waits = |id: &CommandId| {
+            self.ledger.get(*id).is_some_and(|command| command.state() == CommandState::Queued)
+        };
+        if let Some(id) = sent.filter(waits) {
+            self.sent(now, id, Route::Delivery(delivery), out);
         }
     }
 
@@ -236,50 +301,15 @@ impl Hub {
     ) {
         self.deadlines.cancel(Timer::Delivery(delivery));
         let Some(mut dial) = self.dials.end(delivery) else { return };
-        if let Some(node) = dial.node.and_then(|number| self.registry.get_mut(number)) {
-            node.delivery = None;
-        }
+        let node = dial.node.and_then(|number| self.registry.get_mut(number));
+        // A question stands beside the node's own delivery and says nothing of it.
+        let of_node = node.filter(|node| node.delivery == Some(delivery)).map(|node| node.delivery = None);
         let pending = dial.requests.drain();
-        let cause = failure.cloned().unwrap_or(IotError::Cut);
-        let (tired, waiting): (Vec<_>, Vec<_>) =
-            pending.into_iter().partition(|pending| self.is_tired(*pending, &cause));
-        for pending in tired {
-            if let Pending::Command(id) = pending {
-                self.transition(now, id, CommandState::Failed, Some(cause.clone()), out);
-            }
-        }
-        self.give_up(now, waiting, &cause, out);
+        self.give_up(now, pending, Route::Delivery(delivery), failure.unwrap_or(&IotError::Cut), out);
         let Some(number) = dial.node else { return };
-        if failure.is_some() {
+        if failure.is_some() && of_node.is_some() {
             let wait = self.dials.failed(number, self.ids.random());
             self.deadlines.set(Timer::Redial(number), now.instant + wait);
-        }
-        self.pump(now, number, out);
-    }
-
-    /// Whether a command has been taken and not answered so often that it is given up.
-    fn is_tired(&self, pending: Pending, cause: &IotError) -> bool {
-        let Pending::Command(id) = pending else { return false };
-        let attempts = self.ledger.get(id).map_or(0, |command| command.record.attempts);
-        matches!(cause, IotError::NoAnswer { .. }) && attempts >= ATTEMPTS
-    }
-
-    /// A command was sent and not answered in time, or accepted and not done in time.
-    pub(crate) fn command_due(&mut self, now: Now, id: CommandId, out: &mut Effects) {
-        let Some(command) = self.ledger.get(id) else { return };
-        let (number, state, attempts) = (command.node, command.state(), command.record.attempts);
-        let (session, limit) = (command.sent_on, self.step_within(state).unwrap_or_default());
-        let cause = IotError::NoAnswer { limit_s: limit.as_secs() };
-        match (state, session) {
-            // A dialled node's answer is waited for by the delivery.
-            (CommandState::Sent, None) => {}
-            (CommandState::Sent, Some(session)) if attempts < ATTEMPTS => {
-                if let Some(session) = self.sessions.get_mut(session) {
-                    session.requests().forget(Pending::Command(id));
-                }
-                self.transition(now, id, CommandState::Queued, Some(cause), out);
-            }
-            _ => self.transition(now, id, CommandState::Failed, Some(cause), out),
         }
         self.pump(now, number, out);
     }
@@ -299,7 +329,7 @@ fn encode_dial(now: Now, node: &NodeId, request: RequestId, out: &mut Effects) {
 }
 
 /// Encodes what is wanted of a node.
-fn encode_command(
+fn encode_wanted(
     command: CommandId,
     wanted: &Wanted,
     correlation: Correlation,
@@ -322,11 +352,17 @@ fn encode_command(
     }
 }
 
-/// Checks that a body is a message that a hub sends, so that nobody sends a node nonsense.
+/// Checks that a body is a message that a hub sends, so that nobody sends a node nonsense, and that the
+/// node takes its frame.
 ///
 /// # Errors
-/// [`IotError::Message`].
-pub(crate) fn check_hub_message(frame: &Frame<'_>) -> Result<(), IotError> {
+/// [`IotError::Message`], [`IotError::Frame`].
+pub(crate) fn check_hub_message(frame: &Frame<'_>, limit: usize) -> Result<(), IotError> {
     let kind = frame.kind;
-    HubMessage::decode(kind, frame.body).map(|_| ()).map_err(|source| IotError::Message { kind, source })
+    HubMessage::decode(kind, frame.body).map_err(|source| IotError::Message { kind, source })?;
+    let len = HEADER_LEN + frame.body.len();
+    if len > limit {
+        return Err(FrameError::TooLong { len, limit }.into());
+    }
+    Ok(())
 }

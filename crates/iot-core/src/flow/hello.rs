@@ -3,11 +3,14 @@
 use alloc::format;
 use core::time::Duration;
 
-use iot_proto::{Admission, Capabilities, Frame, Hello, Identity, Label, MAX_FRAME, VersionRange, Welcome};
+use iot_proto::{
+    Admission, Capabilities, DecodeError, Frame, Hello, Identity, Label, MAX_FRAME, MIN_FRAME, VersionRange,
+    Welcome,
+};
 
 use crate::{
     AdmissionState, Effect, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
-    config::Registration,
+    config::{HubConfig, Registration},
     deadlines::Timer,
     registry::{Facts, Node, NodeNumber},
     sessions::Phase,
@@ -20,7 +23,7 @@ impl Hub {
     /// A node says who it is.
     ///
     /// # Errors
-    /// [`IotError::OutOfTurn`] for a second hello. Every other refusal ends the session by itself.
+    /// [`IotError::OutOfTurn`] for a second hello, [`IotError::Message`] for limits below the least. Every other refusal ends the session by itself.
     pub(crate) fn hello(
         &mut self,
         now: Now,
@@ -32,14 +35,19 @@ impl Hub {
         if self.sessions.get(session).is_some_and(|session| session.phase != Phase::Anonymous) {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "hello was said already" });
         }
-        let let_in = self.let_in(now, hello, out);
-        match let_in {
+        if usize::from(hello.max_frame) < MIN_FRAME || hello.inflight == 0 {
+            return Err(IotError::Message { kind: frame.kind, source: DecodeError::Malformed });
+        }
+        match self.let_in(now, hello, out) {
             Ok((number, version)) => {
                 self.take_over(now, session, number, out);
                 self.welcome(now, session, number, (hello, version), frame, out);
                 self.pump(now, number, out);
             }
-            Err(error) => self.session_failed(now, session, &error, out),
+            Err(error) => {
+                self.refuse(session, frame, error.clone(), out);
+                self.end_session(now, session, &error, out);
+            }
         }
         Ok(())
     }
@@ -104,7 +112,10 @@ impl Hub {
     /// The session becomes the node's; an earlier one of the same node ends.
     fn take_over(&mut self, now: Now, session: SessionId, number: NodeNumber, out: &mut Effects) {
         self.deadlines.cancel(Timer::Hello(session));
-        if let Some(older) = self.registry.get(number).and_then(|node| node.session) {
+        self.stop_expecting(session, out);
+        // The new one counts before the old one goes, so that the node is never thought to have left.
+        let older = self.registry.get_mut(number).and_then(|node| node.session.replace(session));
+        if let Some(older) = older {
             self.end_session(now, older, &IotError::Replaced, out);
         }
         if let Some(state) = self.sessions.get_mut(session) {
@@ -122,17 +133,16 @@ impl Hub {
         frame: &Frame<'_>,
         out: &mut Effects,
     ) {
-        let keepalive = self.keepalive(hello);
-        let peer = self.sessions.get(session).map(|session| session.peer);
-        let Some(node) = self.registry.get_mut(number) else { return };
         let facts = Facts::from(hello);
-        let moved = node.address.map(|seen| seen.ip()) != peer.map(|peer| peer.ip());
+        let (keepalive, returns) = (facts.keepalive(&self.config), facts.returns(&self.config));
+        let Some(peer) = self.sessions.get(session).map(|session| session.peer) else { return };
+        let moved = self.registry.seen_at(number, peer);
+        let Some(node) = self.registry.get_mut(number) else { return };
         let is_news = node.facts != facts || moved;
         node.facts = facts;
-        node.address = peer;
         node.boot = Some(hello.boot);
-        node.session = Some(session);
-        node.window = usize::from(hello.inflight.max(1));
+        node.window = usize::from(hello.inflight);
+        node.max_frame = usize::from(hello.max_frame);
         let welcome = Welcome {
             version,
             time: now.wall,
@@ -151,21 +161,30 @@ impl Hub {
         }
         out.list.push(Effect::Widen { session, frame: MAX_FRAME });
         out.publish(Event::Node { node: node.id.clone() });
-        let change = node.presence.session(now, keepalive);
+        let change = node.presence.session(now, keepalive, returns);
         self.dials.reached(number);
         self.deadlines.cancel(Timer::Redial(number));
         self.presence_changed(now, number, change, out);
     }
+}
 
-    /// The longest silence on the session: the node's own wish where it is sensible.
-    fn keepalive(&self, hello: &Hello<'_>) -> Duration {
-        let wished = hello.keepalive_s;
-        let keeps = hello.capabilities.has(Capabilities::KEEPS_SESSION);
-        if keeps && KEEPALIVE_S.contains(&wished) {
-            Duration::from_secs(wished.into())
+impl Facts {
+    /// The longest silence on a session: the node's own wish where it is sensible.
+    pub(crate) fn keepalive(&self, config: &HubConfig) -> Duration {
+        if self.capabilities.has(Capabilities::KEEPS_SESSION) && KEEPALIVE_S.contains(&self.keepalive_s) {
+            Duration::from_secs(self.keepalive_s.into())
         } else {
-            self.config.keepalive
+            config.keepalive
         }
+    }
+
+    /// Within which time a node comes back that does not keep its session; `None` for one that does.
+    pub(crate) fn returns(&self, config: &HubConfig) -> Option<Duration> {
+        if self.capabilities.has(Capabilities::KEEPS_SESSION) {
+            return None;
+        }
+        let declared = Duration::from_secs(self.keepalive_s.into());
+        Some(if declared.is_zero() { config.contact_within } else { declared })
     }
 }
 

@@ -46,8 +46,9 @@ impl Hub {
         if let (Some(answer), Ok(verdicts)) = (frame.correlation.answer(), List::new(&verdicts)) {
             out.send(session, &Registered { verdicts }, answer);
         }
-        for module in node.modules.iter().filter(|module| module.kind.is_err()) {
-            if let Some(error) = module.kind.as_ref().err() {
+        for announcement in register.modules.iter() {
+            let module = node.module(announcement.index).ok();
+            if let Some(error) = module.and_then(|module| module.kind.as_ref().err()) {
                 let peer = node.address;
                 out.list.extend(peer.map(|peer| crate::Effect::Refused {
                     peer,
@@ -66,6 +67,7 @@ impl Node {
     fn verdict(&self, module: &Module) -> ErrorCode {
         match (&module.kind, self.admission) {
             (Err(error), _) => error.code(),
+            (Ok(_), AdmissionState::Admitted) if self.disabled.is_some() => ErrorCode::DISABLED,
             (Ok(_), AdmissionState::Admitted) => ErrorCode::OK,
             (Ok(_), AdmissionState::Pending) => ErrorCode::PENDING_APPROVAL,
             (Ok(_), AdmissionState::Revoked) => ErrorCode::REVOKED,

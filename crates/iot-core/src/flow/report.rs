@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use iot_proto::{ErrorCode, Frame, List, Reading, Rejected, Report, ReportAck, Taken, UnixMillis};
+use iot_proto::{
+    ErrorCode, Frame, HEADER_LEN, List, Reading, Rejected, Report, ReportAck, Taken, UnixMillis,
+};
 
 use crate::{
     Effects, Event, Hub, IotError, Now, SessionId,
@@ -10,6 +12,12 @@ use crate::{
     store::{Record, StoredReading},
     view::ReadingView,
 };
+
+/// Most bytes of a frame that acknowledges a report, without what was refused.
+const ACK_BYTES: usize = HEADER_LEN + 13;
+
+/// Most bytes by which one refused reading lengthens it.
+const REJECTED_BYTES: usize = 6;
 
 /// How far a node's clock may be ahead of the hub's, in milliseconds.
 const CLOCK_AHEAD_MS: i64 = 60_000;
@@ -74,7 +82,11 @@ impl Hub {
             );
             self.log_refused(session, IotError::Node { code: first.code, detail: text.into() }, out);
         }
-        let stored = self.registry.get(number).map_or(0, |node| node.runs.highest(report.boot));
+        let Some(node) = self.registry.get(number) else { return };
+        let stored = node.runs.highest(report.boot);
+        // Where the node's frames cannot carry them all, the rest is told in the log alone.
+        let room = node.max_frame.saturating_sub(ACK_BYTES) / REJECTED_BYTES;
+        let rejected = rejected.get(..room).unwrap_or(rejected);
         if let (Some(answer), Ok(rejected)) = (frame.correlation.answer(), List::new(rejected)) {
             out.send(session, &ReportAck { boot: report.boot, stored, rejected }, answer);
         }
@@ -134,10 +146,11 @@ impl Node {
     }
 }
 
-/// When a reading was measured, on the hub's clock; `None` where that lies in the future.
+/// When a reading was measured, on the hub's clock; `None` where that lies in the future. A clock that is
+/// a little ahead is taken for the present: nothing is measured after it arrives.
 fn measured(now: Now, taken: Taken) -> Option<UnixMillis> {
     match taken {
         Taken::Age(age_ms) => Some(UnixMillis(now.wall.0.saturating_sub(age_ms.into()))),
-        Taken::At(at) => (at.0 <= now.wall.0.saturating_add(CLOCK_AHEAD_MS)).then_some(at),
+        Taken::At(at) => (at.0 <= now.wall.0.saturating_add(CLOCK_AHEAD_MS)).then_some(at.min(now.wall)),
     }
 }

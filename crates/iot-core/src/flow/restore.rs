@@ -1,19 +1,37 @@
 //! Start: what was stored becomes the hub's state again.
 
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use iot_proto::Capabilities;
+
 use crate::{
-    Hub, Now,
+    CommandState, Hub, IotError, Now,
     commands::Command,
     deadlines::Timer,
     registry::Node,
     store::{CommandRecord, Snapshot},
 };
 
+/// How soon after the start nodes are dialled for which something waits: most come by themselves.
+const DIAL_AFTER: Duration = Duration::from_secs(2);
+
+/// Over how many milliseconds those dials are spread.
+const DIAL_SPREAD_MS: u64 = 5_000;
+
 impl Hub {
-    /// Takes over what was stored. Whoever was known is expected to be heard again.
-    pub(crate) fn restore(&mut self, now: Now, snapshot: Snapshot) {
+    /// Takes over what was stored. Whoever was known is expected to be heard again, and who has commands
+    /// waiting and listens is dialled soon.
+    pub(crate) fn restore(&mut self, now: Now, mut snapshot: Snapshot) {
+        snapshot.commands.sort_by_key(|record| record.id);
         for record in snapshot.nodes {
             let mut node = Node::restored(record, &self.catalogue, now.wall);
-            node.presence.expect_since_start(now, self.config.keepalive);
+            let keepalive = node.facts.keepalive(&self.config);
+            let sleeps = node.facts.capabilities.has(Capabilities::SLEEPS);
+            // For how long a sleeper went is not kept.
+            let returns =
+                node.facts.returns(&self.config).or_else(|| sleeps.then_some(self.config.contact_within));
+            node.presence.expect_since_start(now, keepalive, returns);
             let due = node.presence.deadline();
             let number = self.registry.add(node);
             if let Some(at) = due {
@@ -31,8 +49,18 @@ impl Hub {
                 module.take(series.channel, &reading);
             }
         }
+        let mut cut = Vec::new();
         for record in snapshot.commands {
+            cut.extend((record.state() == CommandState::Sent).then_some(record.id));
             self.restore_command(now, record);
+        }
+        cut.retain(|id| self.ledger.is_outdated(*id));
+        for id in cut {
+            if let Some(command) = self.ledger.get_mut(id) {
+                command.step(now.wall, CommandState::Cancelled, Some(IotError::Superseded));
+            }
+            self.deadlines.cancel(Timer::Expiry(id));
+            self.ledger.settle(id, self.config.max_ended);
         }
     }
 
@@ -40,14 +68,17 @@ impl Hub {
     /// new command by its id.
     fn restore_command(&mut self, now: Now, record: CommandRecord) {
         let Some(number) = self.registry.find(&record.node) else { return };
+        self.ids.stay_above(record.id);
         let mut command = Command::new(number, record);
-        if command.state() == crate::CommandState::Sent {
-            command.step(now.wall, crate::CommandState::Queued, Some(crate::IotError::Cut));
+        if command.state() == CommandState::Sent {
+            command.step(now.wall, CommandState::Queued, Some(IotError::Cut));
         }
         if command.state().is_under_way() {
             let left = command.record.expires.0.saturating_sub(now.wall.0);
-            let left = core::time::Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
             self.deadlines.set(Timer::Expiry(command.id()), now.instant + left);
+            let spread = Duration::from_millis(self.ids.random() % DIAL_SPREAD_MS);
+            self.deadlines.set(Timer::Redial(number), now.instant + DIAL_AFTER + spread);
         }
         self.ledger.add(command);
     }

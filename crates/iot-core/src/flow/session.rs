@@ -1,14 +1,15 @@
 //! A session begins and ends: opened, refused, ended by either side, cut.
 
-use alloc::string::ToString;
+use alloc::{string::ToString, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{Close, Correlation, Error, ErrorCode, Frame, Label};
+use iot_proto::{Capabilities, Close, Correlation, Error, ErrorCode, Frame, Label, MessageKind};
 
 use crate::{
-    CommandState, Effect, Effects, Event, Hub, IotError, Now, SessionId,
+    AdmissionState, Effect, Effects, Event, Hub, IotError, Now, SessionId,
     deadlines::Timer,
-    presence::Change,
+    flow::ask::Route,
+    presence::{Change, Sign},
     registry::NodeNumber,
     sessions::{Pending, Phase},
     view::{PresenceReason, PresenceState},
@@ -39,11 +40,24 @@ impl Hub {
         }
         self.deadlines.set(Timer::Hello(session), now.instant + self.config.hello_within);
         // A plain node has a fixed address, so whoever dials from there is most likely on its way in.
-        if let [number] = self.registry.at_address(peer.ip())[..]
+        if let Some(number) = self.registry.only_at(peer.ip())
             && let Some(node) = self.registry.get_mut(number)
             && node.session.is_none()
         {
             node.presence.connecting(now, session);
+            out.publish(Event::Node { node: node.id.clone() });
+            if let Some(state) = self.sessions.get_mut(session) {
+                state.expects = Some(number);
+            }
+        }
+    }
+
+    /// It is known who is on a session, or that nobody is: whoever was expected there is not.
+    pub(crate) fn stop_expecting(&mut self, session: SessionId, out: &mut Effects) {
+        let expected = self.sessions.get_mut(session).and_then(|state| state.expects.take());
+        if let Some(node) = expected.and_then(|number| self.registry.get_mut(number))
+            && node.presence.not_connecting(session)
+        {
             out.publish(Event::Node { node: node.id.clone() });
         }
     }
@@ -56,16 +70,10 @@ impl Hub {
         error: IotError,
         out: &mut Effects,
     ) {
-        let told = match frame.correlation {
-            Correlation::Request(_) => frame.correlation.answer(),
-            Correlation::OneWay => Some(Correlation::OneWay),
-            // An answer to an answer could go on for ever.
-            Correlation::Response(_) => None,
-        };
-        // What a node says of its own troubles is put into the log and not answered.
-        if let Some(told) = told.filter(|_| !matches!(error, IotError::Node { .. })) {
+        // Only a request is answered: an answer to an answer could go on for ever.
+        if let Some(answer) = frame.correlation.answer() {
             let text = error.to_string();
-            out.send(session, &Error::new(error.code(), frame.kind, &text), told);
+            out.send(session, &Error::new(error.code(), frame.kind, &text), answer);
         }
         self.log_refused(session, error, out);
     }
@@ -82,7 +90,7 @@ impl Hub {
             return;
         }
         let text = error.to_string();
-        let about = iot_proto::MessageKind(0);
+        let about = MessageKind(0);
         out.send(session, &Error::new(error.code(), about, &text), Correlation::OneWay);
         self.log_refused(session, error.clone(), out);
         self.end_session(now, session, error, out);
@@ -135,22 +143,13 @@ impl Hub {
         self.deadlines.cancel(Timer::Hello(session));
         let Some(state) = self.sessions.get_mut(session) else { return };
         let pending = state.requests().drain();
-        let (phase, peer) = (state.phase, state.peer);
-        match phase {
+        match state.phase {
             Phase::Open { node } => {
                 state.phase = Phase::Closing;
-                self.give_up(now, pending, &IotError::Cut, out);
+                self.give_up(now, pending, Route::Session(session), &IotError::Cut, out);
                 self.node_left(now, node, session, reason, out);
             }
-            Phase::Anonymous => {
-                for number in self.registry.at_address(peer.ip()) {
-                    if let Some(node) = self.registry.get_mut(number)
-                        && node.presence.not_connecting(session)
-                    {
-                        out.publish(Event::Node { node: node.id.clone() });
-                    }
-                }
-            }
+            Phase::Anonymous => self.stop_expecting(session, out),
             Phase::Closing => {}
         }
     }
@@ -159,17 +158,16 @@ impl Hub {
     pub(crate) fn give_up(
         &mut self,
         now: Now,
-        pending: alloc::vec::Vec<Pending>,
+        pending: Vec<Pending>,
+        from: Route,
         cause: &IotError,
         out: &mut Effects,
     ) {
         for pending in pending {
             match pending {
-                Pending::Command(id) => {
-                    self.transition(now, id, CommandState::Queued, Some(cause.clone()), out);
-                }
+                Pending::Command(id) => self.requeue(now, id, from, cause, out),
                 Pending::Ask(ticket) => self.ask_failed(ticket, cause.clone(), out),
-                Pending::Ping | Pending::Hello => {}
+                Pending::Ping | Pending::Admission | Pending::Hello => {}
             }
         }
     }
@@ -186,14 +184,7 @@ impl Hub {
             return;
         };
         node.session = None;
-        let keeps = node.facts.capabilities.has(iot_proto::Capabilities::KEEPS_SESSION);
-        let change = if keeps || node.presence.sleeps() {
-            node.presence.ended(now, reason)
-        } else {
-            let declared = core::time::Duration::from_secs(node.facts.keepalive_s.into());
-            let within = if declared.is_zero() { self.config.contact_within } else { declared };
-            node.presence.contact(now, within)
-        };
+        let change = node.presence.ended(now, reason);
         self.presence_changed(now, number, change, out);
         self.pump(now, number, out);
     }
@@ -209,11 +200,19 @@ impl Hub {
     }
 
     /// Something arrived from a node on its session.
-    pub(crate) fn heard(&mut self, now: Now, number: NodeNumber, out: &mut Effects) {
+    pub(crate) fn heard(&mut self, now: Now, number: NodeNumber, frame: &Frame<'_>, out: &mut Effects) {
         let Some(node) = self.registry.get_mut(number) else { return };
-        let change = node.presence.heard(now);
+        // An answer may arrive after the node stopped listening, and a goodbye does. Only an answer to the
+        // question whether it is there says that it is.
+        let sign = match (frame.correlation, frame.kind) {
+            (Correlation::Response(_), kind) if kind != MessageKind::PONG => Sign::Life,
+            (_, MessageKind::CLOSE) => Sign::Life,
+            _ => Sign::Awake,
+        };
+        let change = node.presence.heard(now, sign);
         if change != Change::None {
             self.presence_changed(now, number, change, out);
+            self.pump(now, number, out);
         }
     }
 
@@ -232,12 +231,21 @@ impl Hub {
         }
         let Change::To(state) = change else { return };
         out.publish(Event::Node { node: node.id.clone() });
+        if state == PresenceState::Online {
+            self.await_accepted(now, number);
+        }
+        let Some(node) = self.registry.get(number) else { return };
+        if node.admission != AdmissionState::Admitted {
+            return;
+        }
+        let keeps = node.facts.capabilities.has(Capabilities::KEEPS_SESSION);
         let sentence = match state {
             PresenceState::Lost => "is lost",
             PresenceState::Overdue => "is overdue",
+            // Coming and going is the way of a node that keeps no session.
+            PresenceState::Online if !keeps && node.presence.was() == PresenceState::Asleep => return,
             PresenceState::Online => "is online",
             PresenceState::Asleep if node.presence.sleeps() => "fell asleep as declared",
-            // Coming and going is the way of a node that keeps no session.
             PresenceState::Asleep | PresenceState::Connecting | PresenceState::Disabled => return,
         };
         let (id, text) = (node.id.clone(), alloc::format!("{} {sentence}.", node.title));

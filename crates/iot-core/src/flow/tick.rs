@@ -3,12 +3,8 @@
 use iot_proto::{Correlation, Ping};
 
 use crate::{
-    CommandState, Effects, Hub, IotError, Now,
-    deadlines::Timer,
-    presence::Change,
-    registry::NodeNumber,
-    sessions::Pending,
-    view::{PresenceReason, PresenceState},
+    CommandState, Effects, Hub, IotError, Now, deadlines::Timer, presence::Change, registry::NodeNumber,
+    sessions::Pending, view::PresenceState,
 };
 
 impl Hub {
@@ -27,11 +23,8 @@ impl Hub {
                     self.transition(now, command, CommandState::Expired, Some(IotError::Expired), out);
                 }
                 Timer::Redial(node) => self.pump(now, node, out),
-                Timer::Delivery(delivery) => {
-                    let limit_s = self.config.answer_within.as_secs();
-                    self.end_delivery(now, delivery, Some(&IotError::NoAnswer { limit_s }), out);
-                }
-                Timer::Answer(ticket) => self.ask_due(ticket, out),
+                Timer::Delivery(delivery) => self.delivery_due(now, delivery, out),
+                Timer::Answer(ticket) => self.ask_due(now, ticket, out),
             }
         }
     }
@@ -40,26 +33,19 @@ impl Hub {
     fn presence_due(&mut self, now: Now, number: NodeNumber, out: &mut Effects) {
         let Some(node) = self.registry.get_mut(number) else { return };
         let change = node.presence.evaluate(now);
-        let session = node.session;
+        let (is_gone, for_s, session) = (node.presence.is_gone(), node.presence.silent_s(now), node.session);
         self.presence_changed(now, number, change, out);
-        match (change, session) {
-            (Change::To(PresenceState::Overdue), Some(session)) => {
-                if let Some(state) = self.sessions.get_mut(session) {
-                    let request = state.requests().begin(Pending::Ping);
-                    out.send(session, &Ping, Correlation::Request(request));
-                }
-            }
-            (Change::To(PresenceState::Lost), Some(session)) => {
-                let reason = self.registry.get(number).map(|node| node.presence.view(now).reason);
-                let for_s = match reason {
-                    Some(PresenceReason::Silent { for_s }) => for_s,
-                    _ => 0,
-                };
-                let error = IotError::Silent { for_s };
-                self.log_refused(session, error.clone(), out);
-                self.end_session(now, session, &error, out);
-            }
-            _ => {}
+        let Some(session) = session else { return };
+        if is_gone {
+            let error = IotError::Silent { for_s };
+            self.log_refused(session, error.clone(), out);
+            self.end_session(now, session, &error, out);
+        } else if change == Change::To(PresenceState::Overdue)
+            && let Some(state) = self.sessions.get_mut(session)
+        {
+            state.requests().forget(Pending::Ping);
+            let request = state.requests().begin(Pending::Ping);
+            out.send(session, &Ping, Correlation::Request(request));
         }
     }
 }

@@ -3,9 +3,10 @@
 mod modules;
 mod node;
 mod runs;
+mod wanted;
 
-use alloc::{collections::BTreeMap, vec::Vec};
-use core::net::IpAddr;
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::net::{IpAddr, SocketAddr};
 
 pub(crate) use modules::{Module, is_as_wanted};
 pub(crate) use node::{Facts, Node};
@@ -22,6 +23,7 @@ pub(crate) struct NodeNumber(u32);
 pub(crate) struct Registry {
     nodes: BTreeMap<NodeNumber, Node>,
     by_id: BTreeMap<NodeId, NodeNumber>,
+    by_address: BTreeMap<IpAddr, BTreeSet<NodeNumber>>,
     next: u32,
     waiting: usize,
 }
@@ -33,6 +35,9 @@ impl Registry {
         self.next = self.next.wrapping_add(1);
         self.waiting += usize::from(node.admission == AdmissionState::Pending);
         self.by_id.insert(node.id.clone(), number);
+        if let Some(address) = node.address {
+            self.by_address.entry(address.ip()).or_default().insert(number);
+        }
         self.nodes.insert(number, node);
         number
     }
@@ -42,6 +47,7 @@ impl Registry {
         let node = self.nodes.remove(&number)?;
         self.waiting -= usize::from(node.admission == AdmissionState::Pending);
         self.by_id.remove(&node.id);
+        self.leaves(number, node.address);
         Some(node)
     }
 
@@ -77,10 +83,32 @@ impl Registry {
         self.nodes.get_mut(&number)
     }
 
-    /// Nodes last seen at this address.
-    pub(crate) fn at_address(&self, ip: IpAddr) -> Vec<NodeNumber> {
-        let there = self.nodes.iter().filter(|(_, node)| node.address.is_some_and(|seen| seen.ip() == ip));
-        there.map(|(number, _)| *number).collect()
+    /// A node was seen at an address. Whether it is another one than before.
+    pub(crate) fn seen_at(&mut self, number: NodeNumber, address: SocketAddr) -> bool {
+        let Some(node) = self.nodes.get_mut(&number) else { return false };
+        let before = node.address.replace(address);
+        if before.is_some_and(|before| before.ip() == address.ip()) {
+            return false;
+        }
+        self.leaves(number, before);
+        self.by_address.entry(address.ip()).or_default().insert(number);
+        true
+    }
+
+    fn leaves(&mut self, number: NodeNumber, address: Option<SocketAddr>) {
+        let Some(ip) = address.map(|address| address.ip()) else { return };
+        if let Some(there) = self.by_address.get_mut(&ip) {
+            there.remove(&number);
+            if there.is_empty() {
+                self.by_address.remove(&ip);
+            }
+        }
+    }
+
+    /// The node that was last seen at this address, where it is the only one.
+    pub(crate) fn only_at(&self, ip: IpAddr) -> Option<NodeNumber> {
+        let there = self.by_address.get(&ip)?;
+        there.first().copied().filter(|_| there.len() == 1)
     }
 
     /// All nodes, in the order in which they came.

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, format, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, Capabilities, Hello, UnixMillis};
+use iot_proto::{BootId, Capabilities, Hello, Limits, UnixMillis};
 
 use super::{Module, Runs};
 use crate::{
@@ -48,10 +48,12 @@ pub(crate) struct Node {
     pub(crate) presence: PresenceTracker,
     /// The session that it has now.
     pub(crate) session: Option<SessionId>,
-    /// The attempt to reach it that is under way.
+    /// The attempt to bring it its commands that is under way.
     pub(crate) delivery: Option<DeliveryId>,
     /// Commands that it takes before it has answered the first.
     pub(crate) window: usize,
+    /// Largest frame in bytes that it takes.
+    pub(crate) max_frame: usize,
     pub(crate) runs: Runs,
     pub(crate) reports: u64,
     pub(crate) duplicates: u64,
@@ -75,7 +77,8 @@ impl Node {
             presence: PresenceTracker::new(seen),
             session: None,
             delivery: None,
-            window: 1,
+            window: usize::from(Limits::UNTIL_AGREED.inflight),
+            max_frame: Limits::UNTIL_AGREED.frame,
             runs: Runs::default(),
             reports: 0,
             duplicates: 0,

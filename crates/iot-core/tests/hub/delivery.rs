@@ -1,0 +1,224 @@
+//! Delivery to a node that has no session and listens on its port.
+
+use iot_core::{Request, view::Wanted};
+use iot_proto::{
+    Capabilities, Correlation, Error, ErrorCode, Hello, MessageKind, OutcomeStatus, OwnedValue, RequestId,
+};
+
+use crate::{
+    node::{BOTH, hello, id, module, sleep},
+    world::World,
+};
+
+const ON: Option<OwnedValue> = Some(OwnedValue::Bool(true));
+
+fn said(name: &str) -> Hello<'_> {
+    Hello { capabilities: BOTH, ..hello(name) }
+}
+
+/// A node that listens and has no session.
+fn listener() -> World {
+    let mut world = World::open_to_all();
+    world.join(1, "10.0.0.5", &said("pump"), &[module(0, "relay"), module(1, "relay")]);
+    world.close(1);
+    world.skip();
+    world
+}
+
+#[test]
+fn a_command_is_brought_to_a_node_without_a_session_and_the_hub_hangs_up() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.expect(&["keep c1 queued", "dial 0 10.0.0.5:1234: dial pump, set c1 0/1 true", "answer 1: c1"]);
+    world.dialled_hello(0, &said("pump"));
+    world.expect(&["keep c1 sent"]);
+    world.dialled_answers(0, "c1", OutcomeStatus::DONE, ON);
+    world.expect(&[
+        "keep report 0 (1 readings, gap 0)",
+        "keep c1 done",
+        "note Module 0: State On, done.",
+        "hang up 0",
+    ]);
+}
+
+#[test]
+fn each_command_is_brought_by_a_call_of_its_own_and_one_call_is_under_way_at_a_time() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.switch("pump", 1, true);
+    world.skip();
+    world.dialled_hello(0, &said("pump"));
+    world.dialled_answers(0, "c1", OutcomeStatus::DONE, ON);
+    world.expect(&[
+        "keep c1 sent",
+        "keep report 0 (1 readings, gap 0)",
+        "keep c1 done",
+        "note Module 0: State On, done.",
+        "hang up 0",
+        "dial 1 10.0.0.5:1234: dial pump, set c2 1/1 true",
+    ]);
+}
+
+#[test]
+fn a_node_that_cannot_be_reached_is_dialled_again_until_the_command_expires() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.skip();
+    let mut tries = 0;
+    for delivery in 0..12 {
+        world.unreachable(delivery, "refused");
+        world.pass(60);
+        tries += 1;
+    }
+    assert_eq!(world.steps("c1"), ["queued"], "{tries} tries are no steps of its life");
+    world.pass(24 * 3600);
+    assert_eq!(world.steps("c1"), ["queued", "expired"]);
+}
+
+#[test]
+fn a_call_that_nobody_answers_ends_and_one_without_an_outcome_counts_as_unanswered() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.skip();
+    world.pass(15);
+    world.expect(&["keep c1 queued: nothing answers at 10.0.0.5:1234: no hello within 15 s", "hang up 0"]);
+    for delivery in 1..=3 {
+        world.pass(10);
+        world.skip();
+        world.dialled_hello(delivery, &said("pump"));
+        world.pass(15);
+    }
+    assert_eq!(
+        world.steps("c1"),
+        ["queued", "sent", "queued", "sent", "queued", "sent", "failed"],
+        "only what the node took counts"
+    );
+}
+
+#[test]
+fn another_node_at_the_address_gets_nothing_believed() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.skip();
+    world.dialled_hello(0, &said("valve"));
+    world.expect(&[
+        "keep c1 queued: valve answers at the address of plain:pump",
+        "refused plain:pump: valve answers at the address of plain:pump",
+        "hang up 0",
+    ]);
+    world.pass(2);
+    world.skip();
+    world.dialled_answers(1, "c1", OutcomeStatus::DONE, ON);
+    let early = "outcome does not fit here: a dialled node says hello first";
+    world.expect(&[
+        &format!("keep c1 queued: {early}"),
+        &format!("refused plain:pump: {early}"),
+        "hang up 1",
+    ]);
+}
+
+#[test]
+fn a_node_that_says_it_is_not_meant_is_tried_again_later() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.skip();
+    let error = Error::new(ErrorCode::WRONG_NODE, MessageKind::DIAL, "");
+    world.dialled(0, &error, Correlation::Response(RequestId::FIRST));
+    world.expect(&[
+        "keep c1 queued: the node says: error 24 wrong-node",
+        "refused plain:pump: the node says: error 24 wrong-node",
+        "hang up 0",
+    ]);
+}
+
+#[test]
+fn a_dialled_node_only_answers() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.skip();
+    world.dialled(0, &said("pump"), Correlation::Request(RequestId::FIRST));
+    world.expect(&["refused plain:pump: hello does not fit here: a dialled node only answers"]);
+}
+
+#[test]
+fn a_session_that_opens_while_the_node_is_dialled_gets_the_command_and_the_call_changes_nothing() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.open(2, "10.0.0.5");
+    world.skip();
+    world.hello(2, &said("pump"));
+    world.expect(&[
+        "keep c1 sent",
+        "2 < welcome admitted stored=0 keepalive=20",
+        "note Pump is online.",
+        "2 < set c1 0/1 true",
+    ]);
+    world.unreachable(0, "refused");
+    assert_eq!(world.steps("c1"), ["queued", "sent"]);
+    world.answers(2, "c1", OutcomeStatus::DONE, ON);
+    assert_eq!(world.steps("c1"), ["queued", "sent", "done"]);
+}
+
+#[test]
+fn a_sleeper_is_not_dialled_and_one_between_contacts_is() {
+    let mut world = World::open_to_all();
+    world.join(1, "10.0.0.5", &said("pump"), &[module(0, "relay")]);
+    world.says(1, &sleep(600, 0));
+    world.close(1);
+    let contact = Hello { capabilities: Capabilities::LISTENS, ..hello("meter") };
+    world.join(2, "10.0.0.6", &contact, &[module(0, "relay")]);
+    world.close(2);
+    world.skip();
+    world.switch("pump", 0, true);
+    world.switch("meter", 0, true);
+    world.expect(&[
+        "keep c1 queued",
+        "answer 1: c1",
+        "keep c2 queued",
+        "dial 0 10.0.0.6:1234: dial meter, set c2 0/1 true",
+        "answer 2: c2",
+    ]);
+}
+
+#[test]
+fn forgetting_or_revoking_a_node_ends_the_call_to_it() {
+    for request in [Request::Reject { node: id("pump") }, Request::Revoke { node: id("pump") }] {
+        let mut world = listener();
+        world.switch("pump", 0, true);
+        world.skip();
+        world.ask(request);
+        world.dialled(0, &said("pump"), Correlation::Response(RequestId::FIRST));
+        world.pass(600);
+        let happened = world.take();
+        assert_eq!(happened.iter().filter(|line| *line == "hang up 0").count(), 1, "{happened:?}");
+        assert!(!happened.iter().any(|line| line.starts_with("dial")), "{happened:?}");
+    }
+}
+
+#[test]
+fn a_disabled_node_is_not_dialled_until_it_is_enabled() {
+    let mut world = listener();
+    world.switch("pump", 0, true);
+    world.ask(Request::Disable { node: id("pump"), why: "it leaks".into() });
+    world.unreachable(0, "refused");
+    world.skip();
+    world.pass(3600);
+    world.expect(&["note Pump is lost."]);
+    world.ask(Request::Enable { node: id("pump") });
+    world.expect(&[
+        "keep plain:pump (admitted, 2 modules)",
+        "note Pump was enabled by ann.",
+        "dial 1 10.0.0.5:1234: dial pump, set c1 0/1 true",
+        "answer 3: done",
+    ]);
+}
+
+#[test]
+fn an_expired_command_is_not_brought_again_by_a_call_that_is_under_way() {
+    let mut world = listener();
+    world.ask(Request::Command { node: id("pump"), wanted: Wanted::Restart, expires_in_s: Some(3) });
+    world.pass(3);
+    world.dialled_hello(0, &said("pump"));
+    world.dialled_answers(0, "c1", OutcomeStatus::DONE, None);
+    assert_eq!(world.steps("c1"), ["queued", "expired"]);
+}

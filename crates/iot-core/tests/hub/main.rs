@@ -1,0 +1,21 @@
+//! The hub from outside: scenarios as transcripts, and random ones against its invariants.
+//!
+//! A [`World`](world::World) drives a real hub through virtual time with the bytes that nodes would send. What
+//! the hub wants done becomes short lines, which a scenario compares with those that it expects.
+
+mod ask;
+mod command;
+mod delivery;
+mod determinism;
+mod hello;
+mod lines;
+mod node;
+mod original;
+mod presence;
+mod refusal;
+mod registration;
+mod report;
+mod restart;
+mod sleep;
+mod store;
+mod world;
