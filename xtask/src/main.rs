@@ -47,6 +47,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Vectors(options) => vectors::run(&sh, options),
         Task::Fuzz(options) => fuzz::run(&sh, options),
         Task::E2e => e2e::run(&sh),
+        Task::Bench(options) => e2e::bench(&sh, options),
         Task::Deny(options) => deny::run(&sh, options),
     }
 }

@@ -129,7 +129,7 @@ pub fn walk() -> Result<usize> {
         walked.push(step);
     }
     let failed = walked.iter().filter(|step| step.result.is_err()).count();
-    out::line(&format!("\n{} passed, {failed} failed", walked.len() - failed));
+    out::line(&format!("\nwalk: {} passed, {failed} failed", walked.len() - failed));
     walk.runtime.block_on(walk.fleet.stop());
     Ok(failed)
 }

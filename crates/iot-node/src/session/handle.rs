@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use iot_proto::{Admission, Correlation, ErrorCode, HubMessage, Pong, VersionRange};
+use iot_proto::{Acknowledged, Admission, Correlation, ErrorCode, HubMessage, Pong, VersionRange};
 
 use super::{Phase, RESEND_WAIT, Session};
 use crate::{Command, Connection, End, Instant, event::Note, node::Memory, requests::Request, wire::Cut};
@@ -136,7 +136,8 @@ impl<const N: usize> Session<N> {
                 self.wire.answer(&Pong { time: None }, id);
                 None
             }
-            (HubMessage::Admission(admission), Phase::Online, Correlation::OneWay) => {
+            (HubMessage::Admission(admission), Phase::Online, Correlation::Request(id)) => {
+                self.wire.answer(&Acknowledged, id);
                 self.admission = admission;
                 self.registration.again();
                 Some(Note::Message(Connection::Own, cut))

@@ -139,6 +139,14 @@ impl Rig {
         other
     }
 
+    /// Tells the node that it has been let in, hears that it took note, and gives what else it said.
+    pub(crate) fn admit(&mut self) -> Vec<Said> {
+        self.hear(Connection::Own, &frame(&Admission::ADMITTED, request(99)));
+        let mut said = self.said(Connection::Own);
+        assert_eq!(said.remove(0).kind, MessageKind::ACKNOWLEDGED);
+        said
+    }
+
     /// Answers a registration.
     pub(crate) fn register(&mut self, said: &Said) {
         let NodeMessage::Register(register) = said.message() else { panic!("{said:?}") };

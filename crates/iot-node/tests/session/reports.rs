@@ -33,8 +33,7 @@ fn a_pending_node_registers_and_reports_nothing_until_it_is_admitted() {
     let mut rig = Rig::online(config(), &pending);
     rig.report(5);
     assert_eq!(rig.kinds(OWN), []);
-    rig.hear(OWN, &frame(&Admission::ADMITTED, Correlation::OneWay));
-    let register = rig.said(OWN);
+    let register = rig.admit();
     assert_eq!(register.len(), 1);
     rig.register(&register[0]);
     assert_eq!(rig.kinds(OWN), [MessageKind::REPORT]);
@@ -49,7 +48,7 @@ fn an_answer_to_an_earlier_registration_does_not_count_for_the_admitted_node() {
     let hello = rig.said(OWN).remove(0);
     rig.hear(OWN, &frame(&pending, hello.answer()));
     let early = rig.said(OWN).remove(0);
-    rig.hear(OWN, &frame(&Admission::ADMITTED, Correlation::OneWay));
+    assert!(rig.admit().is_empty());
     rig.register(&early);
     rig.report(5);
     let again = rig.said(OWN);
@@ -124,8 +123,7 @@ fn an_admission_taken_back_stops_the_reports() {
     rig.hear(OWN, &frame(&error(ErrorCode::PENDING_APPROVAL), sent.answer()));
     rig.pass(Duration::from_secs(5));
     assert_eq!(rig.kinds(OWN), []);
-    rig.hear(OWN, &frame(&Admission::ADMITTED, Correlation::OneWay));
-    let register = rig.said(OWN).remove(0);
+    let register = rig.admit().remove(0);
     rig.register(&register);
     assert_eq!(report_of(&rig.said(OWN)[0]), (1, 5_000, 5), "the report was kept");
 }

@@ -63,7 +63,7 @@ fn bytes_may_come_in_any_pieces() {
         let mut rig = Rig::online(config(), &welcome());
         let mut bytes = frame(&set(1, true.into()), request(9));
         bytes.extend(frame(&Ping, request(10)));
-        bytes.extend(frame(&Admission::DISABLED, Correlation::OneWay));
+        bytes.extend(frame(&Admission::DISABLED, request(11)));
         match split {
             Some(at) => {
                 rig.hear(OWN, &bytes[..at]);
@@ -110,7 +110,7 @@ fn all_that_a_hub_says() -> Vec<u8> {
     let close = Close { code: ErrorCode::OK, retry_after_ms: 0, detail: Label::EMPTY };
     let frames = [
         frame(&welcome(), response(1)),
-        frame(&Admission::ADMITTED, Correlation::OneWay),
+        frame(&Admission::ADMITTED, request(5)),
         frame(&set(1, true.into()), request(1)),
         frame(&dial("shed"), request(2)),
         frame(&ack(3), response(2)),
