@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use iot_node::{
     Config, RESEND_WAIT, Reason,
-    proto::{Admission, Capabilities, Correlation, ErrorCode, HEADER_LEN, MessageKind, NodeMessage, Welcome},
+    proto::{Admission, Capabilities, ErrorCode, HEADER_LEN, MessageKind, NodeMessage, Welcome},
 };
 
 use crate::hub::{BOOT, OWN, Rig, ack, announcement, config, error, frame, report_of, welcome};
