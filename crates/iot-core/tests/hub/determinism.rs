@@ -38,6 +38,15 @@ impl Play {
                 self.opened += 1;
                 self.world.open(self.opened, &format!("10.0.0.{address}"));
             }
+            Step::Join { name, capabilities, inflight } => {
+                self.opened += 1;
+                let (capabilities, inflight) = (Capabilities(*capabilities), *inflight);
+                let said = Hello { capabilities, inflight, ..hello(NAMES[*name]) };
+                self.world.join(self.opened, &format!("10.0.0.{}", name + 1), &said, &[]);
+                self.world.ask(decision(id(NAMES[*name]), u8::MAX));
+                self.world.is_open(self.opened).then_some(())?;
+                self.world.register(self.opened, &[module(0, "relay"), module(1, "relay")]);
+            }
             Step::Said { session, said } => {
                 let open = self.world.sessions();
                 return self.say(*open.get(session % open.len().max(1))?, said);
@@ -82,6 +91,11 @@ impl Play {
             }
             Said::Sleep { for_s, listen_s } => world.says(session, &sleep(*for_s, *listen_s)),
             Said::Goodbye => world.sends(session, &goodbye(), Correlation::OneWay),
+            Said::Answer { command, status, on } => {
+                let (command, request) = world.sent(session, *command)?;
+                let outcome = outcome(command, OutcomeStatus(*status), on.map(Value::Bool));
+                world.sends(session, &outcome, Correlation::Response(request));
+            }
             Said::Outcome { command, status, on, answers } => {
                 let value = on.map(Value::Bool);
                 let outcome = outcome(self.command(*command)?, OutcomeStatus(*status), value);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use iot_proto::{CommandId, Correlation, Frame, HubMessage, Limits, MessageKind, RequestId};
+use iot_proto::{CommandId, Correlation, Dial, Frame, HubMessage, Identity, Limits, MessageKind, RequestId};
 
 use crate::lines::frames;
 
@@ -14,6 +14,8 @@ pub(crate) struct End {
     pub(crate) offered: Option<(usize, String)>,
     /// Who is welcome on it.
     pub(crate) node: Option<String>,
+    /// Who was meant where the hub dialled.
+    pub(crate) dialled: Option<String>,
     pub(crate) next: RequestId,
     pub(crate) commands: BTreeMap<CommandId, RequestId>,
     /// Any other request, the latest.
@@ -27,6 +29,7 @@ impl End {
             limit: Limits::UNTIL_AGREED.frame,
             offered: None,
             node: None,
+            dialled: None,
             next: RequestId::FIRST,
             commands: BTreeMap::new(),
             asked: None,
@@ -39,6 +42,9 @@ impl End {
             if let HubMessage::Welcome(_) = message {
                 let (limit, node) = self.offered.take().expect("a welcome answers a hello");
                 (self.limit, self.node) = (limit, Some(node));
+            }
+            if let HubMessage::Dial(Dial { to: Identity::Name(name), .. }) = message {
+                self.dialled = Some(name.as_str().into());
             }
             let len = iot_proto::HEADER_LEN + frame.body.len();
             assert!(len <= self.limit, "{} of {len} bytes for a limit of {}", frame.kind, self.limit);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use iot_core::{DeliveryId, Input, Request, SessionId, view::Wanted};
 use iot_proto::{
-    Announcement, Body, BootId, Correlation, Frame, Hello, Identity, List, MAX_FRAME, NodeMessage,
+    Announcement, Body, BootId, CommandId, Correlation, Frame, Hello, Identity, List, MAX_FRAME, NodeMessage,
     OutcomeStatus, OwnedValue, Reading, Register, Report, RequestId, Value,
 };
 
@@ -59,7 +59,7 @@ impl World {
         self.feed(Input::Received { session: SessionId(session), frame });
     }
 
-    /// A node opens a session from this address, says hello and registers these modules.
+    /// A node opens a session from this address, says hello and registers these modules, if it is let in.
     pub(crate) fn join(
         &mut self,
         session: u64,
@@ -68,8 +68,12 @@ impl World {
         modules: &[Announcement<'_>],
     ) {
         self.open(session, address);
-        self.hello(session, said);
-        self.register(session, modules);
+        if self.is_open(session) {
+            self.hello(session, said);
+        }
+        if self.is_open(session) {
+            self.register(session, modules);
+        }
     }
 
     /// A node registers all its modules.
@@ -96,6 +100,12 @@ impl World {
         let end = self.sessions.get_mut(&session).expect("an open session");
         let request = end.commands.remove(&command).expect("a command that was sent there");
         self.sends(session, &outcome(command, status, value), Correlation::Response(request));
+    }
+
+    /// One of the commands that a node was sent on a session, and the request that brought it.
+    pub(crate) fn sent(&self, session: u64, number: usize) -> Option<(CommandId, RequestId)> {
+        let sent = &self.sessions.get(&session)?.commands;
+        sent.iter().nth(number % sent.len().max(1)).map(|(command, request)| (*command, *request))
     }
 
     /// A node answers a command with something else than an outcome.

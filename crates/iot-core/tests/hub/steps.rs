@@ -8,6 +8,8 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 pub(crate) enum Step {
     /// A connection from an address of this number.
     Open { address: u8 },
+    /// A node connects, says hello, registers two relays, and is admitted.
+    Join { name: usize, capabilities: u16, inflight: u8 },
     /// A node says something on a session.
     Said { session: usize, said: Said },
     /// Something happens to a delivery.
@@ -28,6 +30,7 @@ pub(crate) enum Said {
     Report { sequence: u32, module: u8, on: bool },
     Sleep { for_s: u32, listen_s: u32 },
     Goodbye,
+    Answer { command: usize, status: u8, on: Option<bool> },
     Outcome { command: usize, status: u8, on: Option<bool>, answers: Option<u32> },
     Garbage { kind: u8, body: Vec<u8>, request: u32 },
     Broken,
@@ -55,11 +58,13 @@ pub(crate) enum Ask {
 /// Any step.
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (1..4_u8).prop_map(|address| Step::Open { address }),
+        2 => (1..4_u8).prop_map(|address| Step::Open { address }),
+        6 => (0..3_usize, 0..8_u16, 1..3_u8)
+            .prop_map(|(name, capabilities, inflight)| Step::Join { name, capabilities, inflight }),
         16 => (0..4_usize, said()).prop_map(|(session, said)| Step::Said { session, said }),
         6 => (0..6_u64, dialled()).prop_map(|(delivery, what)| Step::Dialled { delivery, what }),
-        8 => ask().prop_map(Step::Ask),
-        3 => select(vec![0, 1, 5, 11, 31, 100, 4000]).prop_map(|seconds| Step::Pass { seconds }),
+        10 => ask().prop_map(Step::Ask),
+        4 => select(vec![0, 1, 1, 5, 11, 31, 100, 4000]).prop_map(|seconds| Step::Pass { seconds }),
         1 => Just(Step::Restart),
     ]
 }
@@ -78,17 +83,19 @@ fn said() -> impl Strategy<Value = Said> {
     let sleep = (select(vec![0, 1, 60, 3600, u32::MAX]), 0..5_u32);
     let outcome = (0..8_usize, 0..4_u8, on, option::of(1..4_u32))
         .prop_map(|(command, status, on, answers)| Said::Outcome { command, status, on, answers });
+    let answer = (0..3_usize, 0..3_u8, option::of(any::<bool>()));
     let garbage = (any::<u8>(), vec(any::<u8>(), 0..24), 0..4_u32);
     prop_oneof![
-        4 => hello,
-        3 => vec(0..4_usize, 0..3).prop_map(|kinds| Said::Register { kinds }),
+        2 => hello,
+        1 => vec(0..4_usize, 0..3).prop_map(|kinds| Said::Register { kinds }),
         2 => report.prop_map(|(sequence, module, on)| Said::Report { sequence, module, on }),
         1 => sleep.prop_map(|(for_s, listen_s)| Said::Sleep { for_s, listen_s }),
         1 => Just(Said::Goodbye),
-        4 => outcome,
+        6 => answer.prop_map(|(command, status, on)| Said::Answer { command, status, on }),
+        2 => outcome,
         1 => garbage.prop_map(|(kind, body, request)| Said::Garbage { kind, body, request }),
         1 => Just(Said::Broken),
-        1 => Just(Said::Cut),
+        2 => Just(Said::Cut),
     ]
 }
 
@@ -103,13 +110,13 @@ fn dialled() -> impl Strategy<Value = Dialled> {
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
-    let command = (0..3_usize, 0..5_u8, 0..3_u8, any::<bool>(), option::of(0..100_u32)).prop_map(
+    let command = (0..3_usize, 0..5_u8, 0..2_u8, any::<bool>(), option::of(0..100_u32)).prop_map(
         |(node, wanted, module, on, expires_in_s)| Ask::Command { node, wanted, module, on, expires_in_s },
     );
     prop_oneof![
-        4 => command,
+        8 => command,
         1 => (0..8_usize).prop_map(|command| Ask::Cancel { command }),
-        2 => (0..3_usize, 0..7_u8).prop_map(|(node, what)| Ask::Decide { node, what }),
+        1 => (0..3_usize, 0..9_u8).prop_map(|(node, what)| Ask::Decide { node, what }),
         1 => (1..5_u8).prop_map(|address| Ask::Send { address }),
     ]
 }

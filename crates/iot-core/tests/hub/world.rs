@@ -123,6 +123,11 @@ impl World {
         self.sessions.keys().copied().collect()
     }
 
+    /// Whether a session is open.
+    pub(crate) fn is_open(&self, session: u64) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
     /// Whether a delivery is under way.
     pub(crate) fn is_dialling(&self, delivery: u64) -> bool {
         self.deliveries.contains_key(&delivery)
@@ -236,6 +241,11 @@ impl World {
         let mut welcome = BTreeSet::new();
         for node in self.sessions.values().filter_map(|end| end.node.as_ref()) {
             assert!(welcome.insert(node), "{node} has two sessions");
+        }
+        let mut called = BTreeSet::new();
+        let brings = self.deliveries.values().filter(|end| !end.commands.is_empty());
+        for node in brings.filter_map(|end| end.dialled.as_ref()) {
+            assert!(called.insert(node), "{node} is called twice");
         }
         let view = self.hub.view(self.now);
         let overview = view.overview();
