@@ -1,6 +1,6 @@
 //! One module of a node, with the latest reading of each of its properties.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
 
 use iot_proto::{Announcement, Value};
 
@@ -24,12 +24,19 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// The module that a node announces.
+    /// The module that a node announces. One without a title is called after its kind: `Relay 0`.
     pub(crate) fn announced(announcement: &Announcement<'_>, catalogue: &Catalogue) -> Self {
+        let title = if announcement.title.is_empty() {
+            let kind = catalogue.kind(&announcement.kind);
+            let kind = kind.map_or(announcement.kind.as_str(), |kind| &kind.title);
+            format!("{kind} {}", announcement.index).into()
+        } else {
+            announcement.title.as_str().into()
+        };
         Self::new(
             ModuleRecord {
                 index: announcement.index,
-                title: announcement.title.as_str().into(),
+                title,
                 kind: announcement.kind.as_str().into(),
                 kind_version: announcement.kind_version,
             },

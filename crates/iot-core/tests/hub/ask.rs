@@ -12,9 +12,9 @@ const COMMAND: iot_proto::CommandId = iot_proto::CommandId([7; 16]);
 
 fn send<'b, B: Body<'b>>(address: &str, message: &B) -> Request {
     let mut bytes = Vec::new();
-    iot_proto::encode_to_vec(message, Correlation::OneWay, &mut bytes).unwrap();
+    iot_proto::encode_to_vec(message, Correlation::OneWay, &mut bytes).expect("a valid one");
     let body = bytes.split_off(iot_proto::HEADER_LEN);
-    Request::Send { address: address.parse().unwrap(), port: 1234, kind: B::KIND, body }
+    Request::Send { address: address.parse().expect("an address"), port: 1234, kind: B::KIND, body }
 }
 
 fn get() -> Get {
@@ -115,7 +115,7 @@ fn what_is_no_message_of_a_hub_or_too_long_is_refused() {
         body: vec![1],
     });
     world.expect(&[
-        "answer 2: frame of 16018 bytes exceeds the limit of 1024",
+        "answer 2: frame of 16015 bytes exceeds the limit of 1024",
         "answer 3: hello: message kind hello is not supported",
         "answer 4: get: the body ends too early",
     ]);

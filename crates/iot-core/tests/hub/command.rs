@@ -1,20 +1,35 @@
 //! The life of a command on a session: every step has its cause, and nothing is left half way.
 
 use iot_core::{Request, config::HubConfig, view::Wanted};
-use iot_proto::{
-    Acknowledged, Correlation, Error, ErrorCode, Hello, MessageKind, OutcomeStatus, OwnedValue, Reading,
-    Taken,
-};
+use iot_proto::{Error, ErrorCode, Hello, MessageKind, OutcomeStatus, OwnedValue, Reading, Taken, Value};
 
 use crate::{
-    node::{hello, id, module, outcome, reading, sleep},
+    node::{hello, id, module, outcome, reading},
     world::World,
 };
 
-const ON: Option<OwnedValue> = Some(OwnedValue::Bool(true));
-const OFF: Option<OwnedValue> = Some(OwnedValue::Bool(false));
+const ON: Option<Value<'_>> = Some(Value::Bool(true));
+const OFF: Option<Value<'_>> = Some(Value::Bool(false));
 
-fn relay(inflight: u8) -> World {
+/// A kind whose text is as long as a value can be.
+const NOTICE: &str = r#"
+kind = "notice"
+version = 1
+title = "Notice"
+summary = "A line of text."
+icon = "display"
+
+[[property]]
+channel = 1
+name = "text"
+title = "Text"
+type = "text"
+max_chars = 256
+access = "read-write"
+"#;
+
+/// A node with two relays, a thermometer and a display, in session 1.
+pub(crate) fn relay(inflight: u8) -> World {
     let mut world = World::open_to_all();
     let modules =
         [module(0, "relay"), module(1, "relay"), module(2, "temperature"), module(3, "text-display")];
@@ -29,7 +44,7 @@ fn a_command_is_done_when_the_node_reports_the_value() {
     world.switch("pump", 0, true);
     world.expect(&["keep c1 queued", "keep c1 sent", "1 < set c1 0/1 true", "answer 1: c1"]);
     world.answers(1, "c1", OutcomeStatus::DONE, ON);
-    world.expect(&["keep report 0 (1 readings, gap 0)", "keep c1 done", "note Module 0: State On, done."]);
+    world.expect(&["keep report 0 (1 readings, gap 0)", "keep c1 done", "note Relay 0: State On, done."]);
 }
 
 #[test]
@@ -63,7 +78,7 @@ fn done_with_another_value_than_wanted_has_failed() {
     world.expect(&[
         "keep report 0 (1 readings, gap 0)",
         "keep c1 failed: the node reports Off instead of On",
-        "note Module 0: State On, failed: the node reports Off instead of On.",
+        "note Relay 0: State On, failed: the node reports Off instead of On.",
     ]);
 }
 
@@ -75,7 +90,7 @@ fn an_error_of_the_node_ends_the_command_with_its_words() {
     world.answers(1, "c1", OutcomeStatus::FAILED, None);
     world.expect(&[
         "keep c1 failed: the node says: error 41 blocked",
-        "note Module 0: State On, failed: the node says: error 41 blocked.",
+        "note Relay 0: State On, failed: the node says: error 41 blocked.",
     ]);
 }
 
@@ -93,7 +108,7 @@ fn a_later_outcome_ends_an_accepted_command_and_is_acknowledged() {
         "keep c1 accepted",
         "1 < acknowledged",
         "keep c1 done",
-        "note Module 0: Pulse 100 ms, done.",
+        "note Relay 0: Pulse 100\u{a0}ms, done.",
         "1 < acknowledged",
         "1 < acknowledged",
     ]);
@@ -120,60 +135,19 @@ fn a_node_gets_no_more_at_one_time_than_it_takes_and_the_next_when_it_has_answer
     world.skip();
     world.answers(1, "c1", OutcomeStatus::DONE, ON);
     world.answers(1, "c2", OutcomeStatus::ACCEPTED, None);
-    world.answers(1, "c3", OutcomeStatus::DONE, Some(iot_proto::Value::from(21.5).into()));
+    world.answers(1, "c3", OutcomeStatus::DONE, Some(Value::from(21.5)));
     world.expect(&[
         "keep report 0 (1 readings, gap 0)",
         "keep c1 done",
         "keep c2 sent",
-        "note Module 0: State On, done.",
+        "note Relay 0: State On, done.",
         "1 < set c2 1/1 true",
         "keep c2 accepted",
         "keep c3 sent",
         "1 < get c3 2/1",
         "keep report 0 (1 readings, gap 0)",
         "keep c3 done",
-        "note Module 2: read Temperature, done.",
-    ]);
-}
-
-#[test]
-fn three_times_sent_and_never_answered_has_failed() {
-    let mut world = relay(1);
-    world.want("pump", Wanted::Identify { for_s: 5 });
-    world.skip();
-    world.pass(29);
-    world.expect(&[
-        "keep c1 queued: no answer within 10 s",
-        "keep c1 sent",
-        "1 < identify c1",
-        "keep c1 queued: no answer within 10 s",
-        "keep c1 sent",
-        "1 < identify c1",
-    ]);
-    world.pass(1);
-    world.expect(&[
-        "keep c1 failed: no answer within 10 s",
-        "note Pump: identify for 5 s, failed: no answer within 10 s.",
-        "note Pump is overdue.",
-        "1 < ping",
-    ]);
-}
-
-#[test]
-fn an_answer_that_is_none_counts_as_none() {
-    let mut world = relay(1);
-    world.want("pump", Wanted::Restart);
-    for _ in 0..3 {
-        let bytes = crate::world::encoded(&Acknowledged, Correlation::OneWay);
-        assert_eq!(bytes.len(), iot_proto::HEADER_LEN);
-        world.skip();
-        world.answers_with(1, "c1", &Acknowledged);
-    }
-    let none = "acknowledged does not fit here: a command is answered with its outcome";
-    world.expect(&[
-        &format!("keep c1 failed: {none}"),
-        &format!("note Pump: restart, failed: {none}."),
-        &format!("refused plain:pump: {none}"),
+        "note Temperature 2: read Temperature, done.",
     ]);
 }
 
@@ -191,102 +165,6 @@ fn a_node_that_does_not_know_the_message_has_not_done_it() {
 }
 
 #[test]
-fn what_was_on_its_way_when_the_connection_ended_waits_and_is_sent_again() {
-    let mut world = relay(2);
-    world.switch("pump", 0, true);
-    world.switch("pump", 1, true);
-    world.answers(1, "c2", OutcomeStatus::ACCEPTED, None);
-    world.skip();
-    world.close(1);
-    world.expect(&["keep c1 queued: the connection ended before the node answered", "note Pump is overdue."]);
-    world.open(2, "10.0.0.5");
-    world.hello(2, &hello("pump"));
-    world.expect(&[
-        "2 < welcome admitted stored=0 keepalive=20",
-        "note Pump is online.",
-        "keep c1 sent",
-        "2 < set c1 0/1 true",
-    ]);
-}
-
-#[test]
-fn a_takeover_while_a_command_is_on_its_way_sends_it_on_the_new_session_and_dials_nobody() {
-    let mut world = World::open_to_all();
-    let said = Hello { capabilities: crate::node::BOTH, ..hello("pump") };
-    world.join(1, "10.0.0.5", &said, &[module(0, "relay")]);
-    world.switch("pump", 0, true);
-    world.open(2, "10.0.0.5");
-    world.skip();
-    world.hello(2, &said);
-    world.expect(&[
-        "keep c1 queued: another connection of this node took over",
-        "keep c1 sent",
-        "1 < close replaced",
-        "close 1",
-        "2 < welcome admitted stored=0 keepalive=20",
-        "2 < set c1 0/1 true",
-    ]);
-}
-
-#[test]
-fn a_newer_command_for_the_same_property_takes_the_place_of_one_that_waits() {
-    let mut world = relay(1);
-    world.close(1);
-    world.switch("pump", 0, true);
-    world.switch("pump", 1, true);
-    world.skip();
-    world.switch("pump", 0, false);
-    world.expect(&[
-        "keep c1 cancelled: a newer command took its place",
-        "keep c3 queued",
-        "note Module 0: State On, cancelled: a newer command took its place.",
-        "answer 3: c3",
-    ]);
-}
-
-#[test]
-fn a_command_that_is_not_answered_is_not_sent_again_after_a_newer_one_for_the_same_property() {
-    let mut world = relay(2);
-    world.switch("pump", 0, true);
-    world.switch("pump", 0, false);
-    world.answers(1, "c2", OutcomeStatus::DONE, OFF);
-    world.skip();
-    world.pass(10);
-    world.expect(&[
-        "keep c1 cancelled: a newer command took its place",
-        "note Module 0: State On, cancelled: a newer command took its place.",
-    ]);
-}
-
-#[test]
-fn an_accepted_command_must_be_done_in_two_minutes_while_its_node_is_there() {
-    let mut world = relay(1);
-    world.switch("pump", 0, true);
-    world.answers(1, "c1", OutcomeStatus::ACCEPTED, None);
-    for second in 1..=12 {
-        assert_eq!(world.steps("c1"), ["queued", "sent", "accepted"], "{second}");
-        world.pass(10);
-        world.says(1, &iot_proto::Ping);
-    }
-    assert_eq!(world.steps("c1"), ["queued", "sent", "accepted", "failed"]);
-}
-
-#[test]
-fn a_node_that_is_away_is_not_late_with_what_it_accepted() {
-    let mut world = relay(1);
-    world.switch("pump", 0, true);
-    world.answers(1, "c1", OutcomeStatus::ACCEPTED, None);
-    world.says(1, &sleep(600, 0));
-    world.close(1);
-    world.pass(600);
-    assert_eq!(world.steps("c1"), ["queued", "sent", "accepted"]);
-    world.open(2, "10.0.0.5");
-    world.hello(2, &hello("pump"));
-    world.report(2, 1, &[reading(0, 1, true)]);
-    assert_eq!(world.steps("c1"), ["queued", "sent", "accepted", "done"]);
-}
-
-#[test]
 fn a_command_expires_whatever_it_waits_for_and_its_late_answer_changes_nothing() {
     let mut world = relay(1);
     let wanted = Wanted::Set { module: 0, channel: 1, value: OwnedValue::Bool(true) };
@@ -295,7 +173,7 @@ fn a_command_expires_whatever_it_waits_for_and_its_late_answer_changes_nothing()
     world.pass(5);
     world.expect(&[
         "keep c1 expired: expired before it was done",
-        "note Module 0: State On, expired: expired before it was done.",
+        "note Relay 0: State On, expired: expired before it was done.",
     ]);
     world.answers(1, "c1", OutcomeStatus::DONE, ON);
     world.expect(&["refused plain:pump: outcome does not fit here: it answers no request"]);
@@ -314,7 +192,7 @@ fn a_cancelled_command_makes_room_for_the_next() {
     world.expect(&[
         "keep c1 cancelled: cancelled by ann",
         "keep c2 sent",
-        "note Module 0: State On, cancelled: cancelled by ann.",
+        "note Relay 0: State On, cancelled: cancelled by ann.",
         "1 < set c2 1/1 true",
         "answer 3: done",
     ]);
@@ -330,15 +208,15 @@ fn what_cannot_be_wanted_of_a_node_is_refused_at_once() {
     world.want("pump", set(7, 1, OwnedValue::Bool(true)));
     world.want("pump", set(0, 9, OwnedValue::Bool(true)));
     world.want("pump", set(0, 1, OwnedValue::Int(1)));
-    world.want("pump", set(2, 1, iot_proto::Value::from(21.5).into()));
+    world.want("pump", set(2, 1, Value::from(21.5).into()));
     world.want("pump", Wanted::Invoke { module: 0, channel: 2, argument: Some(OwnedValue::Int(1)) });
     world.expect(&[
         "answer 1: no node plain:valve is known",
         "answer 2: plain:pump has registered no module 7",
-        "answer 3: relay has no channel 9",
-        "answer 4: State takes true or false",
-        "answer 5: Temperature cannot be set",
-        "answer 6: Length is out of range",
+        "answer 3: module kind relay has no channel 9",
+        "answer 4: on takes false (Off) or true (On)",
+        "answer 5: temperature cannot be set",
+        "answer 6: pulse takes 50 to 60000 ms in steps of 50, not 1\u{a0}ms",
     ]);
 }
 
@@ -360,13 +238,15 @@ fn a_node_has_at_most_so_many_commands_waiting() {
 
 #[test]
 fn a_command_longer_than_the_nodes_frames_fails_and_says_so() {
-    let mut world = World::open_to_all();
-    world.join(1, "10.0.0.5", &Hello { max_frame: 256, ..hello("pump") }, &[module(0, "text-display")]);
+    let mut world = World::with_kind("notice", NOTICE);
+    world.join(1, "10.0.0.5", &Hello { max_frame: 256, ..hello("pump") }, &[module(0, "notice")]);
     world.skip();
-    let value = OwnedValue::Text("é".repeat(120).into());
+    let value = OwnedValue::Text("x".repeat(240).into());
     world.want("pump", Wanted::Set { module: 0, channel: 1, value });
-    let happened = world.steps("c1");
-    assert_eq!(happened, ["queued", "failed"]);
+    let happened = world.take();
+    let failed = "keep c1 failed: bytes of the command would exceed the limit of 256";
+    assert_eq!(happened[..2], ["keep c1 queued", failed]);
+    assert_eq!(world.steps("c1"), ["queued", "failed"]);
 }
 
 #[test]

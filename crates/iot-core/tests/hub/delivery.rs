@@ -2,7 +2,7 @@
 
 use iot_core::{Request, view::Wanted};
 use iot_proto::{
-    Capabilities, Correlation, Error, ErrorCode, Hello, MessageKind, OutcomeStatus, OwnedValue, RequestId,
+    Capabilities, Correlation, Error, ErrorCode, Hello, MessageKind, OutcomeStatus, RequestId, Value,
 };
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     world::World,
 };
 
-const ON: Option<OwnedValue> = Some(OwnedValue::Bool(true));
+const ON: Option<Value<'_>> = Some(Value::Bool(true));
 
 fn said(name: &str) -> Hello<'_> {
     Hello { capabilities: BOTH, ..hello(name) }
@@ -36,7 +36,7 @@ fn a_command_is_brought_to_a_node_without_a_session_and_the_hub_hangs_up() {
     world.expect(&[
         "keep report 0 (1 readings, gap 0)",
         "keep c1 done",
-        "note Module 0: State On, done.",
+        "note Relay 0: State On, done.",
         "hang up 0",
     ]);
 }
@@ -53,7 +53,7 @@ fn each_command_is_brought_by_a_call_of_its_own_and_one_call_is_under_way_at_a_t
         "keep c1 sent",
         "keep report 0 (1 readings, gap 0)",
         "keep c1 done",
-        "note Module 0: State On, done.",
+        "note Relay 0: State On, done.",
         "hang up 0",
         "dial 1 10.0.0.5:1234: dial pump, set c2 1/1 true",
     ]);
@@ -83,7 +83,7 @@ fn a_call_that_nobody_answers_ends_and_one_without_an_outcome_counts_as_unanswer
     world.pass(15);
     world.expect(&["keep c1 queued: nothing answers at 10.0.0.5:1234: no hello within 15 s", "hang up 0"]);
     for delivery in 1..=3 {
-        world.pass(10);
+        world.pass(2);
         world.skip();
         world.dialled_hello(delivery, &said("pump"));
         world.pass(15);

@@ -3,7 +3,7 @@
 use iot_core::NodeId;
 use iot_proto::{
     Announcement, BootId, Capabilities, Close, CommandId, ErrorCode, Hello, Identity, Label, Name, Outcome,
-    OutcomeStatus, OwnedValue, Reading, Sleep, Taken, Value, VersionRange,
+    OutcomeStatus, Reading, Sleep, Taken, Value, VersionRange,
 };
 
 /// Keeps its session and listens.
@@ -41,9 +41,8 @@ pub(crate) fn reading<'a>(module: u8, channel: u8, value: impl Into<Value<'a>>) 
 }
 
 /// An outcome with the value that the node has now.
-pub(crate) fn outcome(command: CommandId, status: OutcomeStatus, value: Option<&OwnedValue>) -> Outcome<'_> {
+pub(crate) fn outcome(command: CommandId, status: OutcomeStatus, value: Option<Value<'_>>) -> Outcome<'_> {
     let code = if status == OutcomeStatus::FAILED { ErrorCode::BLOCKED } else { ErrorCode::OK };
-    let value = value.map(OwnedValue::borrow);
     Outcome { command, status, code, value, detail: Label::EMPTY }
 }
 

@@ -1,7 +1,7 @@
 //! The parts of the system that this one replaces, as they live on in the core: one test for each row of the table
 //! in ARCHITECTURE.md.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use iot_core::{
     Effect, Effects, Hub, Input, Instant, IotError, Now, SessionId, UnixMillis, catalogue::Catalogue,
@@ -11,7 +11,8 @@ use iot_proto::{Correlation, Frame, MAX_FRAME, Ping, Pong, RequestId};
 
 use crate::{
     node::{hello, id, module},
-    world::{World, encoded},
+    peers::encoded,
+    world::World,
 };
 
 const NOW: Now = Now { instant: Instant(1), wall: UnixMillis(1) };
@@ -20,14 +21,14 @@ fn opened() -> (Hub, Effects) {
     let catalogue = Arc::new(Catalogue::built_in());
     let mut hub = Hub::new(HubConfig::default(), catalogue, Snapshot::default(), NOW);
     let mut out = Effects::new();
-    let peer = "10.0.0.5:40000".parse().unwrap();
+    let peer = SocketAddr::from(([10, 0, 0, 5], 40_000));
     hub.handle(NOW, Input::SessionOpened { session: SessionId(1), peer }, &mut out);
     out.clear();
     (hub, out)
 }
 
 fn frame(bytes: &[u8]) -> Frame<'_> {
-    Frame::split(bytes, MAX_FRAME).unwrap().unwrap().0
+    Frame::split(bytes, MAX_FRAME).expect("a frame").expect("a whole frame").0
 }
 
 #[test]

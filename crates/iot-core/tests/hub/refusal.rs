@@ -8,7 +8,8 @@ use iot_proto::{
 
 use crate::{
     node::{hello, module},
-    world::{World, encoded},
+    peers::encoded,
+    world::World,
 };
 
 fn two() -> World {

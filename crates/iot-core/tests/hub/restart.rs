@@ -1,7 +1,7 @@
 //! A hub that starts from what another one kept.
 
 use iot_core::Request;
-use iot_proto::{Capabilities, Hello, OutcomeStatus, OwnedValue, Value};
+use iot_proto::{Capabilities, Hello, OutcomeStatus, Value};
 
 use crate::{
     node::{BOTH, hello, id, module, reading},
@@ -57,7 +57,7 @@ fn a_command_that_was_on_its_way_waits_again_and_is_sent_once_the_node_is_there(
     assert_eq!(world.steps("c1"), ["queued", "sent", "queued"]);
     world.open(1, "10.0.0.5");
     world.hello(1, &hello("pump"));
-    world.answers(1, "c1", OutcomeStatus::DONE, Some(OwnedValue::Bool(true)));
+    world.answers(1, "c1", OutcomeStatus::DONE, Some(Value::Bool(true)));
     assert_eq!(world.steps("c1"), ["queued", "sent", "queued", "sent", "done"]);
 }
 
@@ -67,7 +67,7 @@ fn a_command_that_was_on_its_way_is_not_sent_after_a_newer_one_that_is_done() {
     world.join(1, "10.0.0.5", &Hello { inflight: 2, ..hello("pump") }, &[module(0, "relay")]);
     world.switch("pump", 0, true);
     world.switch("pump", 0, false);
-    world.answers(1, "c2", OutcomeStatus::DONE, Some(OwnedValue::Bool(false)));
+    world.answers(1, "c2", OutcomeStatus::DONE, Some(Value::Bool(false)));
     world.restart();
     assert_eq!(world.steps("c1"), ["queued", "sent", "queued", "cancelled"]);
 }

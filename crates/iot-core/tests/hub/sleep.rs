@@ -1,16 +1,19 @@
 //! Nodes that sleep: what they promised holds, and nobody speaks to a sleeper.
 
-use iot_proto::{Correlation, OutcomeStatus, OwnedValue, Ping};
+use iot_proto::{Correlation, Hello, OutcomeStatus, Ping, Value};
 
 use crate::{
     node::{BOTH, goodbye, hello, module, sleep},
     world::World,
 };
 
+fn said() -> Hello<'static> {
+    Hello { capabilities: BOTH, ..hello("pump") }
+}
+
 fn sleeper() -> World {
     let mut world = World::open_to_all();
-    let said = iot_proto::Hello { capabilities: BOTH, ..hello("pump") };
-    world.join(1, "10.0.0.5", &said, &[module(0, "relay")]);
+    world.join(1, "10.0.0.5", &said(), &[module(0, "relay")]);
     world.skip();
     world
 }
@@ -47,7 +50,7 @@ fn commands_go_out_while_it_listens_and_wait_while_it_sleeps() {
     let mut world = sleeper();
     world.says(1, &sleep(600, 2));
     world.switch("pump", 0, true);
-    world.answers(1, "c1", OutcomeStatus::DONE, Some(OwnedValue::Bool(true)));
+    world.answers(1, "c1", OutcomeStatus::DONE, Some(Value::Bool(true)));
     world.pass(2);
     world.skip();
     world.switch("pump", 0, false);
@@ -56,11 +59,11 @@ fn commands_go_out_while_it_listens_and_wait_while_it_sleeps() {
     world.pass(60);
     world.expect(&[]);
     world.open(2, "10.0.0.5");
-    world.hello(2, &hello("pump"));
+    world.hello(2, &said());
     world.expect(&[
+        "keep c2 sent",
         "2 < welcome admitted stored=0 keepalive=20",
         "note Pump is online.",
-        "keep c2 sent",
         "2 < set c2 0/1 false",
     ]);
 }
@@ -74,7 +77,7 @@ fn a_sleeper_that_speaks_on_its_open_session_is_awake_and_gets_what_waits() {
     world.pass(300);
     world.skip();
     world.says(1, &Ping);
-    world.expect(&["note Pump is online.", "keep c1 sent", "1 < set c1 0/1 true", "1 < pong"]);
+    world.expect(&["keep c1 sent", "note Pump is online.", "1 < set c1 0/1 true", "1 < pong"]);
     assert_eq!(world.presence("pump"), "online: InSession");
     world.pass(90);
     assert_eq!(world.presence("pump"), "lost: Silent { for_s: 90 }", "under the keepalive that was agreed");
@@ -86,7 +89,7 @@ fn an_answer_that_arrives_after_the_listening_time_does_not_wake_it() {
     world.switch("pump", 0, true);
     world.says(1, &sleep(600, 2));
     world.pass(3);
-    world.answers(1, "c1", OutcomeStatus::DONE, Some(OwnedValue::Bool(true)));
+    world.answers(1, "c1", OutcomeStatus::DONE, Some(Value::Bool(true)));
     assert_eq!(world.presence("pump"), "asleep: DeclaredSleep");
     assert_eq!(world.steps("c1"), ["queued", "sent", "done"]);
 }

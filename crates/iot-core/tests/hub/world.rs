@@ -2,60 +2,43 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
     sync::Arc,
 };
 
 use iot_core::{
-    Answer, DeliveryId, Effect, Effects, Hub, Input, Instant, NodeId, Now, Request, SessionId, Ticket,
-    UnixMillis,
-    catalogue::Catalogue,
-    config::HubConfig,
-    store::Snapshot,
-    view::{CommandFilter, Wanted},
+    Answer, Effect, Effects, Hub, Input, Instant, NodeId, Now, Request, Ticket, UnixMillis,
+    catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
 };
-use iot_proto::{
-    Announcement, Body, CommandId, Correlation, Frame, Hello, HubMessage, Identity, Limits, List, MAX_FRAME,
-    NodeMessage, OutcomeStatus, OwnedValue, Reading, Register, Report, RequestId,
-};
+use iot_proto::MAX_FRAME;
 
 use crate::{
-    lines::{Names, frames, lines},
-    node::{id, outcome},
+    end::End,
+    lines::{Names, lines},
+    node::id,
     store::Kept,
 };
 
 /// Where the wall clock stands when a world begins.
 const DAWN: i64 = 1_767_225_600_000;
 
-/// One end of a connection: what it takes, and which requests of the hub it has not answered.
-#[derive(Debug)]
-struct End {
-    limit: usize,
-    /// The limit of a hello that is not welcomed yet, and who said it.
-    offered: Option<(usize, String)>,
-    /// Who is welcome on it.
-    node: Option<String>,
-    next: RequestId,
-    commands: BTreeMap<CommandId, RequestId>,
-    /// Any other request, the latest.
-    asked: Option<RequestId>,
-}
-
 /// A hub and all around it.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) hub: Hub,
     config: HubConfig,
+    catalogue: Arc<Catalogue>,
     now: Now,
     out: Effects,
-    sessions: BTreeMap<u64, End>,
-    deliveries: BTreeMap<u64, End>,
+    /// The nodes' ends of their sessions, and of what the hub dialled.
+    pub(crate) sessions: BTreeMap<u64, End>,
+    pub(crate) deliveries: BTreeMap<u64, End>,
     tickets: u64,
     unanswered: BTreeSet<u64>,
     pub(crate) names: Names,
     lines: Vec<String>,
     kept: Kept,
+    /// Everything that the hub wanted done, where that is recorded.
+    recorded: Option<Vec<String>>,
 }
 
 impl World {
@@ -71,11 +54,25 @@ impl World {
 
     /// A world with this configuration.
     pub(crate) fn with(config: HubConfig) -> Self {
+        Self::start(config, Catalogue::built_in())
+    }
+
+    /// A world open to all, whose hub knows one more kind.
+    pub(crate) fn with_kind(name: &str, definition: &str) -> Self {
+        let mut catalogue = Catalogue::built_in();
+        let files = [("module.toml".into(), definition.as_bytes().into())];
+        catalogue.add_folder(name, files.into()).expect("a valid kind");
+        let registration = iot_core::config::Registration::Open;
+        Self::start(HubConfig { registration, ..HubConfig::default() }, catalogue)
+    }
+
+    fn start(config: HubConfig, catalogue: Catalogue) -> Self {
         let now = Now { instant: Instant(0), wall: UnixMillis(DAWN) };
-        let catalogue = Arc::new(Catalogue::built_in());
+        let catalogue = Arc::new(catalogue);
         Self {
-            hub: Hub::new(config.clone(), catalogue, Snapshot::default(), now),
+            hub: Hub::new(config.clone(), Arc::clone(&catalogue), Snapshot::default(), now),
             config,
+            catalogue,
             now,
             out: Effects::new(),
             sessions: BTreeMap::new(),
@@ -85,6 +82,7 @@ impl World {
             names: Names::default(),
             lines: Vec::new(),
             kept: Kept::default(),
+            recorded: None,
         }
     }
 
@@ -93,8 +91,8 @@ impl World {
         self.sessions.clear();
         self.deliveries.clear();
         self.unanswered.clear();
-        let catalogue = Arc::new(Catalogue::built_in());
-        self.hub = Hub::new(self.config.clone(), catalogue, self.kept.snapshot(), self.now);
+        let (config, catalogue) = (self.config.clone(), Arc::clone(&self.catalogue));
+        self.hub = Hub::new(config, catalogue, self.kept.snapshot(), self.now);
         self.pass(0);
     }
 
@@ -108,6 +106,31 @@ impl World {
     pub(crate) fn expect(&mut self, expected: &[&str]) {
         let happened = self.take();
         assert!(happened == expected, "happened:\n{happened:#?}\nexpected:\n{expected:#?}");
+    }
+
+    /// Records from now on everything that the hub wants done, to the last bit.
+    pub(crate) fn record(&mut self) {
+        self.recorded = Some(Vec::new());
+    }
+
+    /// What was recorded.
+    pub(crate) fn recorded(&mut self) -> Vec<String> {
+        self.recorded.take().unwrap_or_default()
+    }
+
+    /// The sessions that are open.
+    pub(crate) fn sessions(&self) -> Vec<u64> {
+        self.sessions.keys().copied().collect()
+    }
+
+    /// Whether a session is open.
+    pub(crate) fn is_open(&self, session: u64) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    /// Whether a delivery is under way.
+    pub(crate) fn is_dialling(&self, delivery: u64) -> bool {
+        self.deliveries.contains_key(&delivery)
     }
 
     /// What happened since the last comparison.
@@ -130,139 +153,11 @@ impl World {
             self.execute(effect, &out);
         }
         self.lines.extend(lines(&out, &mut self.names));
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push(format!("{out:?}"));
+        }
         self.out = out;
         self.check();
-    }
-
-    /// A node opens a connection.
-    pub(crate) fn open(&mut self, session: u64, address: &str) {
-        let peer = SocketAddr::new(address.parse().expect("an address"), 40_000);
-        self.sessions.insert(session, End::new());
-        self.feed(Input::SessionOpened { session: SessionId(session), peer });
-    }
-
-    /// A node's connection ends.
-    pub(crate) fn close(&mut self, session: u64) {
-        self.sessions.remove(&session);
-        self.feed(Input::SessionClosed { session: SessionId(session) });
-    }
-
-    /// A node sends a request.
-    pub(crate) fn says<'b>(&mut self, session: u64, body: &impl Body<'b>) {
-        let end = self.sessions.get_mut(&session).expect("an open session");
-        let id = end.next;
-        end.next = id.next();
-        self.sends(session, body, Correlation::Request(id));
-    }
-
-    /// A node says hello, as a request.
-    pub(crate) fn hello(&mut self, session: u64, hello: &Hello<'_>) {
-        let end = self.sessions.get_mut(&session).expect("an open session");
-        let name = match hello.identity {
-            Identity::Name(name) => name.as_str().into(),
-            Identity::Key(_) => "a key".into(),
-        };
-        end.offered = Some((usize::from(hello.max_frame), name));
-        self.says(session, hello);
-    }
-
-    /// A node sends a message.
-    pub(crate) fn sends<'b>(&mut self, session: u64, body: &impl Body<'b>, correlation: Correlation) {
-        let bytes = encoded(body, correlation);
-        self.receives(session, &bytes);
-    }
-
-    /// A whole frame arrives on a session.
-    pub(crate) fn receives(&mut self, session: u64, bytes: &[u8]) {
-        let (frame, _) = Frame::split(bytes, MAX_FRAME).expect("a frame").expect("a whole frame");
-        self.feed(Input::Received { session: SessionId(session), frame });
-    }
-
-    /// A node opens a session from this address, says hello and registers these modules.
-    pub(crate) fn join(
-        &mut self,
-        session: u64,
-        address: &str,
-        said: &Hello<'_>,
-        modules: &[Announcement<'_>],
-    ) {
-        self.open(session, address);
-        self.hello(session, said);
-        self.register(session, modules);
-    }
-
-    /// A node registers all its modules.
-    pub(crate) fn register(&mut self, session: u64, modules: &[Announcement<'_>]) {
-        let total = u8::try_from(modules.len()).expect("few modules");
-        self.says(session, &Register { total, modules: List::new(modules).expect("few modules") });
-    }
-
-    /// A node reports in its first run.
-    pub(crate) fn report(&mut self, session: u64, sequence: u32, readings: &[Reading<'_>]) {
-        let readings = List::new(readings).expect("few readings");
-        self.says(session, &Report { boot: iot_proto::BootId(1), sequence, readings });
-    }
-
-    /// A node answers a command on its session.
-    pub(crate) fn answers(
-        &mut self,
-        session: u64,
-        name: &str,
-        status: OutcomeStatus,
-        value: Option<OwnedValue>,
-    ) {
-        let command = self.names.id(name);
-        let end = self.sessions.get_mut(&session).expect("an open session");
-        let request = end.commands.remove(&command).expect("a command that was sent there");
-        self.sends(session, &outcome(command, status, value.as_ref()), Correlation::Response(request));
-    }
-
-    /// A node answers a command with something else than an outcome.
-    pub(crate) fn answers_with<'b>(&mut self, session: u64, name: &str, body: &impl Body<'b>) {
-        let command = self.names.id(name);
-        let end = self.sessions.get_mut(&session).expect("an open session");
-        let request = end.commands.remove(&command).expect("a command that was sent there");
-        self.sends(session, body, Correlation::Response(request));
-    }
-
-    /// A node answers the latest request on its session that is no command.
-    pub(crate) fn replies<'b>(&mut self, session: u64, body: &impl Body<'b>) {
-        let end = self.sessions.get_mut(&session).expect("an open session");
-        let request = end.asked.take().expect("a request");
-        self.sends(session, body, Correlation::Response(request));
-    }
-
-    /// A dialled node sends a message.
-    pub(crate) fn dialled<'b>(&mut self, delivery: u64, body: &impl Body<'b>, correlation: Correlation) {
-        let bytes = encoded(body, correlation);
-        let (frame, _) = Frame::split(&bytes, MAX_FRAME).expect("a frame").expect("a whole frame");
-        self.feed(Input::DeliveryReceived { delivery: DeliveryId(delivery), frame });
-    }
-
-    /// A dialled node says who it is.
-    pub(crate) fn dialled_hello(&mut self, delivery: u64, hello: &Hello<'_>) {
-        self.dialled(delivery, hello, Correlation::Response(RequestId::FIRST));
-    }
-
-    /// A dialled node answers a command.
-    pub(crate) fn dialled_answers(
-        &mut self,
-        delivery: u64,
-        name: &str,
-        status: OutcomeStatus,
-        value: Option<OwnedValue>,
-    ) {
-        let command = self.names.id(name);
-        let end = self.deliveries.get_mut(&delivery).expect("a delivery under way");
-        let request = end.commands.remove(&command).expect("a command that was sent there");
-        let outcome = outcome(command, status, value.as_ref());
-        self.dialled(delivery, &outcome, Correlation::Response(request));
-    }
-
-    /// A delivery comes to nothing.
-    pub(crate) fn unreachable(&mut self, delivery: u64, why: &str) {
-        self.deliveries.remove(&delivery);
-        self.feed(Input::DeliveryEnded { delivery: DeliveryId(delivery), why: why.into() });
     }
 
     /// Someone asks for something.
@@ -270,16 +165,6 @@ impl World {
         self.tickets += 1;
         self.unanswered.insert(self.tickets);
         self.feed(Input::Ask { ticket: Ticket(self.tickets), by: "ann", request });
-    }
-
-    /// Someone wants something of a node.
-    pub(crate) fn want(&mut self, node: &str, wanted: Wanted) {
-        self.ask(Request::Command { node: id(node), wanted, expires_in_s: None });
-    }
-
-    /// Someone switches the first property of a module.
-    pub(crate) fn switch(&mut self, node: &str, module: u8, on: bool) {
-        self.want(node, Wanted::Set { module, channel: 1, value: OwnedValue::Bool(on) });
     }
 
     /// Lets time pass, from deadline to deadline.
@@ -357,6 +242,11 @@ impl World {
         for node in self.sessions.values().filter_map(|end| end.node.as_ref()) {
             assert!(welcome.insert(node), "{node} has two sessions");
         }
+        let mut called = BTreeSet::new();
+        let brings = self.deliveries.values().filter(|end| !end.commands.is_empty());
+        for node in brings.filter_map(|end| end.dialled.as_ref()) {
+            assert!(called.insert(node), "{node} is called twice");
+        }
         let view = self.hub.view(self.now);
         let overview = view.overview();
         let nodes = view.nodes();
@@ -390,58 +280,10 @@ impl Drop for World {
             }
             self.pass(50 * 3600);
         }
+        // The longest sleep that a node can declare, and 2.5 times that until it is lost.
+        self.pass(3 * u64::from(u32::MAX));
         assert!(self.unanswered.is_empty(), "never answered: {:?}", self.unanswered);
         assert_eq!(self.hub.view(self.now).overview().under_way, 0, "commands end");
         assert_eq!(self.hub.next_deadline(), None, "nothing is left to wait for");
     }
-}
-
-impl End {
-    fn new() -> Self {
-        Self {
-            limit: Limits::UNTIL_AGREED.frame,
-            offered: None,
-            node: None,
-            next: RequestId::FIRST,
-            commands: BTreeMap::new(),
-            asked: None,
-        }
-    }
-
-    /// Takes what the hub sends, if it may send it.
-    fn take(&mut self, bytes: &[u8]) {
-        for (frame, message) in frames(bytes) {
-            if let HubMessage::Welcome(_) = message {
-                let (limit, node) = self.offered.take().expect("a welcome answers a hello");
-                (self.limit, self.node) = (limit, Some(node));
-            }
-            let len = iot_proto::HEADER_LEN + frame.body.len();
-            assert!(len <= self.limit, "{} of {len} bytes for a limit of {}", frame.kind, self.limit);
-            let Correlation::Request(request) = frame.correlation else { continue };
-            match command_of(&message) {
-                Some(command) => drop(self.commands.insert(command, request)),
-                None => self.asked = Some(request),
-            }
-        }
-    }
-}
-
-fn command_of(message: &HubMessage<'_>) -> Option<CommandId> {
-    match message {
-        HubMessage::Set(set) => Some(set.command),
-        HubMessage::Get(get) => Some(get.command),
-        HubMessage::Invoke(invoke) => Some(invoke.command),
-        HubMessage::Identify(identify) => Some(identify.command),
-        HubMessage::Restart(restart) => Some(restart.command),
-        _ => None,
-    }
-}
-
-/// A message as bytes, which must be one that a node sends.
-pub(crate) fn encoded<'b>(body: &impl Body<'b>, correlation: Correlation) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    iot_proto::encode_to_vec(body, correlation, &mut bytes).expect("a message that fits");
-    let (frame, _) = Frame::split(&bytes, MAX_FRAME).expect("a frame").expect("a whole frame");
-    NodeMessage::decode(frame.kind, frame.body).expect("a message of a node");
-    bytes
 }
