@@ -41,20 +41,27 @@
     element.classList.add("changed");
   };
   const patch = (place, reading) => {
-    // An old or unknown value looks different, and so do controls with a scale: those come from the hub.
+    // An old, unknown or desired value looks different: that comes from the hub.
     const whole = "whole" in place.dataset || place.matches(".old, :has(.stale, .val.unknown, [data-reported])");
-    place.querySelectorAll("[data-v=text]").forEach((text) => { text.textContent = reading.text; });
-    place.querySelectorAll("[data-v=number]").forEach((data) => {
+    const each = (what, change) => place.querySelectorAll(what).forEach(change);
+    each("[data-v=text]", (text) => { text.textContent = reading.text; });
+    each("[data-v=number]", (data) => {
       data.value = reading.value;
       data.textContent = reading.number;
     });
-    place.querySelectorAll("[role=switch]").forEach((toggle) => {
+    each(".gauge", (gauge) => gauge.setAttribute("aria-label", reading.text));
+    each(".arc", (arc) => arc.setAttribute("stroke-dasharray", `${reading.part} 100`));
+    each("[data-bar]", (bar) => bar.setAttribute("width", `${reading.part}%`));
+    each("[data-mark]", (mark) => { mark.setAttribute("x", `${reading.part}%`); mark.textContent = reading.text; });
+    each("[type=range]", (range) => range.setAttribute("value", reading.value));
+    each("[aria-pressed]", (one) => one.setAttribute("aria-pressed", String(one.value === reading.value)));
+    each("[role=switch]", (toggle) => {
       if ("reported" in toggle.dataset || "want" in toggle.dataset) return;
       toggle.setAttribute("aria-checked", String(reading.value));
       toggle.value = String(!reading.value);
       toggle.querySelector("[data-word]").textContent = reading.value ? toggle.dataset.on : toggle.dataset.off;
     });
-    place.querySelectorAll("[data-age]").forEach((time) => {
+    each("[data-age]", (time) => {
       time.dataset.age = reading.measured;
       time.dateTime = new Date(reading.measured).toISOString();
       tellAge(time);
@@ -105,13 +112,17 @@
     }
     while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
   };
-  const takeOver = (text) => {
+  const takeOver = (text, refusals = "keep") => {
+    // A refusal stays beside its control until the next form is sent.
+    const said = refusals === "keep" ? [...main.querySelectorAll("[role=alert]")] : [];
+    const places = said.map((alert) => [alert.closest("[id]").id, alert]);
     const page = new DOMParser().parseFromString(text, "text/html");
     ahead = Number(page.documentElement.dataset.now) - Date.now();
     for (const section of document.querySelectorAll("[data-live]")) {
       const next = page.getElementById(section.id);
       if (next) morph(section, next);
     }
+    for (const [id, alert] of places) document.getElementById(id)?.append(alert);
     document.title = page.title;
     tellAges();
   };
@@ -137,6 +148,8 @@
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form, event.submitter));
     const mine = ++wanted;
+    clearTimeout(timer);
+    timer = null;
     try {
       const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
       const text = await answer.text();
@@ -145,7 +158,7 @@
       if (there.pathname !== location.pathname && answer.redirected) { location.assign(there); return; }
       if (!answer.redirected && !form.querySelector("[name=back]")) { form.submit(); return; }
       form.closest("[popover]")?.hidePopover();
-      if (mine === wanted) takeOver(text); else refresh();
+      if (mine === wanted || !answer.redirected) takeOver(text, "replace"); else refresh();
     } catch { off(); }
   });
 
@@ -164,8 +177,7 @@
     live.hidden = false;
     live.dataset.state = "off";
     status.textContent = words;
-    const banner = Object.assign(document.createElement("p"), { className: "banner", textContent: words });
-    main.before(banner);
+    main.prepend(Object.assign(document.createElement("p"), { className: "banner", textContent: words }));
   };
   const connect = () => {
     if (stream) return;

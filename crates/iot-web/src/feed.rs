@@ -26,7 +26,7 @@ use crate::{
     Backend,
     body::{self, BodyError, Reply},
     handler::Web,
-    input,
+    input, page,
 };
 
 /// A comment is sent so often, so that both ends notice when the other is gone.
@@ -111,6 +111,7 @@ impl<B: Backend> Feed<B> {
                 data["module"] = module.into();
                 data["channel"] = channel.into();
                 data["name"] = name.into();
+                data["part"] = page::part_of_range(value, &reading.value).into();
                 self.send("reading", &data).await
             }
             Event::Command { id, node, state } => {

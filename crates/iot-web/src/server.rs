@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
@@ -53,10 +54,12 @@ pub async fn serve<B: Backend>(
     let web = Web { backend, zone, hosts: Arc::new(hosts), stopping, peer: None };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = GracefulShutdown::new();
+    let mut tasks = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &permits) => accepted,
+            Some(_) = tasks.join_next() => continue,
             () = &mut shutdown => break,
         };
         let Some((stream, peer, permit)) = accepted else {
@@ -69,7 +72,7 @@ pub async fn serve<B: Backend>(
             .header_read_timeout(HEAD_WITHIN)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = connections.watch(connection);
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, %error, "a connection to the web server ended early");
             }
@@ -80,6 +83,7 @@ pub async fn serve<B: Backend>(
     if timeout(DRAIN_WITHIN, connections.shutdown()).await.is_err() {
         tracing::warn!("answers of the web server were cut off: they took longer than {DRAIN_WITHIN:?}");
     }
+    tasks.shutdown().await;
 }
 
 /// The next connection, once there is room for it; `None` where the operating system could not give one.

@@ -54,6 +54,11 @@ impl Words {
         self.worded(at, "%H:%M", "%-d %b %H:%M")
     }
 
+    /// What the clock shows, without its day: for the times below a chart.
+    pub(crate) fn clock(&self, at: UnixMillis) -> String {
+        self.local(at).map_or_else(unknown, |at| at.strftime("%H:%M").to_string())
+    }
+
     /// As [`time`](Self::time), but of another day only the day: `13 Nov`.
     pub(crate) fn since(&self, at: UnixMillis) -> String {
         self.worded(at, "%H:%M:%S", "%-d %b")
@@ -128,6 +133,17 @@ impl Words {
                 String::new()
             }
         }
+    }
+
+    /// Whether an instant is on the present day.
+    pub(crate) fn is_today(&self, at: UnixMillis) -> bool {
+        let day = |at| self.local(at).map(|at| at.date());
+        day(at).is_some() && day(at) == day(self.now)
+    }
+
+    /// By how much clocks here are ahead of UTC, in milliseconds.
+    pub(crate) fn offset_ms(&self, at: UnixMillis) -> i64 {
+        self.local(at).map_or(0, |at| i64::from(at.offset().seconds()) * SECOND_MS)
     }
 
     fn worded(&self, at: UnixMillis, today: &str, this_year: &str) -> String {

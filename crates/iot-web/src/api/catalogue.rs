@@ -70,20 +70,21 @@ fn document(kind: &ModuleKind) -> Json {
 
 fn value(definition: &ValueType) -> Json {
     let mut json = match definition {
-        ValueType::Bool { off, on } => json!({ "type": "bool", "off": off, "on": on }),
+        ValueType::Bool { off, on } => json!({ "off": off, "on": on }),
         ValueType::Int { unit, range, step } => {
-            json!({ "type": "int", "unit": unit, "min": range.0, "max": range.1, "step": step })
+            json!({ "unit": unit, "min": range.0, "max": range.1, "step": step })
         }
         ValueType::Float { unit, range, step } => {
-            json!({ "type": "float", "unit": unit, "min": range.0, "max": range.1, "step": step })
+            json!({ "unit": unit, "min": range.0, "max": range.1, "step": step })
         }
         ValueType::Enum { options } => {
             let options = options.iter().map(|option| json!({ "name": option.name, "title": option.title }));
-            json!({ "type": "enum", "options": options.collect::<Vec<_>>() })
+            json!({ "options": options.collect::<Vec<_>>() })
         }
-        ValueType::Colour => json!({ "type": "colour" }),
-        ValueType::Text { max_chars } => json!({ "type": "text", "max_chars": max_chars }),
+        ValueType::Colour => json!({}),
+        ValueType::Text { max_chars } => json!({ "max_chars": max_chars }),
     };
+    json["type"] = definition.word().into();
     json["expected"] = (&*definition.expected()).into();
     json
 }

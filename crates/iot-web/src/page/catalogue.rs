@@ -7,9 +7,6 @@ use iot_core::catalogue::{Access, History, ModuleKind, Origin};
 use super::shell::{Shell, rendered};
 use crate::{Backend, body::Reply, error::WebError, handler::Web, wording};
 
-/// The file that says to people what a kind is.
-const HELP: &str = "help.md";
-
 #[derive(Template)]
 #[template(path = "catalogue.html")]
 struct CataloguePage {
@@ -169,5 +166,5 @@ fn encoded(path: &str) -> String {
 
 /// The help of a kind, where its maker wrote one.
 pub(super) fn help(kind: &ModuleKind) -> Option<String> {
-    kind.files.get(HELP).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    kind.files.get(kind.help.as_deref()?).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }

@@ -125,7 +125,7 @@ impl Shown {
         let refusal = setting.refusal.filter(|refusal| refusal.is_about(&node.id, module.index, channel));
         let control = Control::of_property(target, view, refusal.map(|refusal| &*refusal.entered));
         let face = Face::new(view);
-        let plain = matches!(face, Face::Number { .. } | Face::Word(_));
+        let plain = matches!(face, Face::Number { .. } | Face::Gauge { .. } | Face::Word(_));
         let whole =
             control.as_ref().map_or(!plain, Control::is_more_than_its_value) || view.desired.is_some();
         Self {
@@ -151,11 +151,11 @@ impl Shown {
 
     /// Whether the control itself shows what is reported.
     pub(super) fn shows_itself(&self) -> bool {
+        let known = !matches!(self.face, Face::Unknown);
         self.control.as_ref().is_some_and(|control| match control.field {
-            Field::Toggle(_) | Field::Slider(_) | Field::Segments(_) => true,
-            Field::None | Field::Number(_) | Field::Select(_) | Field::Colour { .. } | Field::Text { .. } => {
-                false
-            }
+            Field::Toggle(_) => true,
+            Field::Slider(_) | Field::Segments(_) | Field::Text { .. } => known,
+            Field::None | Field::Number(_) | Field::Select(_) | Field::Colour { .. } => false,
         })
     }
 
@@ -201,7 +201,7 @@ impl Face {
 impl Age {
     fn new(node: &NodeView, view: &PropertyView, words: &Words) -> Self {
         let Some(reading) = &view.latest else {
-            let text = format!("Not reported since the node joined, {}.", words.day(node.first_seen));
+            let text = format!("Not reported since the node joined, {}.", words.since(node.first_seen));
             return Self { measured: None, text, at: String::new(), late: None, old: None };
         };
         let tag = match node.presence.state {

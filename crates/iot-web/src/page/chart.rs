@@ -29,7 +29,7 @@ const POINTS: i64 = 400;
 const LATE_POINTS: usize = 100;
 
 /// Rows of the table.
-const ROWS: usize = 50;
+const ROWS: usize = 100;
 
 /// How far a chart goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,15 @@ impl Range {
             Self::Hour => HOUR_MS,
             Self::HalfDay => 12 * HOUR_MS,
             Self::Day => 24 * HOUR_MS,
+        }
+    }
+
+    /// Distance of the times below the chart, in milliseconds.
+    fn tick_ms(self) -> i64 {
+        match self {
+            Self::Hour => HOUR_MS / 6,
+            Self::HalfDay => 2 * HOUR_MS,
+            Self::Day => 4 * HOUR_MS,
         }
     }
 
@@ -173,7 +182,7 @@ pub(super) fn chart(
             .map(|other| RangeLink { word: other.word(), title: other.title(), current: other == range })
             .into(),
         plot: is_number.then(|| Plot::new(view, &points, readings, window, now)).flatten(),
-        x_axis: x_axis(if strip.is_empty() { window } else { Window { from, to: now } }, words),
+        x_axis: x_axis(if strip.is_empty() { window } else { Window { from, to: now } }, range, words),
         strip,
         column: if unit.is_empty() {
             property.title.to_string()
@@ -264,22 +273,20 @@ fn y_axis(bounds: Bounds, step: f64, definition: &ValueType) -> Vec<Tick> {
     ticks
 }
 
-fn x_axis(window: Window, words: &Words) -> Vec<Tick> {
-    let length = window.to.saturating_sub(window.from);
-    let tick = |sixth: i64| {
-        let at = window.from.saturating_add(length / 6 * sixth);
-        Tick {
-            at: format!("{:.1}%", window.part(at)),
-            text: words.minute(UnixMillis(at)),
-            class: if sixth % 2 == 1 { "odd" } else { "" },
-            anchor: match sixth {
-                0 => "start",
-                6 => "end",
-                _ => "middle",
-            },
-        }
+/// Round hours or minutes of the clocks here, away from the edges.
+fn x_axis(window: Window, range: Range, words: &Words) -> Vec<Tick> {
+    let step = range.tick_ms();
+    let offset = words.offset_ms(words.now());
+    let first = (window.from + offset).div_euclid(step) * step + step - offset;
+    let instants = std::iter::successors(Some(first), |at| Some(at + step)).take_while(|at| *at < window.to);
+    let ticks = instants.map(|at| (at, window.part(at))).filter(|(_, part)| (3.0..=97.0).contains(part));
+    let tick = |(number, (at, part)): (usize, (i64, f64))| Tick {
+        at: format!("{part:.1}%"),
+        text: words.clock(UnixMillis(at)),
+        class: if number % 2 == 1 { "odd" } else { "" },
+        anchor: "middle",
     };
-    (0..=6).map(tick).collect()
+    ticks.enumerate().map(tick).collect()
 }
 
 /// From each point after which nobody knows, to the next.
@@ -298,7 +305,6 @@ fn figures(view: &PropertyView, readings: &[ReadingView], words: &Words) -> Vec<
         readings.iter().filter_map(|reading| Some((curve::number(&reading.value)?, reading))).collect();
     let late =
         readings.iter().filter(|reading| Words::late(reading.measured, reading.arrived).is_some()).count();
-    let count = (String::from("Readings"), format!("{}, {late} late", readings.len()));
     let words_of = |(_, reading): &&(f64, &ReadingView)| {
         format!("{} at {}", definition.text_with_unit(&reading.value), words.minute(reading.measured))
     };
@@ -311,7 +317,7 @@ fn figures(view: &PropertyView, readings: &[ReadingView], words: &Words) -> Vec<
         figures.extend(mean(&numbers, definition).map(|mean| ("Mean of readings", mean)));
         figures.extend(highest.as_ref().map(|highest| ("Highest", words_of(highest))));
     }
-    figures.push(("Readings", count.1));
+    figures.push(("Readings", format!("{}, {late} late", readings.len())));
     figures
 }
 

@@ -8,7 +8,7 @@ use iot_core::{
 };
 
 use super::{
-    life::CommandRow,
+    life::{Among, CommandRow},
     nodes::Filter,
     shell::{Shell, rendered},
 };
@@ -74,8 +74,12 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
         text: query.get("q").unwrap_or_default().to_owned(),
         is: is.to_owned(),
         filters,
-        way: way_rows.into_iter().map(|command| CommandRow::new(command, &words)).collect(),
-        ended: ended.into_iter().take(ENDED).map(|command| CommandRow::new(command, &words)).collect(),
+        way: way_rows.into_iter().map(|command| CommandRow::new(command, &words, Among::All)).collect(),
+        ended: ended
+            .into_iter()
+            .take(ENDED)
+            .map(|command| CommandRow::new(command, &words, Among::All))
+            .collect(),
     };
     Ok(rendered(StatusCode::OK, &page))
 }

@@ -170,8 +170,13 @@ impl Control {
     /// Whether a patch of the reported value alone would leave the control untrue.
     pub(super) fn is_more_than_its_value(&self) -> bool {
         match self.field {
-            Field::Slider(_) | Field::Segments(_) | Field::Select(_) | Field::Colour { .. } => true,
-            Field::None | Field::Toggle(_) | Field::Number(_) | Field::Text { .. } => false,
+            Field::Select(_) | Field::Colour { .. } => true,
+            Field::None
+            | Field::Toggle(_)
+            | Field::Slider(_)
+            | Field::Number(_)
+            | Field::Segments(_)
+            | Field::Text { .. } => false,
         }
     }
 }
@@ -184,11 +189,10 @@ impl Field {
         match definition {
             ValueType::Bool { off, on } => Self::Toggle(Toggle::new([off, on], reported, desired)),
             ValueType::Int { .. } | ValueType::Float { .. } => {
-                let number = Number::new(definition, desired.or(reported));
                 if view.property.show == Widget::Slider {
-                    Self::Slider(Slider::new(definition, number, reported, desired))
+                    Self::Slider(Slider::new(definition, reported, desired))
                 } else {
-                    Self::Number(number)
+                    Self::Number(Number::new(definition, desired.or(reported)))
                 }
             }
             ValueType::Enum { options } => Self::options(options, reported, desired),
@@ -262,12 +266,9 @@ impl Toggle {
 }
 
 impl Slider {
-    fn new(
-        definition: &ValueType,
-        number: Number,
-        reported: Option<&OwnedValue>,
-        desired: Option<&OwnedValue>,
-    ) -> Self {
+    fn new(definition: &ValueType, reported: Option<&OwnedValue>, desired: Option<&OwnedValue>) -> Self {
+        // As with a switch, the thumb stays where the node is until it has moved.
+        let number = Number::new(definition, reported.or(desired));
         let part = |value: &OwnedValue| sketch::part_of_range(definition, value);
         let place = |value: &OwnedValue| {
             Some((format!("{:.1}%", part(value)?), definition.text_with_unit(value).into()))

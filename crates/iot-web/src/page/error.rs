@@ -1,6 +1,7 @@
 //! The page for an error: what happened, and what to do.
 
 use askama::Template;
+use http::StatusCode;
 
 use super::shell::{Shell, rendered};
 use crate::{Backend, body::Reply, error::WebError, handler::Web, wording};
@@ -15,11 +16,13 @@ struct ErrorPage {
     code: Option<String>,
 }
 
-/// The page for an error. It does without the hub where the hub does not answer.
+/// The page for an error. It does without the hub where the hub does not answer or a handler broke.
 pub(crate) async fn error<B: Backend>(web: &Web<B>, error: &WebError) -> Reply {
     let without_hub = Shell { hub: "IoT hub".into(), now: web.now().0, ..Shell::default() };
+    let broken = error.status() == StatusCode::INTERNAL_SERVER_ERROR;
+    let shell = if broken { None } else { Shell::load(web, "").await.ok() };
     let page = ErrorPage {
-        shell: Shell::load(web, "").await.unwrap_or(without_hub),
+        shell: shell.unwrap_or(without_hub),
         status: error.status().to_string(),
         sentence: wording::sentence(&error.to_string()),
         advice: error.advice(),

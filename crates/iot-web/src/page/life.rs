@@ -27,12 +27,19 @@ struct LifeStep {
     iso: String,
 }
 
+/// What the commands of a list have in common, so that no row says it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Among {
+    All,
+    Node,
+    Module,
+}
+
 impl CommandRow {
     /// The row of a command.
-    pub(super) fn new(command: &CommandView, words: &Words) -> Self {
+    pub(super) fn new(command: &CommandView, words: &Words, among: Among) -> Self {
         let module = command.module.as_ref();
         let place = module.map(|(index, _)| format!("/modules/{index}")).unwrap_or_default();
-        let of = module.map(|(_, title)| format!(", {title}")).unwrap_or_default();
         let under_way = command.state.is_under_way();
         let mut meta = format!("by {}", command.author);
         if under_way {
@@ -44,12 +51,23 @@ impl CommandRow {
         Self {
             id: command.id.to_string(),
             href: format!("/nodes/{}{place}", command.node),
-            title: format!("{}{of}: {}", command.node_title, command.summary),
+            title: title(command, among),
             meta,
             steps: steps(command, words),
             cancel: under_way,
             cause: command.cause().map(|cause| (wording::sentence(&cause.to_string()), cause.advice())),
         }
+    }
+}
+
+/// What is wanted, and of what: `Pump house, Pump 2: State: On`.
+fn title(command: &CommandView, among: Among) -> String {
+    let module = command.module.as_ref().map(|(_, title)| &**title);
+    match (among, module) {
+        (Among::All, Some(module)) => format!("{}, {module}: {}", command.node_title, command.summary),
+        (Among::All, None) => format!("{}: {}", command.node_title, command.summary),
+        (Among::Node, Some(module)) => format!("{module}: {}", command.summary),
+        (Among::Node, None) | (Among::Module, _) => command.summary.to_string(),
     }
 }
 

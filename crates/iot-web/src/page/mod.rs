@@ -27,3 +27,4 @@ pub(crate) use node::node;
 pub(crate) use nodes::nodes;
 pub(crate) use overview::overview;
 pub(crate) use refusal::{Place, Refusal, after, again};
+pub(crate) use sketch::part_of_range;

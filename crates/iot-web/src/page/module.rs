@@ -15,7 +15,7 @@ use super::{
     cell::{self, Face, Setting, Shown},
     chart::{self, Chart, Range},
     control::{Control, Target},
-    life::CommandRow,
+    life::{Among, CommandRow},
     refusal::{Back, Refusal},
     shell::{self, Shell, rendered},
 };
@@ -62,10 +62,11 @@ struct PropertyRow {
     id: String,
     shown: Shown,
     /// What can be set, in words.
-    takes: Option<Box<str>>,
+    takes: Option<String>,
 }
 
 struct ActionRow {
+    id: String,
     title: Box<str>,
     control: Control,
     takes: Option<String>,
@@ -115,7 +116,7 @@ pub(crate) async fn module<B: Backend>(
         properties: rows.collect(),
         actions: actions(&node, module, &commands, setting),
         chart: chart(web, &node, module, range).await?,
-        commands: commands.iter().map(|command| CommandRow::new(command, &words)).collect(),
+        commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Module)).collect(),
         files: kind.map(catalogue::files).unwrap_or_default(),
         help: kind.ok().and_then(catalogue::help),
         shell: Shell::new(&overview, &words, "nodes"),
@@ -128,7 +129,7 @@ impl PropertyRow {
         let shown = Shown::new(node, module, view, setting);
         let takes = match view.property.value {
             ValueType::Int { .. } | ValueType::Float { .. } | ValueType::Text { .. } => {
-                shown.control.is_some().then(|| view.property.value.expected())
+                shown.control.is_some().then(|| wording::capital(&view.property.value.expected()))
             }
             ValueType::Bool { .. } | ValueType::Enum { .. } | ValueType::Colour => None,
         };
@@ -151,6 +152,7 @@ fn actions(
             |command| matches!(command.wanted, Wanted::Invoke { channel, .. } if channel == action.channel),
         );
         ActionRow {
+            id: format!("a{}", action.channel),
             title: action.title.clone(),
             control: Control::of_action(target, action, refusal.map(|refusal| &*refusal.entered)),
             takes: action

@@ -10,7 +10,7 @@ use iot_proto::Capabilities;
 
 use super::{
     cell::{Cell, Setting},
-    life::CommandRow,
+    life::{Among, CommandRow},
     overview::LogRow,
     refusal::{Back, Refusal},
     shell::{self, Shell, rendered},
@@ -81,7 +81,7 @@ pub(crate) async fn node<B: Backend>(
         standing: Standing::of(&node),
         cells,
         modules: modules(&node),
-        commands: commands.iter().map(|command| CommandRow::new(command, &words)).collect(),
+        commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Node)).collect(),
         facts: facts(&node, &words),
         log: about.map(|notice| LogRow::new(notice, &words, &[])).collect(),
         shell: Shell::new(&overview, &words, "nodes"),
@@ -138,7 +138,7 @@ fn facts(node: &NodeView, words: &Words) -> Vec<(&'static str, String)> {
         node.last_heard.map_or_else(|| "never".into(), |at| format!("{}, {}", words.time(at), words.age(at)));
     vec![
         ("Last heard", heard),
-        ("Address", node.address.map_or_else(|| "unknown".into(), |address| address.to_string())),
+        ("Address", node.address.map_or_else(|| "unknown".into(), |address| address.ip().to_string())),
         ("Board", unknown_where_empty(&node.board)),
         ("Firmware", unknown_where_empty(&node.firmware)),
         ("Reached", reached(node.capabilities)),

@@ -58,7 +58,7 @@ struct NeedRow {
 struct StateRow {
     state: &'static str,
     word: String,
-    count: usize,
+    count: String,
     /// Paths of ticks.
     ticks: String,
     /// Left edge of the drawing, so that the last tick is at the right.
@@ -100,7 +100,11 @@ pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>
         more_cells: modules.len() - cells.len(),
         cells,
         states: states(overview.presence),
-        log: notices.iter().map(|notice| LogRow::new(notice, &words, &nodes)).collect(),
+        log: notices
+            .iter()
+            .filter(|notice| words.is_today(notice.at))
+            .map(|notice| LogRow::new(notice, &words, &nodes))
+            .collect(),
         shell: Shell::new(&overview, &words, "overview"),
     };
     Ok(rendered(StatusCode::OK, &page))
@@ -251,7 +255,13 @@ impl StateRow {
         });
         let left = (TICKS - shown) * 9;
         let left = if left == 0 { "0".into() } else { format!("-{left}") };
-        Self { state, word: wording::capital(state), count, ticks: ticks.collect(), left }
+        Self {
+            state,
+            word: wording::capital(state),
+            count: wording::count(count, "node", "nodes"),
+            ticks: ticks.collect(),
+            left,
+        }
     }
 }
 

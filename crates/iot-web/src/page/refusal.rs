@@ -1,6 +1,6 @@
 //! Forms and where they lead: back to the page that they came from, with the refusal beside its control.
 
-use iot_core::NodeId;
+use iot_core::{NodeId, view::NodeView};
 
 use super::{module, node, overview};
 use crate::{
@@ -29,6 +29,13 @@ impl Place {
             }
             Act::Node(..) | Act::Cancel(_) => None,
         }
+    }
+
+    /// Whether it is the module's main property, the only one that boards show.
+    fn is_main(&self, node: &NodeView) -> bool {
+        let module = node.modules.iter().find(|module| module.index == self.module);
+        let main = module.and_then(|module| module.properties.first());
+        main.is_some_and(|main| main.property.channel.to_string() == *self.channel)
     }
 }
 
@@ -94,7 +101,8 @@ pub(crate) async fn again<B: Backend>(
     back: Option<&str>,
 ) -> Result<Reply, WebError> {
     let Place { node: id, module: index, .. } = &refusal.place;
-    let shown = match Back::parse(back) {
+    let on_board = refusal.place.is_main(&web.backend.node(id).await?);
+    let shown = match Back::parse(back).filter(|_| on_board) {
         Some(Back::Overview) => overview(web, Some(refusal)).await,
         Some(Back::Node) => node(web, id, Some(refusal)).await,
         Some(Back::Module) | None => module(web, id, *index, &Query::default(), Some(refusal)).await,

@@ -170,7 +170,7 @@ fn is_on(value: &OwnedValue) -> bool {
 }
 
 /// Where a number lies in the range of its definition, in per cent.
-pub(super) fn part_of_range(definition: &ValueType, value: &OwnedValue) -> Option<f64> {
+pub(crate) fn part_of_range(definition: &ValueType, value: &OwnedValue) -> Option<f64> {
     let value = curve::number(value)?;
     let (low, high) = match definition {
         ValueType::Int { range, .. } => (curve::float(range.0), curve::float(range.1)),

@@ -1,12 +1,12 @@
-//! The route table: method and path to [`Route`], pure and whole. What a route answers is the handler's.
+//! Routes: method and path to [`Route`], pure and whole. What a route answers is the handler's.
 
-use std::sync::LazyLock;
+mod table;
 
 use http::Method;
 use iot_core::{IotError, NodeId};
 use iot_proto::CommandId;
-use matchit::{Params, Router};
-use percent_encoding::percent_decode_str;
+
+use self::table::Takes;
 
 /// Something that can be asked of the web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,186 +135,13 @@ pub(crate) enum Miss {
 /// # Errors
 /// [`Miss`].
 pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
-    let found = TABLE.at(path).map_err(|_| Miss::Nothing)?;
-    let (place, params) = (*found.value, found.params);
+    let (place, params) = table::find(path).ok_or(Miss::Nothing)?;
     let reads = method == Method::GET || method == Method::HEAD;
     match (place.takes(), reads, method == Method::POST) {
         (Takes::Get, true, _) | (Takes::Post, _, true) => place.route(&params),
         (Takes::Get, ..) => Err(Miss::Method { allow: "GET, HEAD" }),
         (Takes::Post, ..) => Err(Miss::Method { allow: "POST" }),
     }
-}
-
-/// A path of the table, before its parts are read.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Page(Thing),
-    Api(Thing),
-    Act(Deed, Surface),
-    Events,
-    Health,
-    Asset,
-    ModuleFile,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Thing {
-    Overview,
-    Activity,
-    Nodes,
-    Node,
-    Module,
-    Readings,
-    Commands,
-    Command,
-    Inbox,
-    Catalogue,
-    Kind,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Deed {
-    Set,
-    Invoke,
-    Node,
-    Cancel,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Takes {
-    Get,
-    Post,
-}
-
-static TABLE: LazyLock<Router<Place>> = LazyLock::new(|| {
-    let mut table = Router::new();
-    for (path, place) in [
-        ("/", Place::Page(Thing::Overview)),
-        ("/nodes", Place::Page(Thing::Nodes)),
-        ("/nodes/{node}", Place::Page(Thing::Node)),
-        ("/nodes/{node}/modules/{module}", Place::Page(Thing::Module)),
-        ("/commands", Place::Page(Thing::Commands)),
-        ("/inbox", Place::Page(Thing::Inbox)),
-        ("/catalogue", Place::Page(Thing::Catalogue)),
-        ("/catalogue/{kind}", Place::Page(Thing::Kind)),
-        ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page)),
-        ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page)),
-        ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page)),
-        ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page)),
-        ("/events", Place::Events),
-        ("/healthz", Place::Health),
-        ("/static/{*path}", Place::Asset),
-        ("/modules/{kind}/{*path}", Place::ModuleFile),
-        ("/api/v1/overview", Place::Api(Thing::Overview)),
-        ("/api/v1/activity", Place::Api(Thing::Activity)),
-        ("/api/v1/nodes", Place::Api(Thing::Nodes)),
-        ("/api/v1/nodes/{node}", Place::Api(Thing::Node)),
-        ("/api/v1/nodes/{node}/modules/{module}", Place::Api(Thing::Module)),
-        ("/api/v1/readings", Place::Api(Thing::Readings)),
-        ("/api/v1/commands", Place::Api(Thing::Commands)),
-        ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
-        ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
-        ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind)),
-        ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
-        ("/api/v1/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Api)),
-        ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api)),
-        ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api)),
-        ("/api/v1/events", Place::Events),
-    ] {
-        table.insert(path, place).expect("the paths of the table do not collide");
-    }
-    table
-});
-
-impl Place {
-    fn takes(self) -> Takes {
-        match self {
-            Self::Act(..) => Takes::Post,
-            Self::Page(_) | Self::Api(_) | Self::Events | Self::Health | Self::Asset | Self::ModuleFile => {
-                Takes::Get
-            }
-        }
-    }
-
-    fn route(self, params: &Params<'_, '_>) -> Result<Route, Miss> {
-        Ok(match self {
-            Self::Page(thing) => Route::Page(thing.page(params)?),
-            Self::Api(thing) => Route::Api(thing.api(params)?),
-            Self::Act(deed, surface) => Route::Act(deed.act(params)?, surface),
-            Self::Events => Route::Events,
-            Self::Health => Route::Health,
-            Self::Asset => Route::Asset(text(params, "path")?),
-            Self::ModuleFile => {
-                Route::ModuleFile { kind: text(params, "kind")?, path: text(params, "path")? }
-            }
-        })
-    }
-}
-
-impl Thing {
-    fn page(self, params: &Params<'_, '_>) -> Result<Page, Miss> {
-        Ok(match self {
-            Self::Overview => Page::Overview,
-            Self::Nodes => Page::Nodes,
-            Self::Node => Page::Node(node(params)?),
-            Self::Module => Page::Module(node(params)?, module(params)?),
-            Self::Commands => Page::Commands,
-            Self::Inbox => Page::Inbox,
-            Self::Catalogue => Page::Catalogue,
-            Self::Kind => Page::Kind(text(params, "kind")?),
-            Self::Activity | Self::Readings | Self::Command => return Err(Miss::Nothing),
-        })
-    }
-
-    fn api(self, params: &Params<'_, '_>) -> Result<Api, Miss> {
-        Ok(match self {
-            Self::Overview => Api::Overview,
-            Self::Activity => Api::Activity,
-            Self::Nodes => Api::Nodes,
-            Self::Node => Api::Node(node(params)?),
-            Self::Module => Api::Module(node(params)?, module(params)?),
-            Self::Readings => Api::Readings,
-            Self::Commands => Api::Commands,
-            Self::Command => Api::Command(command(params)?),
-            Self::Catalogue => Api::Catalogue,
-            Self::Kind => Api::Kind(text(params, "kind")?),
-            Self::Inbox => return Err(Miss::Nothing),
-        })
-    }
-}
-
-impl Deed {
-    fn act(self, params: &Params<'_, '_>) -> Result<Act, Miss> {
-        Ok(match self {
-            Self::Set => Act::Set(node(params)?, module(params)?, text(params, "channel")?),
-            Self::Invoke => Act::Invoke(node(params)?, module(params)?, text(params, "channel")?),
-            Self::Node => {
-                let act = NodeAct::parse(&text(params, "act")?).ok_or(Miss::Nothing)?;
-                Act::Node(node(params)?, act)
-            }
-            Self::Cancel => Act::Cancel(command(params)?),
-        })
-    }
-}
-
-/// A part of the path, decoded. The table guarantees that it is there.
-fn text(params: &Params<'_, '_>, name: &str) -> Result<Box<str>, Miss> {
-    let part = percent_decode_str(params.get(name).unwrap_or_default()).decode_utf8();
-    part.map(Into::into).map_err(|_| Miss::Nothing)
-}
-
-fn node(params: &Params<'_, '_>) -> Result<NodeId, Miss> {
-    let node = text(params, "node")?;
-    NodeId::parse(&node).ok_or(Miss::Unknown(IotError::UnknownNode { node }))
-}
-
-fn module(params: &Params<'_, '_>) -> Result<u8, Miss> {
-    text(params, "module")?.parse().map_err(|_| Miss::Nothing)
-}
-
-fn command(params: &Params<'_, '_>) -> Result<CommandId, Miss> {
-    let id = text(params, "command")?;
-    command_id(&id).ok_or(Miss::Unknown(IotError::UnknownCommand { id }))
 }
 
 /// Reads a command's id in the usual form of a UUID.
@@ -399,6 +226,16 @@ mod tests {
             let api = format!("/api/v1{path}");
             assert_eq!(post(&api), Ok(Route::Act(expected, Surface::Api)), "{api}");
             assert_eq!(get(&path), Err(Miss::Method { allow: "POST" }), "GET {path}");
+        }
+    }
+
+    #[test]
+    fn the_document_of_the_api_has_every_route_of_the_api() {
+        let document = include_str!("../../../../docs/api.md");
+        let acts = ["identify", "restart", "admit", "reject", "disable", "enable", "revoke"];
+        let read = table::paths().filter(|path| path.starts_with("/api/") || *path == "/healthz");
+        for path in read.flat_map(|path| acts.map(|act| path.replace("{act}", act))) {
+            assert!(document.contains(&format!(" {path}`")), "docs/api.md says nothing of {path}");
         }
     }
 
