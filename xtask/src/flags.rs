@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{deny, fuzz, vectors};
+use crate::{deny, e2e, fuzz, vectors};
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ pub(crate) enum Task {
     Fuzz(fuzz::Options),
     /// Start the real hub and simulated nodes, and walk every way through them.
     E2e,
+    /// Measure what the hub promises, and fail where a figure falls short.
+    Bench(e2e::BenchOptions),
     /// Hold licences, bans and sources of all dependencies to deny.toml.
     Deny(deny::Options),
 }

@@ -55,6 +55,7 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
             listed.replace('\n', ", ")
         );
     }
+    exec::run(cmd!(sh, "cargo fuzz build --fuzz-dir {DIRECTORY} --sanitizer none"))?;
     let mut outcomes = Vec::with_capacity(targets.len());
     for target in targets {
         outcomes.push(fuzz(sh, target, options.runs)?);
@@ -82,7 +83,7 @@ fn fuzz<'a>(sh: &Shell, target: &'a str, runs: u64) -> Result<Outcome<'a>> {
     let mut outcome = Outcome { target, runs: 0, seconds: 0.0, crashes: Vec::new() };
     let status = exec::follow(run, |line| {
         outcome.read(line);
-        if !is_news_of_the_corpus(line) {
+        if !is_about_the_corpus(line) {
             out::line(line);
         }
     })?;
@@ -106,9 +107,11 @@ impl Outcome<'_> {
     }
 }
 
-/// Whether a line tells that an input was added to the corpus; there are thousands of these.
-fn is_news_of_the_corpus(line: &str) -> bool {
-    line.starts_with('#') && (line.contains("NEW ") || line.contains("REDUCE "))
+/// Whether a line tells of an input that was added to the corpus, or of one that proved useful; there are
+/// thousands of these.
+fn is_about_the_corpus(line: &str) -> bool {
+    let is_addition = line.starts_with('#') && (line.contains("NEW ") || line.contains("REDUCE "));
+    is_addition || line.starts_with('"')
 }
 
 #[cfg(test)]
@@ -132,8 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn news_of_the_corpus_is_not_shown() {
-        assert!(is_news_of_the_corpus("#2\tNEW    cov: 14 ft: 14"));
-        assert!(!is_news_of_the_corpus("#1024 pulse  cov: 14 ft: 14"));
+    fn what_the_fuzzer_says_about_its_corpus_is_not_shown() {
+        assert!(is_about_the_corpus("#2\tNEW    cov: 14 ft: 14"));
+        assert!(is_about_the_corpus(r#""\007\000" # Uses: 51"#));
+        assert!(!is_about_the_corpus("#1024\tpulse  cov: 14 ft: 14"));
     }
 }

@@ -3,7 +3,7 @@
 //! What is there already is left alone. What may not be installed from here is named with the exact command
 //! that does it.
 
-use std::{fmt, path::Path};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
@@ -20,29 +20,16 @@ const COMPONENTS: &[(&str, &str)] = &[("rustfmt", "fmt"), ("clippy", "clippy")];
 struct Program {
     name: &'static str,
     packages: &'static [&'static str],
-    purpose: Purpose,
-}
-
-/// What a program is for.
-enum Purpose {
-    /// Pages are looked at as people see them.
-    Pages,
-    /// The example node in Python is run.
-    PythonNode,
-}
-
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pages => "to check the pages in a browser",
-            Self::PythonNode => "to run the example node in Python",
-        })
-    }
+    purpose: &'static str,
 }
 
 const PROGRAMS: &[Program] = &[
-    Program { name: "chromium", packages: &["chromium", "fonts-liberation"], purpose: Purpose::Pages },
-    Program { name: "python3", packages: &["python3"], purpose: Purpose::PythonNode },
+    Program {
+        name: "chromium",
+        packages: &["chromium", "fonts-liberation"],
+        purpose: "to look at the pages as people see them",
+    },
+    Program { name: "python3", packages: &["python3"], purpose: "to run the example node in Python" },
 ];
 
 /// How Debian packages can be installed by whoever runs this.

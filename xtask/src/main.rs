@@ -39,6 +39,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Test => test::run(&sh),
         Task::Ci => {
+            exec::require_cargo_tool("cargo-deny")?; // before the checks, which take minutes
             test::run(&sh)?;
             deny::run(&sh, &deny::Options { advisories: true })
         }
@@ -46,6 +47,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Vectors(options) => vectors::run(&sh, options),
         Task::Fuzz(options) => fuzz::run(&sh, options),
         Task::E2e => e2e::run(&sh),
+        Task::Bench(options) => e2e::bench(&sh, options),
         Task::Deny(options) => deny::run(&sh, options),
     }
 }

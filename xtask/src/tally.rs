@@ -1,4 +1,4 @@
-//! Counts tests from the closing lines of the test runners: cargo-nextest and `cargo test`.
+//! Counts tests from the closing lines of the test runners: cargo-nextest, `cargo test` and the walk.
 
 use std::fmt;
 
@@ -19,7 +19,9 @@ impl Tally {
     /// Takes note of a line of a runner's output; all but closing lines are passed over.
     pub(crate) fn read(&mut self, line: &str) {
         let line = without_colour(line);
-        let counts = if let Some((_, counts)) = line.split_once("test result: ") {
+        let counts = if let Some(counts) =
+            line.strip_prefix("test result: ").or_else(|| line.strip_prefix("walk: "))
+        {
             counts
         } else if let Some((head, counts)) =
             line.split_once(" tests run: ").or_else(|| line.split_once(" test run: "))
@@ -92,6 +94,20 @@ mod tests {
             "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
              test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
             "7 passed, 3 failed, 1 skipped",
+        );
+    }
+
+    #[test]
+    fn steps_of_the_walk_count_as_tests() {
+        check("walk: 23 passed, 1 failed", "23 passed, 1 failed, 0 skipped");
+    }
+
+    #[test]
+    fn a_failure_that_nextest_shows_again_counts_once() {
+        check(
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out\n     \
+             Summary [   0.7s] 5 tests run: 4 passed, 1 failed, 0 skipped",
+            "4 passed, 1 failed, 0 skipped",
         );
     }
 

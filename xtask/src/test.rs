@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all that a change must pass, cheapest first, set up by itself on a fresh machine.
 //!
-//! How the machine is set up is in [`machine`](crate::machine).
+//! How the machine is set up is in `machine.rs`.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};

@@ -89,3 +89,50 @@ impl postcard::ser_flavors::Flavor for Appending<'_> {
         Ok(self.0.len())
     }
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use alloc::{vec, vec::Vec};
+
+    use super::*;
+    use crate::{Close, ErrorCode, Label, MAX_FRAME, RequestId, UpdateBlock};
+
+    const REQUEST: Correlation = Correlation::Request(RequestId::FIRST);
+
+    #[test]
+    fn both_ways_to_encode_give_the_same_bytes() {
+        let close = Close { code: ErrorCode::STOPPING, retry_after_ms: 5000, detail: Label::EMPTY };
+        let mut slice = [0; 64];
+        let len = encode(&close, Correlation::OneWay, &mut slice).unwrap();
+        let mut appended = vec![7];
+        encode_to_vec(&close, Correlation::OneWay, &mut appended).unwrap();
+        assert_eq!(appended[0], 7, "what was there stays");
+        assert_eq!(appended[1..], slice[..len]);
+    }
+
+    #[test]
+    fn a_buffer_that_ends_too_early_is_an_error() {
+        let close = Close { code: ErrorCode::STOPPING, retry_after_ms: 5000, detail: Label::EMPTY };
+        let needed = encode(&close, REQUEST, &mut [0; 64]).unwrap();
+        for len in 0..needed {
+            assert_eq!(encode(&close, REQUEST, &mut vec![0; len]), Err(EncodeError::BufferTooSmall), "{len}");
+        }
+        assert_eq!(encode(&close, REQUEST, &mut vec![0; needed]), Ok(needed));
+    }
+
+    #[test]
+    fn a_body_fills_a_frame_and_no_more() {
+        let data = vec![0; MAX_BODY - 3];
+        let fits = UpdateBlock { offset: 0, data: &data };
+        let mut out = Vec::new();
+        encode_to_vec(&fits, REQUEST, &mut out).unwrap();
+        assert_eq!(out.len(), MAX_FRAME);
+
+        let data = vec![0; MAX_BODY - 2];
+        let too_long = UpdateBlock { offset: 0, data: &data };
+        let error = EncodeError::BodyTooLong { len: MAX_BODY + 1 };
+        assert_eq!(encode_to_vec(&too_long, REQUEST, &mut out), Err(error));
+        assert_eq!(out.len(), MAX_FRAME, "what was there stays");
+        assert_eq!(encode(&too_long, REQUEST, &mut vec![0; 2 * MAX_FRAME]), Err(error));
+    }
+}

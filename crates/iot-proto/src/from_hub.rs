@@ -244,7 +244,7 @@ pub struct UpdateOffer<'a> {
     pub size: u32,
     /// SHA-256 of the image.
     pub digest: [u8; 32],
-    /// Ed25519 signature of the maker over firmware, version, size and digest: two halves of 32 bytes.
+    /// Ed25519 signature of the maker over the four fields above as they are encoded here, in two halves.
     pub signature: [[u8; 32]; 2],
 }
 

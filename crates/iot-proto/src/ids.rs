@@ -70,3 +70,21 @@ impl RequestId {
 /// A wall-clock instant: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UnixMillis(pub i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_largest_request_id_comes_the_first() {
+        assert_eq!(RequestId::FIRST.get(), 1);
+        assert_eq!(RequestId::FIRST.next().get(), 2);
+        assert_eq!(RequestId(NonZeroU32::MAX).next(), RequestId::FIRST);
+    }
+
+    #[test]
+    fn a_command_id_is_shown_as_a_uuid() {
+        let id = CommandId(0x0190_b2f4_c0de_7abc_8def_0011_2233_4455_u128.to_be_bytes());
+        assert_eq!(std::format!("{id}"), "0190b2f4-c0de-7abc-8def-001122334455");
+    }
+}

@@ -1,8 +1,8 @@
 //! A stream of frames, however it is cut on its way; and bytes that are no frames at all.
 
 use iot_proto::{
-    BootId, Correlation, Frame, FrameError, HEADER_LEN, Limits, List, MARKER, MAX_FRAME, MessageKind,
-    NodeMessage, Reading, Report, RequestId, Taken, Text, UnixMillis, Value, encode_to_vec,
+    BootId, Correlation, ErrorCode, Frame, FrameError, HEADER_LEN, Limits, List, MARKER, MAX_FRAME,
+    MessageKind, NodeMessage, Reading, Report, RequestId, Taken, Text, UnixMillis, Value, encode,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -140,37 +140,38 @@ proptest! {
     ) {
         let readings = List::new(&readings).expect("few readings");
         let report = Report { boot: BootId(boot), sequence, readings };
-        let mut wire = Vec::new();
-        encode_to_vec(&report, correlation, &mut wire).expect("fits a frame");
-        let (frame, used) = Frame::split(&wire, MAX_FRAME).expect("not broken").expect("a whole frame");
-        prop_assert_eq!(used, wire.len());
+        let mut wire = [0; MAX_FRAME];
+        let len = encode(&report, correlation, &mut wire).expect("fits a frame");
+        let (frame, used) = Frame::split(&wire[..len], MAX_FRAME).expect("not broken").expect("a whole frame");
+        prop_assert_eq!(used, len);
         prop_assert_eq!(frame.correlation, correlation);
         prop_assert_eq!(NodeMessage::decode(frame.kind, frame.body), Ok(NodeMessage::Report(report)));
     }
 }
 
-/// Each fault of a frame, with the number of bytes after which it is known.
+/// Each fault of a frame, the number of bytes after which it is known, and what the peer is told.
 #[test]
 fn a_broken_frame_is_known_by_its_first_wrong_field() {
     let limit = Limits::UNTIL_AGREED.frame;
     let too_long = FrameError::TooLong { len: 1025, limit };
-    let faults: [(&[u8], usize, FrameError); 8] = [
-        (b"GET / HTTP/1.1\r\n", 1, FrameError::Marker(b'G')),
-        (&[0xE5, 1, 0, 0, 3, 0, 0, 0, 7, 0, 0, 0], 1, FrameError::Encrypted),
-        (&[0xC1, 2, 0, 0, 3, 0, 0, 0, 7, 0, 0, 0], 2, FrameError::Version(2)),
-        (&[0xC1, 0, 0, 0, 3, 0, 0, 0, 7, 0, 0, 0], 2, FrameError::Version(0)),
-        (&[0xC1, 1, 2, 0, 3, 0, 0, 0, 7, 0, 0, 0], 4, FrameError::Flags(2)),
-        (&[0xC1, 1, 1, 0x80, 3, 0, 0, 0, 7, 0, 0, 0], 4, FrameError::Flags(0x8001)),
-        (&[0xC1, 1, 0, 0, 4, 1, 0xF5, 0x03, 7, 0, 0, 0], 8, too_long),
-        (&[0xC1, 1, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0], 12, FrameError::Flags(1)),
+    let faults: [(&[u8], usize, FrameError, ErrorCode); 8] = [
+        (b"GET / HTTP/1.1\r\n", 1, FrameError::Marker(b'G'), ErrorCode::BROKEN_FRAME),
+        (&[0xE5, 1, 0, 0, 3, 0, 0, 0, 7], 1, FrameError::Encrypted, ErrorCode::ENCRYPTION_UNAVAILABLE),
+        (&[0xC1, 2, 0, 0, 3, 0, 0, 0, 7], 2, FrameError::Version(2), ErrorCode::VERSION_UNSUPPORTED),
+        (&[0xC1, 0, 0, 0, 3, 0, 0, 0, 7], 2, FrameError::Version(0), ErrorCode::VERSION_UNSUPPORTED),
+        (&[0xC1, 1, 2, 0, 3, 0, 0, 0, 7], 4, FrameError::Flags(2), ErrorCode::BROKEN_FRAME),
+        (&[0xC1, 1, 1, 0x80, 3, 0, 0, 0, 7], 4, FrameError::Flags(0x8001), ErrorCode::BROKEN_FRAME),
+        (&[0xC1, 1, 0, 0, 4, 1, 0xF5, 3, 7], 8, too_long, ErrorCode::FRAME_TOO_LONG),
+        (&[0xC1, 1, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0], 12, FrameError::Flags(1), ErrorCode::BROKEN_FRAME),
     ];
-    for (bytes, known_after, error) in faults {
+    for (bytes, known_after, error, code) in faults {
         for end in 0..known_after {
             assert_eq!(Frame::split(&bytes[..end], limit), Ok(None), "{error} after {end} bytes");
         }
         for end in known_after..=bytes.len() {
             assert_eq!(Frame::split(&bytes[..end], limit), Err(error), "after {end} bytes");
         }
+        assert_eq!(error.code(), code, "{error}");
     }
 }
 

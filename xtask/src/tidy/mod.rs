@@ -51,7 +51,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     for finding in &findings {
         out::line(&finding.to_string());
     }
-    ensure!(findings.is_empty(), "{} places are not tidy; mend them as said above", findings.len());
+    ensure!(findings.is_empty(), "not tidy; what to mend is said above ({} in all)", findings.len());
     out::line(&format!("{} rules hold over {} files", RULES.len(), tree.len()));
     Ok(())
 }
@@ -68,6 +68,6 @@ mod tests {
     fn this_repository_is_tidy() {
         let tree = Tree::read(crate::exec::repository()).unwrap();
         let findings: Vec<_> = findings(&tree).iter().map(Finding::to_string).collect();
-        assert!(findings.is_empty(), "{} places are not tidy\n{}", findings.len(), findings.join("\n"));
+        assert!(findings.is_empty(), "not tidy:\n{}", findings.join("\n"));
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn foreign(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.texts() {
         for (number, line) in (1..).zip(text.lines()) {
-            for place in FOREIGN.iter().filter(|place| line.contains(**place)) {
+            for place in FOREIGN.iter().filter(|place| has_place(line, place)) {
                 let what = format!("`{place}` is a place that only one machine or network has");
                 findings.push(Finding::in_line(path, number, what, mend));
             }
@@ -67,6 +67,15 @@ pub(crate) fn foreign(tree: &Tree) -> Vec<Finding> {
 /// Whether a file was made by others and is kept as it came.
 fn is_from_elsewhere(path: &str) -> bool {
     path.contains("/vendor/") || path.contains(".min.")
+}
+
+/// Whether a place is spoken of; a directory only where a path begins with it.
+fn has_place(text: &str, place: &str) -> bool {
+    text.match_indices(place).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let goes_on = |c: char| c.is_alphanumeric() || ['_', '-', '.'].contains(&c);
+        !(place.starts_with('/') && before.is_some_and(goes_on))
+    })
 }
 
 fn has_word(text: &str, word: &str) -> bool {
@@ -112,5 +121,6 @@ mod tests {
             check(foreign, "a.md", &format!("see\n{place}x\n"), 1);
         }
         check(foreign, "a.md", "see crates/iot-core/src/hub.rs\n", 0);
+        check(foreign, "a.md", &format!("see docs{}x\n", FOREIGN[0]), 0);
     }
 }

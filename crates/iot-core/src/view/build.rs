@@ -129,6 +129,14 @@ impl<'a> View<'a> {
         self.hub.ledger.get(id).map(|command| self.command_view(command)).ok_or_else(|| unknown(id))
     }
 
+    /// Whether a module of a node is registered, so that it may report and be commanded.
+    ///
+    /// # Errors
+    /// As [`Hub::check_module_registration`].
+    pub fn check_module_registration(&self, node: &NodeId, module: u8) -> Result<(), IotError> {
+        self.hub.check_module_registration(node, module)
+    }
+
     /// What happened, newest first, at most `limit`.
     pub fn activity(&self, limit: usize) -> Vec<Notice> {
         self.hub.activity.newest(limit)

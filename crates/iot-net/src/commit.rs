@@ -1,0 +1,198 @@
+//! [`GroupCommit`]: which effects may be executed now, and which wait for the disk.
+//!
+//! Effects gather in one buffer. While nothing has to be stored they are free at once. Records are
+//! committed one batch at a time; whatever gathers meanwhile forms the next batch, so that batches grow
+//! with the load and no timer is needed. Order is never changed. This file neither commits nor executes.
+//!
+//! Invariant: effects are given out only after every record that was gathered before them is on disk;
+//! where a commit failed its records stay in front of the next batch, and its effects are given out as
+//! [`Released::Refused`].
+
+use core::mem;
+
+use iot_core::{
+    Effects,
+    store::{Batch, StoreError},
+};
+
+/// Bytes and items that an emptied buffer may keep for the next use; a burst does not stay in memory.
+const KEPT: usize = 64 * 1024;
+
+/// Effects on their way to being executed.
+#[derive(Debug, Default)]
+pub(crate) struct GroupCommit {
+    /// What has gathered since the last commit began.
+    open: Effects,
+    /// What waits for the commit that runs; its records are with the store.
+    flying: Option<Effects>,
+    /// An emptied buffer.
+    spare: Effects,
+    /// Batches given out so far.
+    released: u64,
+}
+
+/// A batch of effects whose turn has come.
+#[derive(Debug)]
+pub(crate) enum Released {
+    /// To be executed.
+    Stored(Effects),
+    /// What they depend on could not be stored: nobody may be told that it was.
+    Refused(Effects, StoreError),
+}
+
+impl GroupCommit {
+    /// Where the hub puts what it wants done.
+    pub(crate) fn open(&mut self) -> &mut Effects {
+        &mut self.open
+    }
+
+    /// Effects that wait for nothing.
+    pub(crate) fn take_free(&mut self) -> Option<Effects> {
+        let free = self.flying.is_none() && self.open.records.is_empty() && !self.open.is_empty();
+        free.then(|| {
+            self.released += 1;
+            mem::replace(&mut self.open, mem::take(&mut self.spare))
+        })
+    }
+
+    /// Whether a commit can begin.
+    pub(crate) fn can_begin(&self) -> bool {
+        self.flying.is_none() && !self.open.records.is_empty()
+    }
+
+    /// Begins a commit: everything gathered so far waits for the records that are given out here.
+    pub(crate) fn begin(&mut self) -> Option<Batch> {
+        self.can_begin().then(|| {
+            let mut flying = mem::replace(&mut self.open, mem::take(&mut self.spare));
+            let batch = mem::take(&mut flying.records);
+            self.flying = Some(flying);
+            batch
+        })
+    }
+
+    /// The commit that began last has ended; `batch` is what it was given.
+    pub(crate) fn ended(&mut self, batch: Batch, result: Result<(), StoreError>) -> Option<Released> {
+        let mut effects = self.flying.take()?;
+        self.released += 1;
+        Some(match result {
+            Ok(()) => {
+                effects.records = batch;
+                Released::Stored(effects)
+            }
+            Err(error) => {
+                let later = mem::replace(&mut self.open.records, batch);
+                self.open.records.records.extend(later.records);
+                self.open.records.readings.extend(later.readings);
+                Released::Refused(effects, error)
+            }
+        })
+    }
+
+    /// Takes back a buffer whose effects have been executed.
+    pub(crate) fn give_back(&mut self, mut effects: Effects) {
+        effects.clear();
+        let kept =
+            effects.bytes.capacity().max(effects.list.capacity()).max(effects.records.readings.capacity());
+        if kept <= KEPT {
+            self.spare = effects;
+        }
+    }
+
+    /// Records and readings that wait for the next commit.
+    pub(crate) fn unstored(&self) -> usize {
+        self.open.records.records.len() + self.open.records.readings.len()
+    }
+
+    /// Batches given out so far.
+    pub(crate) fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// How many batches will have been given out once everything gathered so far has.
+    pub(crate) fn end(&self) -> u64 {
+        self.released + u64::from(self.flying.is_some()) + u64::from(!self.open.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_core::{Effect, NodeId, SessionId, store::Record};
+    use iot_proto::Name;
+
+    use super::*;
+
+    #[test]
+    fn effects_without_records_are_free_at_once() {
+        let mut commit = GroupCommit::default();
+        close(&mut commit, 1);
+        assert_eq!(commit.take_free().map(|effects| sessions(&effects)), Some(vec![1]));
+        assert!(commit.take_free().is_none() && commit.begin().is_none());
+        assert_eq!(commit.released(), commit.end());
+    }
+
+    #[test]
+    fn what_gathers_during_a_commit_waits_and_forms_the_next() {
+        let mut commit = GroupCommit::default();
+        record(&mut commit, "a");
+        close(&mut commit, 1);
+        assert!(commit.take_free().is_none(), "a record comes before");
+        let first = commit.begin().unwrap();
+        assert_eq!(first.records.len(), 1);
+
+        close(&mut commit, 2);
+        assert!(commit.take_free().is_none(), "order is kept");
+        record(&mut commit, "b");
+        record(&mut commit, "c");
+        assert!(commit.begin().is_none(), "one at a time");
+        assert_eq!(commit.end(), 2);
+
+        let Some(Released::Stored(effects)) = commit.ended(first, Ok(())) else { panic!("stored") };
+        assert_eq!(sessions(&effects), [1]);
+        let second = commit.begin().unwrap();
+        assert_eq!(second.records.len(), 2, "one commit holds many inputs");
+        let Some(Released::Stored(effects)) = commit.ended(second, Ok(())) else { panic!("stored") };
+        assert_eq!((sessions(&effects), commit.released()), (vec![2], 2));
+    }
+
+    #[test]
+    fn what_could_not_be_stored_comes_first_in_the_next_commit() {
+        let mut commit = GroupCommit::default();
+        record(&mut commit, "a");
+        close(&mut commit, 1);
+        let batch = commit.begin().unwrap();
+        record(&mut commit, "b");
+        let full = StoreError { why: "the disk is full".into() };
+        let Some(Released::Refused(effects, why)) = commit.ended(batch, Err(full.clone())) else {
+            panic!("refused")
+        };
+        assert_eq!((sessions(&effects), why), (vec![1], full));
+        let retry = commit.begin().unwrap();
+        assert_eq!(retry.records, [gone("a"), gone("b")]);
+    }
+
+    fn close(commit: &mut GroupCommit, session: u64) {
+        commit.open().list.push(Effect::Close { session: SessionId(session) });
+    }
+
+    fn record(commit: &mut GroupCommit, name: &str) {
+        commit.open().records.records.push(gone(name));
+    }
+
+    fn gone(name: &str) -> Record {
+        Record::Gone(NodeId::plain(Name::new(name).unwrap()))
+    }
+
+    fn sessions(effects: &Effects) -> Vec<u64> {
+        let session = |effect: &Effect| match effect {
+            Effect::Close { session } => session.0,
+            Effect::Send { .. }
+            | Effect::Widen { .. }
+            | Effect::Deliver { .. }
+            | Effect::EndDelivery { .. }
+            | Effect::Resolve { .. }
+            | Effect::Publish(_)
+            | Effect::Refused { .. } => panic!("{effect:?}"),
+        };
+        effects.list.iter().map(session).collect()
+    }
+}

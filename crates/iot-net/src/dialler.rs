@@ -1,0 +1,265 @@
+//! [`Dialler`]: whose turn it is to be dialled, and [`deliver`], one connection to a node.
+//!
+//! A bounded number of connections is open at one time, at most one of them to any address; the others
+//! wait, also bounded, in the order in which they came. When to try again is decided in the core.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+};
+
+use bytes::BytesMut;
+use iot_core::DeliveryId;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::AbortHandle,
+    time::timeout,
+};
+use tokio_util::codec::Decoder as _;
+
+use crate::{
+    codec::{CodecError, FrameCodec, RawFrame},
+    config::DialConfig,
+};
+
+/// One delivery: where to dial, and what to send first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) id: DeliveryId,
+    pub(crate) to: SocketAddr,
+    pub(crate) frames: Vec<u8>,
+}
+
+/// The deliveries that are under way or wait for their turn.
+#[derive(Debug)]
+pub(crate) struct Dialler {
+    config: DialConfig,
+    connect_within: Duration,
+    waiting: VecDeque<Delivery>,
+    under_way: BTreeMap<DeliveryId, UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    to: SocketAddr,
+    task: AbortHandle,
+}
+
+impl Dialler {
+    pub(crate) fn new(config: DialConfig, connect_within: Duration) -> Self {
+        Self { config, connect_within, waiting: VecDeque::new(), under_way: BTreeMap::new() }
+    }
+
+    /// How long making a connection and giving it the frames may take.
+    pub(crate) fn connect_within(&self) -> Duration {
+        self.connect_within
+    }
+
+    /// Queues a delivery; says why where it cannot.
+    pub(crate) fn queue(&mut self, delivery: Delivery) -> Result<(), Box<str>> {
+        let limit = self.config.max_waiting;
+        if self.waiting.len() >= limit {
+            return Err(format!("{limit} other deliveries wait for their turn").into());
+        }
+        self.waiting.push_back(delivery);
+        Ok(())
+    }
+
+    /// The next delivery whose turn has come; the caller starts it and says so.
+    pub(crate) fn next(&mut self) -> Option<Delivery> {
+        if self.under_way.len() >= self.config.max_dials {
+            return None;
+        }
+        let busy = |to| self.under_way.values().any(|under_way| under_way.to == to);
+        let at = self.waiting.iter().position(|delivery| !busy(delivery.to))?;
+        self.waiting.remove(at)
+    }
+
+    /// The task of a delivery has been started.
+    pub(crate) fn started(&mut self, id: DeliveryId, to: SocketAddr, task: AbortHandle) {
+        self.under_way.insert(id, UnderWay { to, task });
+    }
+
+    /// Whether the delivery's connection is still wanted.
+    pub(crate) fn is_under_way(&self, id: DeliveryId) -> bool {
+        self.under_way.contains_key(&id)
+    }
+
+    /// The delivery is no longer wanted, or has ended: its connection is closed.
+    pub(crate) fn end(&mut self, id: DeliveryId) {
+        if let Some(under_way) = self.under_way.remove(&id) {
+            under_way.task.abort();
+        } else {
+            self.waiting.retain(|delivery| delivery.id != id);
+        }
+    }
+
+    /// Ends all deliveries.
+    pub(crate) fn end_all(&mut self) {
+        self.waiting.clear();
+        for under_way in core::mem::take(&mut self.under_way).into_values() {
+            under_way.task.abort();
+        }
+    }
+}
+
+/// Dials a node, sends it the frames, and hands on what it answers until it ends the connection or the
+/// task is ended from here. Gives what the network says about the end.
+pub(crate) async fn deliver(
+    delivery: &Delivery,
+    connect_within: Duration,
+    mut on_frame: impl FnMut(&RawFrame),
+) -> Box<str> {
+    let mut stream = match timeout(connect_within, connect(delivery)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return error.to_string().into(),
+        Err(_) => return format!("no connection within {} s", connect_within.as_secs_f32()).into(),
+    };
+    let mut codec = FrameCodec::default();
+    let mut bytes = BytesMut::new();
+    loop {
+        match next_frame(&mut stream, &mut codec, &mut bytes).await {
+            Ok(Some(frame)) => on_frame(&frame),
+            Ok(None) => return "the node closed the connection".into(),
+            Err(error) => return error.to_string().into(),
+        }
+    }
+}
+
+async fn connect(delivery: &Delivery) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(delivery.to).await?;
+    stream.set_nodelay(true)?;
+    stream.write_all(&delivery.frames).await?;
+    Ok(stream)
+}
+
+/// The next frame; `None` where the peer has closed its side.
+async fn next_frame(
+    stream: &mut TcpStream,
+    codec: &mut FrameCodec,
+    bytes: &mut BytesMut,
+) -> Result<Option<RawFrame>, CodecError> {
+    loop {
+        if let Some(frame) = codec.decode(bytes)? {
+            return Ok(Some(frame));
+        }
+        if stream.read_buf(bytes).await? == 0 {
+            return codec.decode_eof(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::{future::pending, net::Ipv4Addr};
+
+    use iot_proto::{Correlation, Ping, Pong, RequestId};
+    use socket2::{Domain, Socket, Type};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const WITHIN: Duration = Duration::from_millis(200);
+
+    #[tokio::test]
+    async fn frames_are_sent_and_answers_handed_on_until_the_node_ends_the_connection() {
+        let node = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let request = frame(&Ping, Correlation::Request(RequestId::FIRST));
+        let delivery = Delivery { frames: request.clone(), ..delivery(1, node.local_addr().unwrap()) };
+        let mut answers = Vec::new();
+        let serve = async {
+            let (mut stream, _) = node.accept().await.unwrap();
+            let mut read = vec![0; request.len()];
+            stream.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, request);
+            let pong = frame(&Pong { time: None }, Correlation::Response(RequestId::FIRST));
+            stream.write_all(&[pong.clone(), pong].concat()).await.unwrap();
+        };
+        let (why, ()) =
+            tokio::join!(deliver(&delivery, WITHIN, |frame| answers.push(frame.correlation)), serve);
+        assert_eq!(&*why, "the node closed the connection");
+        assert_eq!(answers, [Correlation::Response(RequestId::FIRST); 2]);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_said_in_the_words_of_the_network() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        assert!(why.contains("refused"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_does_not_take_the_connection_costs_no_more_than_the_deadline() {
+        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        full.listen(0).unwrap();
+        let address = full.local_addr().unwrap().as_socket().unwrap();
+        // Connections that nobody accepts, until the kernel answers no more.
+        let mut waiting = Vec::new();
+        while let Ok(Ok(stream)) = timeout(WITHIN, TcpStream::connect(address)).await {
+            waiting.push(stream);
+        }
+        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        assert_eq!(&*why, "no connection within 0.2 s");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_frame_end_the_delivery_with_the_reason() {
+        let node = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let delivery = delivery(1, node.local_addr().unwrap());
+        let serve = async {
+            let (mut stream, _) = node.accept().await.unwrap();
+            stream.write_all(b"220 smtp").await.unwrap();
+        };
+        let (why, ()) = tokio::join!(deliver(&delivery, WITHIN, |frame| panic!("{frame:?}")), serve);
+        assert_eq!(&*why, "byte 0x32 does not begin a frame");
+    }
+
+    #[tokio::test]
+    async fn one_connection_to_an_address_and_a_bounded_number_in_all() {
+        let config = DialConfig { max_dials: 2, max_waiting: 5 };
+        let mut dialler = Dialler::new(config, WITHIN);
+        for (id, host) in [(1, 1), (2, 1), (3, 2), (4, 3), (5, 1)] {
+            dialler.queue(delivery(id, host_address(host))).unwrap();
+        }
+        assert_eq!(
+            dialler.queue(delivery(6, host_address(4))).unwrap_err().as_ref(),
+            "5 other deliveries wait for their turn"
+        );
+
+        assert_eq!(begin(&mut dialler), Some(1));
+        assert_eq!(begin(&mut dialler), Some(3), "2 waits for the end of 1, which has the same address");
+        assert_eq!(begin(&mut dialler), None, "no more than two");
+        dialler.end(DeliveryId(3));
+        assert_eq!(begin(&mut dialler), Some(4));
+        dialler.end(DeliveryId(2));
+        dialler.end(DeliveryId(1));
+        assert_eq!(begin(&mut dialler), Some(5), "2 is no longer wanted");
+        assert!(dialler.is_under_way(DeliveryId(5)) && !dialler.is_under_way(DeliveryId(1)));
+    }
+
+    /// Starts the next delivery and gives its number.
+    fn begin(dialler: &mut Dialler) -> Option<u64> {
+        let delivery = dialler.next()?;
+        dialler.started(delivery.id, delivery.to, tokio::spawn(pending::<()>()).abort_handle());
+        Some(delivery.id.0)
+    }
+
+    fn delivery(id: u64, to: SocketAddr) -> Delivery {
+        Delivery { id: DeliveryId(id), to, frames: Vec::new() }
+    }
+
+    fn host_address(host: u8) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, host], 1234))
+    }
+
+    fn frame<'b, B: iot_proto::Body<'b>>(body: &B, correlation: Correlation) -> Vec<u8> {
+        let mut wire = Vec::new();
+        iot_proto::encode_to_vec(body, correlation, &mut wire).unwrap();
+        wire
+    }
+}

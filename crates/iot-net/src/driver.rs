@@ -1,0 +1,207 @@
+//! [`Driver`]: owns the hub, feeds it what happens, and sees to it that what it wants is done in order.
+//!
+//! Connections, deliveries and questions call into it on one thread, without a channel in between. What
+//! must be stored first goes through [`GroupCommit`] and the store's thread; the [`Executor`] does the
+//! rest. The driver decides nothing about nodes: that is the hub's.
+
+use core::{cell::RefCell, pin::pin};
+use std::rc::Rc;
+
+use iot_core::{Hub, Input, Instant, SessionId};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::spawn_local,
+    time::{self, sleep_until},
+};
+
+use crate::{
+    clock::Clock,
+    commit::{GroupCommit, Released},
+    config::NetConfig,
+    dialler::deliver,
+    executor::Executor,
+    handle::Call,
+    handler::Context,
+    store_thread::StoreThread,
+};
+
+/// The owner of the hub.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    clock: Clock,
+    config: NetConfig,
+    state: RefCell<State>,
+    /// There may be something for [`Driver::run`] to do.
+    work: Notify,
+    /// Effects have been released, or records have gone to the store.
+    moved: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    hub: Hub,
+    commit: GroupCommit,
+    executor: Executor,
+    /// When `run` wakes by itself at the latest.
+    alarm: Option<Instant>,
+    /// No commit begins before, because the last one failed.
+    not_before: Option<time::Instant>,
+}
+
+impl Driver {
+    pub(crate) fn new(hub: Hub, clock: Clock, config: NetConfig, executor: Executor) -> Self {
+        let commit = GroupCommit::default();
+        let state = State { hub, commit, executor, alarm: None, not_before: None };
+        Self { clock, config, state: RefCell::new(state), work: Notify::new(), moved: Notify::new() }
+    }
+
+    /// A node has opened a connection.
+    pub(crate) fn opened(self: &Rc<Self>, context: Context) {
+        let (session, peer) = (context.session(), context.peer_addr());
+        self.state.borrow_mut().executor.sessions.insert(session, context);
+        self.apply(Input::SessionOpened { session, peer });
+    }
+
+    /// A session's connection has ended.
+    pub(crate) fn closed(self: &Rc<Self>, session: SessionId) {
+        self.state.borrow_mut().executor.sessions.remove(&session);
+        self.apply(Input::SessionClosed { session });
+    }
+
+    /// Tells the hub what happened, and does what can be done at once.
+    pub(crate) fn apply(self: &Rc<Self>, input: Input<'_>) {
+        let mut state = self.state.borrow_mut();
+        let State { hub, commit, .. } = &mut *state;
+        hub.handle(self.clock.now(), input, commit.open());
+        self.settle(&mut state);
+    }
+
+    /// Waits until there is room for more to be stored.
+    pub(crate) async fn room(&self) {
+        while self.state.borrow().commit.unstored() > self.config.max_unstored {
+            self.moved.notified().await;
+        }
+    }
+
+    /// Waits until everything that the hub wanted so far has been done.
+    pub(crate) async fn settled(&self) {
+        let end = self.state.borrow().commit.end();
+        while self.state.borrow().commit.released() < end {
+            self.moved.notified().await;
+        }
+    }
+
+    /// Ends all deliveries, because the hub stops.
+    pub(crate) fn end_deliveries(&self) {
+        self.state.borrow_mut().executor.dialler.end_all();
+    }
+
+    /// Commits, answers questions and keeps deadlines, until it is dropped.
+    pub(crate) async fn run(self: Rc<Self>, mut store: StoreThread, mut calls: mpsc::Receiver<Call>) {
+        let mut alarm = pin!(sleep_until(time::Instant::now()));
+        loop {
+            let wake_at = self.begin(&store);
+            if let Some(wake_at) = wake_at.filter(|at| *at != alarm.deadline()) {
+                alarm.as_mut().reset(wake_at);
+            }
+            tokio::select! {
+                () = self.work.notified() => {}
+                (batch, result) = store.ended() => {
+                    let mut state = self.state.borrow_mut();
+                    let failed = result.is_err();
+                    state.not_before = failed.then(|| time::Instant::now() + self.config.store_retry);
+                    if let Some(released) = state.commit.ended(batch, result) {
+                        self.execute(&mut state, released);
+                    }
+                    self.settle(&mut state);
+                }
+                Some(call) = calls.recv() => self.call(call),
+                () = &mut alarm, if wake_at.is_some() => self.ring(),
+            }
+        }
+    }
+
+    /// Begins a commit where one can begin, and gives when there is something to do again.
+    fn begin(&self, store: &StoreThread) -> Option<time::Instant> {
+        let mut state = self.state.borrow_mut();
+        state.not_before = state.not_before.filter(|at| *at > time::Instant::now());
+        if state.not_before.is_none()
+            && let Some(batch) = state.commit.begin()
+        {
+            store.commit(batch);
+            self.moved.notify_waiters();
+        }
+        state.alarm = state.hub.next_deadline().map(|deadline| deadline.at);
+        let deadline = state.alarm.map(|at| self.clock.at(at));
+        deadline.into_iter().chain(state.not_before).min()
+    }
+
+    /// Tells the hub that a deadline has come, if one has.
+    fn ring(self: &Rc<Self>) {
+        let due = self.state.borrow().alarm.is_some_and(|at| at <= self.clock.now().instant);
+        if due {
+            self.apply(Input::Tick);
+        }
+    }
+
+    fn call(self: &Rc<Self>, call: Call) {
+        match call {
+            Call::Ask { by, request, answer } => {
+                let ticket = self.state.borrow_mut().executor.ticket(answer);
+                self.apply(Input::Ask { ticket, by: &by, request });
+            }
+            Call::Read(read) => read(self.state.borrow().hub.view(self.clock.now())),
+        }
+    }
+
+    /// Executes what is free, tells the hub what came of it, and wakes `run` where it has work.
+    fn settle(self: &Rc<Self>, state: &mut State) {
+        loop {
+            if let Some(free) = state.commit.take_free() {
+                self.execute(state, Released::Stored(free));
+            } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
+                let State { hub, commit, .. } = &mut *state;
+                hub.handle(self.clock.now(), Input::DeliveryEnded { delivery, why }, commit.open());
+            } else {
+                break;
+            }
+        }
+        self.start_deliveries(state);
+        let earlier = match (state.hub.next_deadline(), state.alarm) {
+            (Some(deadline), Some(alarm)) => deadline.at < alarm,
+            (deadline, _) => deadline.is_some(),
+        };
+        if earlier || state.commit.can_begin() {
+            self.work.notify_one();
+        }
+    }
+
+    fn execute(&self, state: &mut State, released: Released) {
+        let emptied = state.executor.execute(released);
+        state.commit.give_back(emptied);
+        self.moved.notify_waiters();
+    }
+
+    fn start_deliveries(self: &Rc<Self>, state: &mut State) {
+        let dialler = &mut state.executor.dialler;
+        while let Some(delivery) = dialler.next() {
+            let (id, to, within) = (delivery.id, delivery.to, dialler.connect_within());
+            let driver = Rc::clone(self);
+            let task = spawn_local(async move {
+                // The hub may have ended the delivery, and this task runs on to its next pause.
+                let is_wanted = || driver.state.borrow().executor.dialler.is_under_way(id);
+                let ended = deliver(&delivery, within, |frame| {
+                    if is_wanted() {
+                        driver.apply(Input::DeliveryReceived { delivery: id, frame: frame.as_frame() });
+                    }
+                });
+                let why = ended.await;
+                if is_wanted() {
+                    driver.state.borrow_mut().executor.dialler.end(id);
+                    driver.apply(Input::DeliveryEnded { delivery: id, why });
+                }
+            });
+            dialler.started(id, to, task.abort_handle());
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! [`Executor`]: does what the hub wants done, one effect after the other.
+//!
+//! It owns what effects speak of: the outboxes of the sessions, the questions that wait for an answer,
+//! the observers, the deliveries, and the log. It never waits for anybody.
+
+use std::collections::{HashMap, VecDeque};
+
+use iot_core::{
+    Answer, DeliveryId, Effect, Effects, Event, IotError, NodeId, SessionId, Ticket, store::StoreError,
+};
+use tokio::sync::{broadcast, oneshot};
+use tracing::{error, warn};
+
+use crate::{
+    commit::Released,
+    dialler::{Delivery, Dialler},
+    handler::Context,
+};
+
+/// Where the answer to a question goes.
+pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
+
+/// What effects speak of.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) sessions: HashMap<SessionId, Context>,
+    pub(crate) dialler: Dialler,
+    /// Deliveries that could not be begun, and why; the hub is told next.
+    pub(crate) unserved: VecDeque<(DeliveryId, Box<str>)>,
+    questions: HashMap<Ticket, AnswerSender>,
+    last_ticket: Ticket,
+    events: broadcast::Sender<Event>,
+}
+
+impl Executor {
+    pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>) -> Self {
+        Self {
+            sessions: HashMap::new(),
+            dialler,
+            unserved: VecDeque::new(),
+            questions: HashMap::new(),
+            last_ticket: Ticket(0),
+            events,
+        }
+    }
+
+    /// A ticket under which a question is answered.
+    pub(crate) fn ticket(&mut self, answer: AnswerSender) -> Ticket {
+        self.last_ticket = Ticket(self.last_ticket.0 + 1);
+        self.questions.insert(self.last_ticket, answer);
+        self.last_ticket
+    }
+
+    /// Executes a batch and gives its buffer back.
+    pub(crate) fn execute(&mut self, released: Released) -> Effects {
+        match released {
+            Released::Stored(mut effects) => {
+                for effect in effects.list.drain(..) {
+                    self.apply(effect, &effects.bytes);
+                }
+                effects
+            }
+            Released::Refused(mut effects, why) => {
+                error!(error = %why, "could not be stored: nothing of it is acknowledged. Check the disk of the data directory");
+                for effect in effects.list.drain(..) {
+                    self.refuse(effect, &why);
+                }
+                effects
+            }
+        }
+    }
+
+    fn apply(&mut self, effect: Effect, bytes: &[u8]) {
+        match effect {
+            Effect::Send { session, frames } => {
+                // A session that has ended meanwhile needs no answer any more.
+                if let Some(context) = self.sessions.get(&session) {
+                    context.outbox().push(bytes.get(frames).unwrap_or_default());
+                }
+            }
+            Effect::Close { session } => {
+                if let Some(context) = self.sessions.get(&session) {
+                    context.close();
+                }
+            }
+            Effect::Widen { session, frame } => {
+                if let Some(context) = self.sessions.get(&session) {
+                    context.set_frame_limit(frame);
+                }
+            }
+            Effect::Deliver { delivery: id, to, frames } => {
+                let frames = bytes.get(frames).unwrap_or_default().to_vec();
+                if let Err(why) = self.dialler.queue(Delivery { id, to, frames }) {
+                    self.unserved.push_back((id, why));
+                }
+            }
+            Effect::EndDelivery { delivery } => self.dialler.end(delivery),
+            Effect::Resolve { ticket, answer } => self.resolve(ticket, *answer),
+            // Nobody may be watching.
+            Effect::Publish(event) => drop(self.events.send(event)),
+            Effect::Refused { peer, node, error } => log_refused(peer, node.as_ref(), &error),
+        }
+    }
+
+    /// Does what is right for an effect whose records could not be stored: nobody is told that anything
+    /// happened, and nobody waits for ever.
+    fn refuse(&mut self, effect: Effect, why: &StoreError) {
+        let not_stored = || IotError::NotStored { why: why.why.clone() };
+        match effect {
+            Effect::Send { .. } | Effect::Publish(_) => {}
+            Effect::Deliver { delivery, .. } => {
+                self.unserved.push_back((delivery, not_stored().to_string().into()));
+            }
+            Effect::Resolve { ticket, answer } => {
+                self.resolve(ticket, answer.and_then(|_| Err(not_stored())));
+            }
+            Effect::Widen { .. }
+            | Effect::Close { .. }
+            | Effect::EndDelivery { .. }
+            | Effect::Refused { .. } => {
+                self.apply(effect, &[]);
+            }
+        }
+    }
+
+    fn resolve(&mut self, ticket: Ticket, answer: Result<Answer, IotError>) {
+        if let Some(asker) = self.questions.remove(&ticket) {
+            // Who asked may have gone away.
+            let _ = asker.send(answer);
+        }
+    }
+}
+
+fn log_refused(peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotError) {
+    let node = node.map(tracing::field::display);
+    warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
+}
+
+#[cfg(test)]
+mod tests {
+    use core::{net::SocketAddr, time::Duration};
+
+    use super::*;
+    use crate::{
+        config::DialConfig,
+        outbox::{Outbox, Stage},
+    };
+
+    const SESSION: SessionId = SessionId(1);
+
+    #[test]
+    fn what_could_not_be_stored_is_neither_acknowledged_nor_told_nor_begun() {
+        let mut fixture = Fixture::new();
+        let full = StoreError { why: "disk full".into() };
+        let effects = fixture.effects();
+        let emptied = fixture.executor.execute(Released::Refused(effects, full));
+        assert!(emptied.list.is_empty());
+
+        assert_eq!(fixture.outbox.waiting(), 0);
+        let not_stored = IotError::NotStored { why: "disk full".into() };
+        assert_eq!(fixture.done.try_recv(), Ok(Err(not_stored)));
+        assert_eq!(
+            fixture.failed.try_recv(),
+            Ok(Err(IotError::Expired)),
+            "what failed anyway keeps its reason"
+        );
+        assert!(fixture.events.try_recv().is_err());
+        assert!(fixture.executor.dialler.next().is_none());
+        assert_eq!(fixture.executor.unserved, [(DeliveryId(1), "could not be stored: disk full".into())]);
+        assert_eq!(fixture.outbox.stage(), Stage::Closing, "a session that was to end does end");
+    }
+
+    #[test]
+    fn what_was_stored_is_done_in_order() {
+        let mut fixture = Fixture::new();
+        let effects = fixture.effects();
+        let emptied = fixture.executor.execute(Released::Stored(effects));
+        assert!(emptied.list.is_empty());
+
+        assert_eq!(fixture.outbox.waiting(), b"sent".len(), "before the session is closed");
+        assert_eq!(fixture.done.try_recv(), Ok(Ok(Answer::Done)));
+        assert_eq!(fixture.failed.try_recv(), Ok(Err(IotError::Expired)));
+        assert!(fixture.events.try_recv().is_ok());
+        let delivery = fixture.executor.dialler.next().unwrap();
+        assert_eq!((delivery.id, delivery.frames), (DeliveryId(1), b"dial".to_vec()));
+    }
+
+    /// An executor with one session, and everything that its effects can reach.
+    struct Fixture {
+        executor: Executor,
+        outbox: Outbox,
+        events: broadcast::Receiver<Event>,
+        done: oneshot::Receiver<Result<Answer, IotError>>,
+        failed: oneshot::Receiver<Result<Answer, IotError>>,
+        tickets: [Ticket; 2],
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let (sender, events) = broadcast::channel(8);
+            let mut executor =
+                Executor::new(Dialler::new(DialConfig::default(), Duration::from_secs(5)), sender);
+            let outbox = Outbox::new(1000);
+            let context = Context::new(SESSION, SocketAddr::from(([127, 0, 0, 1], 40_000)), outbox.clone());
+            executor.sessions.insert(SESSION, context);
+            let ((done_here, done), (failed_here, failed)) = (oneshot::channel(), oneshot::channel());
+            let tickets = [executor.ticket(done_here), executor.ticket(failed_here)];
+            Self { executor, outbox, events, done, failed, tickets }
+        }
+
+        /// One effect of each kind that depends on what is stored.
+        fn effects(&self) -> Effects {
+            let [done, failed] = self.tickets;
+            let node = NodeId::parse("plain:a").unwrap();
+            let mut effects = Effects::new();
+            effects.bytes = b"sentdial".to_vec();
+            effects.list = vec![
+                Effect::Send { session: SESSION, frames: 0..4 },
+                Effect::Publish(Event::Node { node }),
+                Effect::Resolve { ticket: done, answer: Box::new(Ok(Answer::Done)) },
+                Effect::Resolve { ticket: failed, answer: Box::new(Err(IotError::Expired)) },
+                Effect::Deliver {
+                    delivery: DeliveryId(1),
+                    to: SocketAddr::from(([127, 0, 0, 1], 1234)),
+                    frames: 4..8,
+                },
+                Effect::Close { session: SESSION },
+            ];
+            effects
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! [`RequestHandler`]: what is done with the messages of a connection, and [`Context`], what it may use.
+//!
+//! One handler is made for each connection. The hub's own is the default of the hub server; any other
+//! can be given to a [`TcpServer`](crate::TcpServer).
+
+use core::{cell::Cell, net::SocketAddr};
+use std::{io, rc::Rc};
+
+use iot_core::SessionId;
+use iot_proto::{
+    Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind,
+};
+
+use crate::outbox::Outbox;
+
+/// Handles one connection: [`setup`](Self::setup) once, [`handle`](Self::handle) for each frame in the
+/// order in which they came, [`finish`](Self::finish) once. Only `handle` must be written.
+///
+/// All handlers of a server run on one thread, one step at a time: a handler that computes for long
+/// holds up all connections, one that awaits holds up only its own.
+#[expect(async_fn_in_trait, reason = "handlers stay on the thread of their server; no Send bound is wanted")]
+pub trait RequestHandler {
+    /// The connection has been accepted; nothing has been read.
+    async fn setup(&mut self, context: &Context) {
+        let _ = context;
+    }
+
+    /// Waits until the handler can take more. The connection is not read before, so that its sender waits
+    /// in turn.
+    async fn ready(&mut self, context: &Context) {
+        let _ = context;
+    }
+
+    /// A frame has arrived.
+    async fn handle(&mut self, context: &Context, frame: Frame<'_>);
+
+    /// Bytes have arrived that are no frame. Nothing more is read; [`finish`](Self::finish) follows.
+    ///
+    /// By default the peer is told why: an error, then the end.
+    async fn broken(&mut self, context: &Context, error: FrameError) {
+        let text = error.to_string();
+        let detail = Label::clipped(&text);
+        let error = Error { code: error.code(), about: MessageKind(0).0, detail };
+        let close = Close { code: error.code, retry_after_ms: 0, detail };
+        // Both bodies are far below the limit of a frame, so there is nothing to report.
+        let _ = context.send(&error, Correlation::OneWay);
+        let _ = context.send(&close, Correlation::OneWay);
+    }
+
+    /// The connection ends. What is sent here, and what waits from before, is still sent where that is
+    /// possible within the linger time.
+    async fn finish(&mut self, context: &Context, end: &End) {
+        let _ = (context, end);
+    }
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub enum End {
+    /// The peer has closed its side. It may still read.
+    PeerClosed,
+    /// The connection failed.
+    Failed(io::Error),
+    /// The peer sent bytes that are no frame.
+    Broken(FrameError),
+    /// The peer left more lying than its outbox takes.
+    Overflowed {
+        /// Bytes that the outbox takes.
+        limit: usize,
+    },
+    /// Ended from here, by [`Context::close`].
+    Closed,
+    /// The server stops.
+    Stopping,
+}
+
+/// One connection, as its handler sees it. A clone is the same connection, and may outlive it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    session: SessionId,
+    peer: SocketAddr,
+    outbox: Outbox,
+    frame_limit: Rc<Cell<usize>>,
+}
+
+impl Context {
+    pub(crate) fn new(session: SessionId, peer: SocketAddr, outbox: Outbox) -> Self {
+        Self { session, peer, outbox, frame_limit: Rc::new(Cell::new(MAX_FRAME)) }
+    }
+
+    /// Address and port of the peer.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The number of this connection; a server never gives it twice.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Answers the message that came with the correlation `to`. Where that wants no answer, none is sent.
+    ///
+    /// # Errors
+    /// [`EncodeError::BodyTooLong`] for a body that fits no frame.
+    pub fn reply<'b, B: Body<'b>>(&self, body: &B, to: Correlation) -> Result<(), EncodeError> {
+        to.answer().map_or(Ok(()), |answer| self.send(body, answer))
+    }
+
+    /// Sends a message. It is queued, and written with all others of the same turn; a peer that leaves too
+    /// much lying loses its connection.
+    ///
+    /// # Errors
+    /// [`EncodeError::BodyTooLong`] for a body that fits no frame.
+    pub fn send<'b, B: Body<'b>>(&self, body: &B, correlation: Correlation) -> Result<(), EncodeError> {
+        self.outbox.push_message(body, correlation)
+    }
+
+    /// Ends the connection once everything sent so far has left. No further frame is handled.
+    pub fn close(&self) {
+        self.outbox.close();
+    }
+
+    /// Largest frame that is taken from the peer, in bytes, header included.
+    pub fn frame_limit(&self) -> usize {
+        self.frame_limit.get()
+    }
+
+    /// Sets the largest frame that is taken from the peer from the next frame on; at most [`MAX_FRAME`].
+    pub fn set_frame_limit(&self, bytes: usize) {
+        self.frame_limit.set(bytes.min(MAX_FRAME));
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+}

@@ -1,0 +1,55 @@
+//! Connections with nodes: the TCP server on which they connect, the dialler that reaches them, and the
+//! driver that owns the hub.
+//!
+//! [`HubServer`] runs a whole hub and gives a [`HubHandle`] to speak with it. [`TcpServer`] alone serves
+//! frames to any [`RequestHandler`]. Everything that happens on a connection happens on one thread; only
+//! the store has another. What the hub makes of it all is in `iot-core`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use iot_core::{catalogue::Catalogue, config::HubConfig};
+//! use iot_net::{HubServer, NetConfig};
+//! use iot_store::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = NetConfig::new("127.0.0.1:0".parse()?);
+//! let catalogue = Arc::new(Catalogue::built_in());
+//! let hub = HubServer::start(config, HubConfig::default(), catalogue, Box::new(MemoryStore::new()))?;
+//! println!("nodes connect to {}", hub.local_addr());
+//!
+//! let nodes = hub.handle().read(|view| view.nodes()).await?;
+//! assert!(nodes.is_empty());
+//! hub.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod codec;
+mod commit;
+mod config;
+mod connection;
+mod dialler;
+mod dns_sd;
+mod driver;
+mod executor;
+mod handle;
+mod handler;
+mod hub_handler;
+mod hub_server;
+mod outbox;
+mod pool;
+mod server;
+mod store_thread;
+
+pub use clock::wall_clock;
+pub use codec::{CodecError, FrameCodec, RawFrame};
+pub use config::{DialConfig, Discovery, NetConfig, ServerConfig};
+pub use dns_sd::SERVICE;
+pub use handle::HubHandle;
+pub use handler::{Context, End, RequestHandler};
+pub use hub_handler::HubHandler;
+pub use hub_server::{HubServer, Running, StartError};
+pub use server::TcpServer;

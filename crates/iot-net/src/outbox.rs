@@ -1,0 +1,194 @@
+//! [`Outbox`]: what waits to be sent on one connection.
+//!
+//! Whoever has something to say puts whole frames in; the connection's own task writes them, all that
+//! wait in one write. Nobody ever waits for a peer: what does not fit is dropped, the outbox is full
+//! from then on, and the connection ends. An empty outbox holds no memory.
+
+use core::{
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+use std::{cell::RefCell, io, rc::Rc};
+
+use iot_proto::{Body, Correlation, EncodeError, Frame, MAX_FRAME, MessageKind};
+use tokio::{io::AsyncWrite, net::TcpStream};
+
+/// Bytes of room that a farewell still finds in an outbox that is full.
+const FAREWELL_ROOM: usize = iot_proto::MIN_FRAME;
+
+/// The handle of one connection's outbox; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbox(Rc<RefCell<State>>);
+
+/// What the connection is to do besides sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Go on.
+    Open,
+    /// The peer does not take what it is sent: end.
+    Full,
+    /// The server stops: read no more, and let the handler finish.
+    Stopping,
+    /// End once everything has been sent.
+    Closing,
+}
+
+#[derive(Debug)]
+struct State {
+    bytes: Vec<u8>,
+    /// How many of `bytes` have been written.
+    written: usize,
+    limit: usize,
+    stage: Stage,
+    waker: Option<Waker>,
+}
+
+impl Outbox {
+    /// An empty outbox that takes `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        let state = State { bytes: Vec::new(), written: 0, limit, stage: Stage::Open, waker: None };
+        Self(Rc::new(RefCell::new(state)))
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn limit(&self) -> usize {
+        self.0.borrow().limit
+    }
+
+    /// What the connection is to do.
+    pub(crate) fn stage(&self) -> Stage {
+        self.0.borrow().stage
+    }
+
+    /// Queues whole frames, or drops them where they do not fit or the connection ends.
+    pub(crate) fn push(&self, frames: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        let start = state.bytes.len();
+        state.bytes.extend_from_slice(frames);
+        state.admit(start);
+    }
+
+    /// Encodes a message straight into the queue; drops it where it does not fit.
+    pub(crate) fn push_message<'b, B: Body<'b>>(
+        &self,
+        body: &B,
+        correlation: Correlation,
+    ) -> Result<(), EncodeError> {
+        let mut state = self.0.borrow_mut();
+        let start = state.bytes.len();
+        iot_proto::encode_to_vec(body, correlation, &mut state.bytes)?;
+        state.admit(start);
+        Ok(())
+    }
+
+    /// Asks the connection to end once everything has been sent; nothing more is taken.
+    pub(crate) fn close(&self) {
+        let mut state = self.0.borrow_mut();
+        state.stage = Stage::Closing;
+        state.wake();
+    }
+
+    /// Asks the connection to read no more and to let its handler finish.
+    pub(crate) fn stop(&self) {
+        let mut state = self.0.borrow_mut();
+        if state.stage == Stage::Open {
+            state.stage = Stage::Stopping;
+        }
+        state.wake();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.0.borrow();
+        state.bytes.len() - state.written
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.borrow().bytes.capacity()
+    }
+
+    /// Writes what waits, with one call to the kernel for all of it. Ready when nothing waits any more;
+    /// the task is woken when something is queued or the stage changes.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>, stream: &mut TcpStream) -> Poll<io::Result<()>> {
+        let mut state = self.0.borrow_mut();
+        let state = &mut *state;
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.waker = Some(cx.waker().clone());
+        }
+        while let Some(rest) = state.bytes.get(state.written..).filter(|rest| !rest.is_empty()) {
+            match ready!(Pin::new(&mut *stream).poll_write(cx, rest)) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(len) => state.written += len,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        state.bytes = Vec::new();
+        state.written = 0;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl State {
+    /// Keeps the frames that begin at `start`, or drops them where they do not fit.
+    fn admit(&mut self, start: usize) {
+        let waiting = self.bytes.len() - self.written;
+        let keep = match self.stage {
+            Stage::Closing => false,
+            Stage::Full => waiting <= self.limit + FAREWELL_ROOM && is_farewell(self.bytes.get(start..)),
+            Stage::Open | Stage::Stopping => waiting <= self.limit,
+        };
+        if !keep {
+            self.bytes.truncate(start);
+        }
+        if !keep && self.stage != Stage::Closing {
+            self.stage = Stage::Full;
+        }
+        if self.written >= MAX_FRAME {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Whether the first of these frames says why the connection ends.
+fn is_farewell(frames: Option<&[u8]>) -> bool {
+    let farewell = [MessageKind::CLOSE, MessageKind::ERROR];
+    matches!(Frame::split(frames.unwrap_or_default(), MAX_FRAME), Ok(Some((frame, _))) if farewell.contains(&frame.kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_proto::{Close, ErrorCode, Label, Ping};
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_only_a_farewell_follows() {
+        let outbox = Outbox::new(30);
+        outbox.push_message(&Ping, Correlation::OneWay).unwrap();
+        outbox.push_message(&Ping, Correlation::OneWay).unwrap();
+        assert_eq!((outbox.waiting(), outbox.stage()), (24, Stage::Open));
+        outbox.push_message(&Ping, Correlation::OneWay).unwrap();
+        assert_eq!((outbox.waiting(), outbox.stage()), (24, Stage::Full));
+
+        let close = Close { code: ErrorCode::TOO_MANY, retry_after_ms: 0, detail: Label::EMPTY };
+        outbox.push_message(&close, Correlation::OneWay).unwrap();
+        assert!(outbox.waiting() > 24, "the peer is told why");
+    }
+
+    #[test]
+    fn nothing_is_taken_after_the_end() {
+        let outbox = Outbox::new(1000);
+        outbox.close();
+        outbox.push_message(&Ping, Correlation::OneWay).unwrap();
+        assert_eq!(outbox.waiting(), 0);
+    }
+}

@@ -1,0 +1,251 @@
+//! [`TcpServer`]: accepts connections, gives each a handler, and ends them in good order.
+//!
+//! What a connection does is in `connection.rs`, what is done with its messages in its
+//! [`RequestHandler`]. This file owns the listener, the cap on connections, and the orderly end.
+
+use core::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use std::{collections::BTreeMap, io, net::TcpListener as StdListener, rc::Rc, sync::Arc};
+
+use iot_core::SessionId;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::LocalSet,
+    time::{sleep, timeout},
+};
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::{
+    config::ServerConfig,
+    connection::Connection,
+    handler::{Context, RequestHandler},
+    outbox::Outbox,
+    pool::BufferPool,
+};
+
+/// Shortest and longest pause after a connection could not be accepted.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// A TCP server that speaks frames: many connections at once, on one thread.
+///
+/// ```
+/// use iot_net::{Context, RequestHandler, TcpServer};
+/// use iot_proto::{Correlation, Frame, MessageKind, Ping, Pong, RequestId};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// /// Answers every ping.
+/// struct Echo;
+///
+/// impl RequestHandler for Echo {
+///     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
+///         if frame.kind == MessageKind::PING {
+///             context.reply(&Pong { time: None }, frame.correlation).expect("a pong fits");
+///             context.close();
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TcpServer::bind("127.0.0.1:0".parse()?)?;
+/// let address = server.local_addr();
+///
+/// let node = async {
+///     let mut wire = Vec::new();
+///     iot_proto::encode_to_vec(&Ping, Correlation::Request(RequestId::FIRST), &mut wire)?;
+///     let mut stream = tokio::net::TcpStream::connect(address).await?;
+///     stream.write_all(&wire).await?;
+///     wire.clear();
+///     stream.read_to_end(&mut wire).await?;
+///     let (frame, _) = Frame::split(&wire, 1024)?.expect("a whole frame");
+///     assert_eq!(frame.kind, MessageKind::PONG);
+///     Ok::<_, Box<dyn std::error::Error>>(())
+/// };
+/// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+/// let (served, answered) = tokio::join!(
+///     server.serve(|| Echo, async { drop(stopped.await) }),
+///     async { let result = node.await; drop(stop); result },
+/// );
+/// served?;
+/// answered
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct TcpServer {
+    listener: StdListener,
+    address: SocketAddr,
+    config: ServerConfig,
+}
+
+impl TcpServer {
+    /// Listens on `address`, with the default limits; port 0 takes a free one. From here on connections
+    /// wait in the backlog until they are served.
+    ///
+    /// # Errors
+    /// What the operating system says: the address is taken, not one of this machine, or not permitted.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Self::bind_with(address, ServerConfig::default())
+    }
+
+    /// As [`bind`](Self::bind), with these limits.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_with(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // On Windows the same option would let another process take the port away.
+        #[cfg(not(windows))]
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            // All addresses means those of IPv4 too, on every operating system.
+            socket.set_only_v6(false)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(config.backlog.into())?;
+        let listener = StdListener::from(socket);
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, config })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves connections until `shutdown` is ready, with a handler from `handlers` for each. Then no
+    /// more are accepted, every handler finishes, what waits is sent, and all connections are closed
+    /// within [`ServerConfig::drain`].
+    ///
+    /// The future stays on its thread; it needs a tokio runtime with IO and time.
+    ///
+    /// # Errors
+    /// Where the listener cannot be given to the runtime. A connection's failure ends only itself.
+    pub async fn serve<H: RequestHandler + 'static>(
+        self,
+        handlers: impl FnMut() -> H,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        LocalSet::new().run_until(self.serve_in_local_set(handlers, shutdown)).await
+    }
+
+    /// As [`serve`](Self::serve), in a `LocalSet` that the caller runs.
+    pub(crate) async fn serve_in_local_set<H: RequestHandler + 'static>(
+        self,
+        handlers: impl FnMut() -> H,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let listener = TcpListener::from_std(self.listener)?;
+        let open = Rc::new(Open::default());
+        let drain = self.config.drain;
+        let mut acceptor = Acceptor {
+            slots: Arc::new(Semaphore::new(self.config.max_connections)),
+            config: self.config,
+            pool: Rc::new(BufferPool::default()),
+            open: Rc::clone(&open),
+            last: SessionId(0),
+        };
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            () = acceptor.accept(&listener, handlers) => {}
+        }
+        drop(listener);
+        open.end(drain).await;
+        Ok(())
+    }
+}
+
+/// The connections that are open.
+#[derive(Debug, Default)]
+struct Open {
+    outboxes: RefCell<BTreeMap<SessionId, Outbox>>,
+    tasks: TaskTracker,
+}
+
+impl Open {
+    /// Asks every connection to end, and waits for them for at most `drain`.
+    async fn end(&self, drain: Duration) {
+        for outbox in self.outboxes.borrow().values() {
+            outbox.stop();
+        }
+        self.tasks.close();
+        if timeout(drain, self.tasks.wait()).await.is_err() {
+            let open = self.tasks.len();
+            warn!(open, ?drain, "connections did not end in time and were cut");
+        }
+    }
+}
+
+/// What it takes to accept a connection.
+struct Acceptor {
+    config: ServerConfig,
+    slots: Arc<Semaphore>,
+    pool: Rc<BufferPool>,
+    open: Rc<Open>,
+    last: SessionId,
+}
+
+impl Acceptor {
+    /// Accepts connections for ever. A connection is accepted only when there is a slot for it.
+    async fn accept<H: RequestHandler + 'static>(
+        &mut self,
+        listener: &TcpListener,
+        mut handlers: impl FnMut() -> H,
+    ) {
+        let mut back_off = BACK_OFF.0;
+        let mut was_full = false;
+        loop {
+            let is_full = self.slots.available_permits() == 0;
+            if is_full && !was_full {
+                warn!(limit = self.config.max_connections, "as many connections as allowed: new ones wait");
+            }
+            was_full = is_full;
+            // The semaphore is never closed.
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    back_off = BACK_OFF.0;
+                    let connection = self.connection(stream, peer);
+                    let (handler, linger, open) = (handlers(), self.config.linger, Rc::clone(&self.open));
+                    let session = self.last;
+                    self.open.tasks.spawn_local(async move {
+                        connection.run(handler, linger).await;
+                        open.outboxes.borrow_mut().remove(&session);
+                        drop(slot);
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    warn!(%error, ?back_off, "cannot accept a connection; too many open files? trying again");
+                    sleep(back_off).await;
+                    back_off = (back_off * 2).min(BACK_OFF.1);
+                }
+            }
+        }
+    }
+
+    fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
+        }
+        self.last = SessionId(self.last.0 + 1);
+        let outbox = Outbox::new(self.config.outbox_limit);
+        self.open.outboxes.borrow_mut().insert(self.last, outbox.clone());
+        Connection::new(stream, Context::new(self.last, plain_address(peer), outbox), Rc::clone(&self.pool))
+    }
+}
+
+/// The address as people write it: IPv4 also where it came through an IPv6 socket.
+fn plain_address(peer: SocketAddr) -> SocketAddr {
+    match peer.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, peer.port())),
+        IpAddr::V6(_) => peer,
+    }
+}

@@ -1,0 +1,349 @@
+//! The loop of a node on tokio: sockets and a clock around a [`Node`], and your [`Device`] behind it.
+//!
+//! For small Linux boards and for simulators. The runner owns the sockets and decides nothing: when to
+//! connect, what to send and when to give up is the session's. One task runs it; it holds no buffers of
+//! its own while it waits.
+
+mod socket;
+
+use alloc::{boxed::Box, string::ToString};
+use core::{net::SocketAddr, time::Duration};
+use std::io;
+
+use iot_proto::Label;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time,
+};
+
+pub use self::socket::CONNECT_LIMIT;
+use self::socket::{Connecting, Socket, accept, connect, listen, open, ready};
+
+use crate::{Answer, Command, Config, Connection, Event, Instant, Node};
+
+/// A node with room for frames of 1 kB and about a hundred small reports: some 12 kB in all.
+pub type HostNode<'c> = Node<'c, 1024, 4096, 1024>;
+
+/// How long the runner does not accept after the system refused to.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Most reads before others get their turn.
+const READS_IN_A_ROW: usize = 16;
+
+/// What is behind the node: sensors, relays, whatever it carries.
+pub trait Device {
+    /// Does what a command asks for and says what became of it.
+    ///
+    /// What takes longer is [`Answer::Accepted`] here, and answered later with [`Node::answer`] from
+    /// [`wake`](Self::wake).
+    fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d>;
+
+    /// Reports what is to be reported, and says after how long it wants to be called again. It is called
+    /// at the start, when that time is over, after every command, and when the hub has welcomed or
+    /// admitted the node.
+    fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration;
+
+    /// Sees everything that the session tells; for logs and figures.
+    fn observe(&mut self, event: &Event<'_>) {
+        let _ = event;
+    }
+}
+
+impl<D: Device + ?Sized> Device for &mut D {
+    fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d> {
+        (**self).obey(command)
+    }
+
+    fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration {
+        (**self).wake(node, now)
+    }
+
+    fn observe(&mut self, event: &Event<'_>) {
+        (**self).observe(event);
+    }
+}
+
+/// Where a node connects to and listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The hub.
+    pub hub: SocketAddr,
+    /// The address to connect from; `None` leaves it to the system.
+    pub from: Option<SocketAddr>,
+    /// Where the hub may dial the node, usually port [`DIAL_PORT`](iot_proto::DIAL_PORT). Say so with
+    /// [`Capabilities::LISTENS`](iot_proto::Capabilities::LISTENS).
+    pub listen: Option<SocketAddr>,
+}
+
+impl Ends {
+    /// A node that connects to `hub` and is not dialled.
+    pub fn new(hub: SocketAddr) -> Self {
+        Self { hub, from: None, listen: None }
+    }
+}
+
+/// Runs one node.
+#[expect(missing_debug_implementations, reason = "a connection that is being opened cannot be shown")]
+pub struct Runner<'c, D> {
+    node: Box<HostNode<'c>>,
+    device: D,
+    ends: Ends,
+    connecting: Option<Connecting>,
+    own: Option<Socket>,
+    dialled: Option<Socket>,
+    listener: Option<TcpListener>,
+    deaf_until: Instant,
+    wake_at: Instant,
+    start: time::Instant,
+}
+
+/// What the runner was woken by.
+enum Woken {
+    Connected(io::Result<TcpStream>),
+    Ready(Connection),
+    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    Time,
+}
+
+/// Connects, reports and obeys until the future is dropped.
+///
+/// # Errors
+/// The address to listen on is not to be had.
+pub async fn run<D: Device>(config: Config<'_>, device: D, ends: Ends) -> io::Result<()> {
+    let mut runner = Runner::new(config, device, ends)?;
+    loop {
+        runner.turn().await;
+    }
+}
+
+impl<'c, D: Device> Runner<'c, D> {
+    /// A node that has not connected yet, and listens where it should.
+    ///
+    /// # Errors
+    /// The address to listen on is not to be had.
+    pub fn new(config: Config<'c>, device: D, ends: Ends) -> io::Result<Self> {
+        Ok(Self {
+            node: Box::new(Node::new(config)),
+            device,
+            ends,
+            connecting: None,
+            own: None,
+            dialled: None,
+            listener: ends.listen.map(listen).transpose()?,
+            deaf_until: Instant(0),
+            wake_at: Instant(0),
+            start: time::Instant::now(),
+        })
+    }
+
+    /// Waits until something happens, and does what follows. Dropping the future loses nothing.
+    pub async fn turn(&mut self) {
+        self.settle();
+        let woken = self.wait().await;
+        let now = self.now();
+        match woken {
+            Woken::Connected(result) => {
+                self.connecting = None;
+                match result {
+                    Ok(stream) => {
+                        self.own = Some(Socket::new(stream));
+                        self.node.connected(now);
+                    }
+                    Err(_) => self.node.closed(now, Connection::Own),
+                }
+            }
+            Woken::Ready(connection) => self.read(connection),
+            Woken::Accepted(Ok((stream, _))) => {
+                self.dialled = Some(Socket::new(stream));
+                self.node.dialled(now);
+            }
+            Woken::Accepted(Err(_)) => self.deaf_until = now.after(ACCEPT_PAUSE),
+            Woken::Time => {}
+        }
+        self.settle();
+    }
+
+    /// Ends the node's own session politely, within [`CLOSE_LIMIT`](crate::CLOSE_LIMIT).
+    pub async fn stop(&mut self) {
+        let now = self.now();
+        self.node.stop(now);
+        self.settle();
+        while self.own.is_some() {
+            self.turn().await;
+        }
+    }
+
+    /// The node, to report or to stop it. What follows from that is done in the next [`turn`](Self::turn).
+    pub fn node(&mut self) -> &mut HostNode<'c> {
+        &mut self.node
+    }
+
+    /// The device.
+    pub fn device(&mut self) -> &mut D {
+        &mut self.device
+    }
+
+    /// Shows the node to the device, for what it counts or decides beside its usual calls.
+    pub fn with_node(&mut self, show: impl FnOnce(&mut D, &HostNode<'c>)) {
+        show(&mut self.device, &self.node);
+    }
+
+    /// The clock that the node goes by.
+    pub fn now(&self) -> Instant {
+        Instant(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Calls [`Device::wake`] in the next turn, however long it wanted to wait.
+    pub fn wake(&mut self) {
+        self.wake_at = Instant(0);
+    }
+
+    /// Drops a connection without a word, as a crash or a pulled plug would.
+    pub fn cut(&mut self, connection: Connection) {
+        self.hang_up(connection);
+    }
+
+    /// Writes bytes to the node's own connection past the session, as a broken firmware would. Gives how
+    /// many the socket took.
+    ///
+    /// # Errors
+    /// There is no connection, or it does not take bytes now.
+    pub fn write_raw(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let socket = self.own.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        socket.stream.try_write(bytes)
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let now = self.now();
+        let deadline = self.node.next_deadline().map_or(self.wake_at, |next| next.at.min(self.wake_at));
+        let own = ready(self.own.as_ref(), self.node.room(Connection::Own));
+        let dialled = ready(self.dialled.as_ref(), self.node.room(Connection::Dialled));
+        let may_accept = self.dialled.is_none() && now >= self.deaf_until;
+        tokio::select! {
+            result = connect(&mut self.connecting) => Woken::Connected(result),
+            () = own => Woken::Ready(Connection::Own),
+            () = dialled => Woken::Ready(Connection::Dialled),
+            result = accept(self.listener.as_ref()), if may_accept => Woken::Accepted(result),
+            () = time::sleep(deadline.since(now)) => Woken::Time,
+        }
+    }
+
+    /// Does what the session wants, until it wants nothing more for now.
+    fn settle(&mut self) {
+        loop {
+            let mut happened = self.happens();
+            let now = self.now();
+            if now >= self.wake_at {
+                self.wake_at = now.after(self.device.wake(&mut self.node, now).max(Duration::from_millis(1)));
+            }
+            happened |= self.write(Connection::Own) | self.write(Connection::Dialled);
+            if !happened {
+                return;
+            }
+        }
+    }
+
+    /// Hands events on; whether there was one.
+    fn happens(&mut self) -> bool {
+        let mut happened = false;
+        loop {
+            let now = self.now();
+            let Some(event) = self.node.poll(now) else { return happened };
+            happened = true;
+            self.device.observe(&event);
+            match event {
+                Event::Connect => self.connecting = Some(open(self.ends)),
+                Event::Close(connection) => self.hang_up(connection),
+                Event::Connected { .. } | Event::Admission(_) => self.wake_at = Instant(0),
+                Event::Registered(_)
+                | Event::Acknowledged { .. }
+                | Event::Repeated(_)
+                | Event::Disconnected { .. }
+                | Event::Error { .. }
+                | Event::Refused { .. } => {}
+                Event::Command(command) => {
+                    let id = command.id;
+                    // The command has just come and is open: a value too long for the wire is the only failure.
+                    let answer = self.device.obey(command);
+                    if let Err(error) = self.node.answer(id, answer) {
+                        let detail = error.to_string();
+                        let code = iot_proto::ErrorCode::INTERNAL;
+                        let failed = Answer::Failed { code, detail: &Label::clipped(&detail) };
+                        let _ = self.node.answer(id, failed);
+                    }
+                    self.wake_at = Instant(0);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, connection: Connection) {
+        let mut buffer = [0; 1024];
+        for _ in 0..READS_IN_A_ROW {
+            let room = self.node.room(connection).min(buffer.len());
+            let Some(socket) = self.socket(connection) else { return };
+            socket.is_full = false;
+            let Some(free) = buffer.get_mut(..room).filter(|free| !free.is_empty()) else { return };
+            match socket.stream.try_read(free) {
+                Ok(0) => return self.hang_up(connection),
+                Ok(len) => {
+                    let now = self.now();
+                    self.node.received(now, connection, buffer.get(..len).unwrap_or_default());
+                    self.settle();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return self.hang_up(connection),
+            }
+        }
+    }
+
+    /// Writes what waits; whether anything went out.
+    fn write(&mut self, connection: Connection) -> bool {
+        let mut wrote = false;
+        loop {
+            let now = self.now();
+            let socket = match connection {
+                Connection::Own => &mut self.own,
+                Connection::Dialled => &mut self.dialled,
+            };
+            let Some(socket) = socket else { return wrote };
+            // Also where the socket takes nothing: the session queues what is due, and so has no deadline
+            // that stays over.
+            let bytes = self.node.transmit(now, connection);
+            if bytes.is_empty() || socket.is_full {
+                return wrote;
+            }
+            match socket.stream.try_write(bytes) {
+                Ok(len) => {
+                    self.node.sent(now, connection, len);
+                    wrote = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.is_full = true;
+                    return wrote;
+                }
+                Err(_) => {
+                    self.hang_up(connection);
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn hang_up(&mut self, connection: Connection) {
+        let socket = match connection {
+            Connection::Own => self.own.take(),
+            Connection::Dialled => self.dialled.take(),
+        };
+        drop(socket);
+        let now = self.now();
+        self.node.closed(now, connection);
+    }
+
+    fn socket(&mut self, connection: Connection) -> Option<&mut Socket> {
+        match connection {
+            Connection::Own => self.own.as_mut(),
+            Connection::Dialled => self.dialled.as_mut(),
+        }
+    }
+}

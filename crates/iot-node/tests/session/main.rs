@@ -1,0 +1,7 @@
+//! The session against hand-written frames of a hub: one rule of the protocol in each test.
+
+mod commands;
+mod hub;
+mod lifecycle;
+mod reports;
+mod wire;

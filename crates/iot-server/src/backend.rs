@@ -1,0 +1,73 @@
+//! What the web server sees of the hub: an adapter from its [`Backend`] to the hub's handle and history.
+
+use std::sync::Arc;
+
+use iot_core::{
+    Answer, Event, IotError, NodeId, Request, View,
+    catalogue::Catalogue,
+    store::{History, ReadingQuery},
+    view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
+};
+use iot_net::HubHandle;
+use iot_proto::{CommandId, UnixMillis};
+use iot_web::Backend;
+use tokio::sync::broadcast;
+
+/// The running hub, as pages and the API see it.
+#[derive(Clone)]
+pub(crate) struct HubBackend {
+    pub(crate) hub: HubHandle,
+    pub(crate) history: Arc<dyn History>,
+    pub(crate) catalogue: Arc<Catalogue>,
+}
+
+impl Backend for HubBackend {
+    fn now(&self) -> UnixMillis {
+        iot_net::wall_clock()
+    }
+
+    fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue)
+    }
+
+    async fn overview(&self) -> Result<Overview, IotError> {
+        self.hub.read(|view: View<'_>| view.overview()).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeView>, IotError> {
+        self.hub.read(|view: View<'_>| view.nodes()).await
+    }
+
+    async fn node(&self, id: &NodeId) -> Result<NodeView, IotError> {
+        let id = id.clone();
+        self.hub.read(move |view: View<'_>| view.node(&id)).await?
+    }
+
+    async fn commands(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
+        self.hub.read(move |view: View<'_>| view.commands(&filter)).await
+    }
+
+    async fn command(&self, id: CommandId) -> Result<CommandView, IotError> {
+        self.hub.read(move |view: View<'_>| view.command(id)).await?
+    }
+
+    async fn activity(&self, limit: usize) -> Result<Vec<Notice>, IotError> {
+        self.hub.read(move |view: View<'_>| view.activity(limit)).await
+    }
+
+    async fn readings(&self, query: ReadingQuery) -> Result<Vec<ReadingView>, IotError> {
+        let history = Arc::clone(&self.history);
+        // A store may have to read the disk, which must not hold up other pages.
+        let read = tokio::task::spawn_blocking(move || history.readings(&query)).await;
+        let readings = read.map_err(|_| IotError::Stopping)?;
+        readings.map_err(|error| IotError::NotStored { why: error.why })
+    }
+
+    async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
+        self.hub.ask(by, request).await
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.hub.subscribe()
+    }
+}

@@ -1,0 +1,60 @@
+//! `iot-server check-config`: what is configured, and what is wrong with it.
+
+use std::process::ExitCode;
+
+use iot_core::config::Registration;
+use iot_server::{Config, config::Announce, modules};
+
+use crate::{cli::Settings, out};
+
+/// Says what is configured. Fails where a setting or a module kind's folder is wrong.
+///
+/// # Errors
+/// What is wrong with which file or setting.
+pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
+    let config = settings.config(Config::default())?;
+    for (setting, value) in lines(&config) {
+        out::line(&format!("{setting:<16} {value}"));
+    }
+    let (mut catalogue, refused) = modules::load(&config.data_dir);
+    for kind in &config.disabled_kinds {
+        catalogue.disable(kind)?;
+    }
+    let (known, disabled) = (catalogue.kinds().count(), config.disabled_kinds.len());
+    out::line(&format!("{:<16} {known}, of which {disabled} disabled", "module kinds"));
+    for error in &refused {
+        out::error(&format!("module kind left out: {error}"));
+    }
+    Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Each setting with its value; where none was given, how it is chosen.
+fn lines(config: &Config) -> Vec<(&'static str, String)> {
+    let or = |given: Option<String>, otherwise: &str| given.unwrap_or_else(|| otherwise.into());
+    let registration = match config.registration {
+        Registration::Open => "open",
+        Registration::Approve => "approve",
+    };
+    let announce = match config.announce {
+        Announce::Yes => "yes",
+        Announce::No => "no",
+    };
+    let address = config.address.map(|ip| ip.to_string());
+    vec![
+        ("name", config.name.to_string()),
+        ("data_dir", config.data_dir.display().to_string()),
+        ("address", or(address, "192.168.137.1 if this machine has it, else all")),
+        ("tcp_port", config.tcp_port.to_string()),
+        ("web_address", or(config.web_address.map(|ip| ip.to_string()), "as address")),
+        ("web_port", or(config.web_port.map(|port| port.to_string()), "80, or else 8080")),
+        ("node_port", config.node_port.to_string()),
+        ("registration", registration.into()),
+        ("announce", announce.into()),
+        ("web_hosts", config.web_hosts.join(", ")),
+        ("keepalive_s", config.keepalive.as_secs().to_string()),
+        ("expires_after_s", config.expires_after.as_secs().to_string()),
+        ("max_sessions", config.max_sessions.to_string()),
+        ("max_nodes", config.max_nodes.to_string()),
+        ("disabled_kinds", config.disabled_kinds.join(", ")),
+    ]
+}

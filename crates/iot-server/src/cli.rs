@@ -1,0 +1,144 @@
+//! The command line: what can be said, with help. Settings are the same for all tasks.
+
+use core::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use iot_server::{
+    Config,
+    config::{Announce, FILE_NAME, Layer, RegistrationWord},
+};
+
+/// A hub for IoT nodes: nodes connect on port 5070, people open its page.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) task: Option<Task>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  iot-server                                 run the hub; new nodes wait in the inbox on its page
+  iot-server demo                            a hub with ten simulated nodes, for a first look
+  iot-server --data-dir /var/lib/iot-hub --web-port 8080
+  iot-server check-config                    what is configured, and what is wrong with it
+  iot-server kinds show relay --json         a module kind, for programs";
+
+/// What to do.
+#[derive(Debug, Default, Subcommand)]
+pub(crate) enum Task {
+    /// Run the hub (what happens when no command is given)
+    #[default]
+    Run,
+    /// Run a hub in memory with simulated nodes, for a first look
+    Demo(DemoOptions),
+    /// Say what is configured and what is wrong with it; changes nothing
+    CheckConfig,
+    /// Show the module kinds that this hub supports
+    #[command(subcommand)]
+    Kinds(KindsTask),
+}
+
+/// How the demonstration looks.
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Simulated nodes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) nodes: u32,
+}
+
+/// What to show of the module kinds.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KindsTask {
+    /// All kinds, a line each
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One kind with its properties, actions and events
+    Show {
+        /// Its name, such as `relay`
+        kind: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Settings; most may also stand in the configuration file, under their names with `_` for `-`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings (flags win over variables, those over the configuration file)")]
+pub(crate) struct Settings {
+    /// Configuration file [default: iot-hub.toml in the data directory, if it is there]
+    #[arg(long, global = true, env = "IOT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the hub keeps what is its own [default: data]
+    #[arg(long, global = true, env = "IOT_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address on which nodes connect [default: 192.168.137.1 if this machine has it, else all]
+    #[arg(long, global = true, env = "IOT_ADDRESS", value_name = "IP")]
+    address: Option<IpAddr>,
+    /// Port on which nodes connect; 0 takes a free one [default: 5070]
+    #[arg(long, global = true, env = "IOT_TCP_PORT", value_name = "PORT")]
+    tcp_port: Option<u16>,
+    /// Address of the pages [default: as --address]
+    #[arg(long, global = true, env = "IOT_WEB_ADDRESS", value_name = "IP")]
+    web_address: Option<IpAddr>,
+    /// Port of the pages; 0 takes a free one [default: 80, or else 8080]
+    #[arg(long, global = true, env = "IOT_WEB_PORT", value_name = "PORT")]
+    web_port: Option<u16>,
+    /// Port on which nodes are dialled [default: 1234]
+    #[arg(long, global = true, env = "IOT_NODE_PORT", value_name = "PORT")]
+    node_port: Option<u16>,
+    /// Whether a new node must wait for a person [default: approve]
+    #[arg(long, global = true, env = "IOT_REGISTRATION", value_enum)]
+    registration: Option<RegistrationWord>,
+    /// Whether the hub is announced by DNS-SD [default: yes]
+    #[arg(long, global = true, env = "IOT_ANNOUNCE", value_enum)]
+    announce: Option<Announce>,
+    /// How the log is written; what is in it is said by `IOT_LOG`, such as `debug`
+    #[arg(long, global = true, env = "IOT_LOG_FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: one JSON object a line
+    Json,
+}
+
+impl Settings {
+    /// Puts all layers together over `defaults`.
+    ///
+    /// # Errors
+    /// What is wrong with which file or setting.
+    pub(crate) fn config(self, defaults: Config) -> anyhow::Result<Config> {
+        let mut config = defaults;
+        let in_data_dir = self.data_dir.as_ref().unwrap_or(&config.data_dir).join(FILE_NAME);
+        // A file that was asked for must be there; the usual one need not.
+        let file = self.config.or_else(|| in_data_dir.exists().then_some(in_data_dir));
+        if let Some(file) = file {
+            config.overlay(Layer::from_file(&file)?)?;
+        }
+        config.overlay(Layer {
+            data_dir: self.data_dir,
+            address: self.address,
+            tcp_port: self.tcp_port,
+            web_address: self.web_address,
+            web_port: self.web_port,
+            node_port: self.node_port,
+            registration: self.registration,
+            announce: self.announce,
+            ..Layer::default()
+        })?;
+        Ok(config)
+    }
+}

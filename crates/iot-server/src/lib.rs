@@ -1,0 +1,35 @@
+//! The hub as a library: [`IotServer`] composes the network, the core, the store and the pages.
+//!
+//! ```
+//! use iot_server::IotServer;
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let server = IotServer::builder()
+//!     .tcp_address([127, 0, 0, 1].into())
+//!     .tcp_port(0) // a free one; 5070 where nothing is said
+//!     .web_address([127, 0, 0, 1].into())
+//!     .web_port(0) // a free one; 80, or else 8080, where nothing is said
+//!     .start()
+//!     .await?;
+//!
+//! println!("nodes connect to {}, people open http://{}/", server.tcp_addr(), server.web_addr());
+//! assert!(server.check_module_support("relay", 1).is_ok());
+//! assert!(server.module_files("relay")?.contains_key("module.toml"));
+//!
+//! server.tear_down().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! The binary `iot-server` is a command line around this.
+
+mod address;
+mod backend;
+mod builder;
+pub mod config;
+pub mod modules;
+mod server;
+
+pub use builder::Builder;
+pub use config::{Config, ConfigError};
+pub use server::{IotServer, ServerError};

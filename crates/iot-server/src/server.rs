@@ -1,0 +1,243 @@
+//! [`IotServer`]: a running hub with its pages, and what a program may ask of it.
+
+use core::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
+    io,
+    sync::Arc,
+};
+
+use iot_core::{
+    Answer, IotError, NodeId,
+    catalogue::{Catalogue, ModuleKind},
+};
+use iot_net::{Discovery, HubHandle, HubHandler, HubServer, NetConfig, RequestHandler, Running, StartError};
+use iot_proto::Body;
+use iot_store::MemoryStore;
+use iot_web::WebConfig;
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, spawn_blocking},
+};
+use tracing::{info, warn};
+
+use crate::{
+    Builder, Config,
+    address::{bind_web, choose_address},
+    backend::HubBackend,
+    config::Announce,
+    modules,
+};
+
+/// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
+#[derive(Debug)]
+pub struct IotServer {
+    hub: Option<Running>,
+    handle: HubHandle,
+    catalogue: Arc<Catalogue>,
+    tcp_addr: SocketAddr,
+    web_addr: SocketAddr,
+    web_stop: Option<oneshot::Sender<()>>,
+    web: JoinHandle<()>,
+}
+
+/// Why a server could not be started.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The hub itself could not be started.
+    #[error("{}", explain(.0))]
+    Hub(StartError),
+    /// The runtime ended while the hub was being started.
+    #[error("the runtime ended before the hub had started")]
+    Stopped,
+    /// Pages cannot be served where they should be.
+    #[error("cannot serve pages on {address}, set by web_address and web_port: {why}")]
+    Web {
+        /// Where they should be.
+        address: SocketAddr,
+        /// What the operating system says.
+        why: io::Error,
+    },
+    /// A kind that the configuration disables does not exist.
+    #[error("setting disabled_kinds: {0}")]
+    DisabledKind(IotError),
+}
+
+/// Says which setting a failed start is about.
+fn explain(error: &StartError) -> String {
+    match error {
+        StartError::Listen { address, source } => {
+            format!("cannot listen for nodes on {address}, set by address and tcp_port: {source}")
+        }
+        StartError::Load(source) => format!("cannot read the store: {source}"),
+        StartError::Thread(source) => format!("cannot start a thread: {source}"),
+    }
+}
+
+impl IotServer {
+    /// A server to be set up: addresses, ports, handler, and the rest of the configuration.
+    pub fn builder() -> Builder<fn(HubHandler) -> HubHandler> {
+        Builder::new()
+    }
+
+    /// Starts hub and pages.
+    pub(crate) async fn start<W, H>(config: Config, wrap: W) -> Result<Self, ServerError>
+    where
+        W: Fn(HubHandler) -> H + Send + 'static,
+        H: RequestHandler + 'static,
+    {
+        let catalogue = Arc::new(load_catalogue(&config)?);
+        let (address, why) = choose_address(config.address);
+        info!(%address, why, "address of the hub");
+        let (listener, web_addr) = listen_web(config.web_address.unwrap_or(address), config.web_port)?;
+
+        let store = MemoryStore::default();
+        let history = Arc::new(store.clone());
+        let hub_config = config.hub(RandomState::new().hash_one(web_addr));
+        let net = net_config(&config, address);
+        let known = Arc::clone(&catalogue);
+        // Reading the store back may take its time.
+        let start = move || HubServer::start_with(net, hub_config, known, Box::new(store), wrap);
+        let hub = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)?.map_err(ServerError::Hub)?;
+
+        let backend = HubBackend { hub: hub.handle().clone(), history, catalogue: Arc::clone(&catalogue) };
+        let (web_stop, stopped) = oneshot::channel();
+        let web_config = WebConfig { hosts: config.web_hosts };
+        let web = tokio::spawn(async move {
+            let shutdown = async {
+                // A server that is dropped without a word stops as well.
+                let _ = stopped.await;
+            };
+            iot_web::serve(listener, backend, web_config, shutdown).await;
+        });
+        Ok(Self {
+            handle: hub.handle().clone(),
+            tcp_addr: hub.local_addr(),
+            hub: Some(hub),
+            catalogue,
+            web_addr,
+            web_stop: Some(web_stop),
+            web,
+        })
+    }
+
+    /// Where nodes connect.
+    pub fn tcp_addr(&self) -> SocketAddr {
+        self.tcp_addr
+    }
+
+    /// Where pages are served.
+    pub fn web_addr(&self) -> SocketAddr {
+        self.web_addr
+    }
+
+    /// How to ask the hub, read it and watch it.
+    pub fn handle(&self) -> &HubHandle {
+        &self.handle
+    }
+
+    /// All module kinds.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// Sends a message to the node at `address`: on its session when it has one, else by dialling `port`.
+    /// The result is the node's response.
+    ///
+    /// The address is the caller's own word: it is dialled whoever is there, known node or not, and the
+    /// message goes out without anyone having been proven. Commands that are kept, repeated and followed
+    /// are given to [`HubHandle::ask`] instead.
+    ///
+    /// # Errors
+    /// Why there is no response: [`IotError::Unreachable`], [`IotError::NoAnswer`], the node's refusal.
+    pub async fn send_message<'b, B: Body<'b>>(
+        &self,
+        message: &B,
+        address: IpAddr,
+        port: u16,
+    ) -> Result<Answer, IotError> {
+        self.handle.send_message(message, address, port).await
+    }
+
+    /// The files of a module kind by path; the pages serve the same.
+    ///
+    /// # Errors
+    /// [`IotError::KindUnsupported`].
+    pub fn module_files(&self, kind: &str) -> Result<&BTreeMap<Box<str>, Arc<[u8]>>, IotError> {
+        self.catalogue.module_files(kind)
+    }
+
+    /// Whether the hub supports modules of a kind, in the version that firmware was built for.
+    ///
+    /// # Errors
+    /// [`IotError::KindUnsupported`], [`IotError::KindVersionUnknown`], [`IotError::KindDisabled`].
+    pub fn check_module_support(&self, kind: &str, version: u16) -> Result<&Arc<ModuleKind>, IotError> {
+        self.catalogue.check_module_support(kind, version)
+    }
+
+    /// Whether a module of a node is registered, so that it may report and be commanded.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], [`IotError::ModuleNotRegistered`], [`IotError::PendingApproval`],
+    /// [`IotError::Revoked`], [`IotError::Disabled`], or why its kind is not supported.
+    pub async fn check_module_registration(&self, node: &NodeId, module: u8) -> Result<(), IotError> {
+        let node = node.clone();
+        self.handle.read(move |view| view.check_module_registration(&node, module)).await?
+    }
+
+    /// Stops accepting nodes and requests, lets what is under way end, stores what is pending, and ends
+    /// both servers.
+    pub async fn tear_down(mut self) {
+        if let Some(hub) = self.hub.take() {
+            hub.stop().await;
+        }
+        if let Some(stop) = self.web_stop.take() {
+            // Who is told has ended already where this fails.
+            let _ = stop.send(());
+        }
+        if let Err(error) = (&mut self.web).await {
+            warn!(%error, "the web server did not end well");
+        }
+        info!("the hub has stopped");
+    }
+}
+
+/// How the network side is run.
+fn net_config(config: &Config, address: IpAddr) -> NetConfig {
+    let mut net = NetConfig::new(SocketAddr::new(address, config.tcp_port));
+    net.discovery = match config.announce {
+        Announce::Yes => Discovery::Announced,
+        Announce::No => Discovery::Quiet,
+    };
+    net.server.max_connections = config.max_sessions;
+    net
+}
+
+/// All module kinds. Folders that are refused are named in the log and left out.
+fn load_catalogue(config: &Config) -> Result<Catalogue, ServerError> {
+    let (mut catalogue, refused) = modules::load(&config.data_dir);
+    for error in refused {
+        warn!("module kind left out: {error}");
+    }
+    for kind in &config.disabled_kinds {
+        catalogue.disable(kind).map_err(ServerError::DisabledKind)?;
+    }
+    Ok(catalogue)
+}
+
+/// Opens the listener of the pages, and says so where it is not on the port that people try first.
+fn listen_web(address: IpAddr, port: Option<u16>) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let failed = |why| ServerError::Web { address: SocketAddr::new(address, port.unwrap_or(8080)), why };
+    let (listener, refused) = bind_web(address, port).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let web_addr = listener.local_addr().map_err(failed)?;
+    if let Some(refused) = refused {
+        warn!("port 80 is not to be had ({refused}): pages are on 8080");
+    }
+    info!(%web_addr, "pages are served");
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
+    Ok((listener, web_addr))
+}

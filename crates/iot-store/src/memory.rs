@@ -1,0 +1,306 @@
+//! [`MemoryStore`]: everything in memory, bounded. Clones share it, so that a hub which is started anew
+//! on a clone finds what the one before it stored.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use iot_core::{
+    NodeId, Series, UnixMillis,
+    store::{
+        Batch, CommandRecord, History, NodeRecord, ReadingQuery, Record, Snapshot, Store, StoreError,
+        StoredReading,
+    },
+    view::ReadingView,
+};
+use iot_proto::{BootId, CommandId};
+
+use crate::ring::Ring;
+
+/// Runs of one node of which the highest sequence is remembered: the present one, and those before it
+/// whose reports may still be on their way.
+const RUNS: usize = 4;
+
+/// How much a [`MemoryStore`] keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryLimits {
+    /// Readings kept of each series. 240 fill a chart; a thousand nodes with three properties each then
+    /// need less than 20 MB.
+    pub readings: usize,
+    /// Commands kept that have ended; those under way are always kept.
+    pub ended_commands: usize,
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        Self { readings: 240, ended_commands: 1_000 }
+    }
+}
+
+/// Keeps everything in memory. What it keeps ends with the process: an acknowledgement then means "taken".
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    limits: MemoryLimits,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    nodes: BTreeMap<NodeId, NodeRecord>,
+    /// The last runs of each node with their highest sequences, the latest last.
+    sequences: BTreeMap<NodeId, Vec<(BootId, u32)>>,
+    series: BTreeMap<Series, Ring>,
+    /// By id, which is by age.
+    commands: BTreeMap<CommandId, CommandRecord>,
+    /// How many of `commands` have ended.
+    ended: usize,
+}
+
+impl MemoryStore {
+    /// An empty store with the default limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store with these limits.
+    pub fn with_limits(limits: MemoryLimits) -> Self {
+        Self { limits, kept: Arc::default() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // No code that holds the lock can leave the maps half changed in a way that reading would notice.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&mut self) -> Result<Snapshot, StoreError> {
+        let kept = self.kept();
+        let runs = kept.sequences.iter();
+        let latest = kept.series.iter();
+        Ok(Snapshot {
+            nodes: kept.nodes.values().cloned().collect(),
+            sequences: runs
+                .flat_map(|(node, runs)| runs.iter().map(|(boot, sequence)| (node.clone(), *boot, *sequence)))
+                .collect(),
+            latest: latest.filter_map(|(series, ring)| Some((series.clone(), ring.latest()?))).collect(),
+            commands: kept.commands.values().cloned().collect(),
+        })
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        check(batch)?;
+        let limits = self.limits;
+        let mut kept = self.kept();
+        let mut readings = batch.readings.as_slice();
+        for record in &batch.records {
+            match record {
+                Record::Node(node) => drop(kept.nodes.insert(node.id.clone(), (**node).clone())),
+                Record::Gone(node) => kept.forget(node),
+                Record::Report { node, boot, sequence, arrived, readings: count, .. } => {
+                    kept.keep_sequence(node, *boot, *sequence);
+                    let (own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
+                    readings = later;
+                    for reading in own {
+                        kept.keep_reading(node, *arrived, reading, limits.readings);
+                    }
+                }
+                Record::Command(command) => kept.keep_command(command, limits.ended_commands),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl History for MemoryStore {
+    fn readings(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError> {
+        let kept = self.kept();
+        let ring = kept.series.get(&query.series);
+        Ok(ring.map(|ring| ring.range(query.from, Some(query.to), query.limit)).unwrap_or_default())
+    }
+}
+
+/// All or nothing: a batch whose reports speak of other readings than it has is refused whole.
+fn check(batch: &Batch) -> Result<(), StoreError> {
+    let count = |record: &Record| match record {
+        Record::Report { readings, .. } => *readings,
+        Record::Node(_) | Record::Gone(_) | Record::Command(_) => 0,
+    };
+    let announced: usize = batch.records.iter().map(count).sum();
+    let given = batch.readings.len();
+    if announced == given {
+        return Ok(());
+    }
+    Err(StoreError { why: format!("the reports speak of {announced} readings and there are {given}").into() })
+}
+
+impl Kept {
+    fn forget(&mut self, node: &NodeId) {
+        self.nodes.remove(node);
+        self.sequences.remove(node);
+        self.series.retain(|series, _| series.node != *node);
+        self.commands.retain(|_, command| command.node != *node);
+        self.ended = self.commands.values().filter(|command| has_ended(command)).count();
+    }
+
+    fn keep_sequence(&mut self, node: &NodeId, boot: BootId, sequence: u32) {
+        if sequence == 0 {
+            return;
+        }
+        let runs = match self.sequences.get_mut(node) {
+            Some(runs) => runs,
+            None => self.sequences.entry(node.clone()).or_default(),
+        };
+        if let Some((_, highest)) = runs.iter_mut().find(|(run, _)| *run == boot) {
+            *highest = sequence.max(*highest);
+            return;
+        }
+        if runs.len() == RUNS {
+            runs.remove(0);
+        }
+        runs.push((boot, sequence));
+    }
+
+    fn keep_reading(&mut self, node: &NodeId, arrived: UnixMillis, reading: &StoredReading, limit: usize) {
+        let StoredReading { module, channel, measured, value } = reading;
+        let series = Series { node: node.clone(), module: *module, channel: *channel };
+        let ring = self.series.entry(series).or_insert_with(|| Ring::like(value));
+        ring.insert(ReadingView { value: value.clone(), measured: *measured, arrived }, limit);
+    }
+
+    fn keep_command(&mut self, command: &CommandRecord, limit: usize) {
+        let before = self.commands.insert(command.id, command.clone());
+        self.ended -= usize::from(before.as_ref().is_some_and(has_ended));
+        self.ended += usize::from(has_ended(command));
+        if self.ended > limit {
+            let oldest = self.commands.values().find(|command| has_ended(command)).map(|command| command.id);
+            if let Some(oldest) = oldest {
+                self.commands.remove(&oldest);
+                self.ended -= 1;
+            }
+        }
+    }
+}
+
+fn has_ended(command: &CommandRecord) -> bool {
+    !command.state().is_under_way()
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_core::{
+        CommandState,
+        view::{Step, Wanted},
+    };
+    use iot_proto::{Name, OwnedValue};
+
+    use super::*;
+
+    #[test]
+    fn late_readings_land_where_they_were_measured() {
+        let mut store = MemoryStore::new();
+        store.commit(&report("a", 1, &[30, 10])).unwrap();
+        store.commit(&report("a", 2, &[20, 30])).unwrap();
+        assert_eq!(measured(&store, 0, 100, 10), [10, 20, 30, 30]);
+        let latest = store.load().unwrap().latest;
+        assert_eq!(latest[0].1.measured, UnixMillis(30));
+        assert_eq!(latest[0].1.arrived, UnixMillis(1_002), "of two with one time, the one that came last");
+    }
+
+    #[test]
+    fn a_range_has_its_begin_but_not_its_end_and_the_newest_of_it() {
+        let mut store = MemoryStore::new();
+        store.commit(&report("a", 1, &[10, 20, 30, 40])).unwrap();
+        assert_eq!(measured(&store, 20, 40, 10), [20, 30]);
+        assert_eq!(measured(&store, 0, 100, 2), [30, 40]);
+        assert!(measured(&store, 50, 10, 2).is_empty(), "a range that is upside down is empty");
+    }
+
+    #[test]
+    fn the_oldest_readings_and_ended_commands_make_room() {
+        let mut store = MemoryStore::with_limits(MemoryLimits { readings: 3, ended_commands: 2 });
+        store.commit(&report("a", 1, &[10, 20, 30, 40, 5])).unwrap();
+        assert_eq!(measured(&store, 0, 100, 10), [20, 30, 40]);
+
+        let states = [CommandState::Sent, CommandState::Done, CommandState::Failed, CommandState::Done];
+        for (id, state) in (0..).zip(states) {
+            store.commit(&batch(Record::Command(Box::new(command(id, state))))).unwrap();
+        }
+        let kept: Vec<_> = store.load().unwrap().commands.iter().map(|command| command.id.0[0]).collect();
+        assert_eq!(kept, [0, 2, 3], "one under way, and the last two that ended");
+    }
+
+    #[test]
+    fn a_hub_that_starts_anew_finds_what_was_stored() {
+        let mut store = MemoryStore::new();
+        store.commit(&report("a", 7, &[10])).unwrap();
+        store.commit(&report("a", 6, &[10])).unwrap();
+        store.commit(&report("a", 0, &[11])).unwrap();
+        let snapshot = store.clone().load().unwrap();
+        assert_eq!(snapshot.sequences, [(node("a"), BootId(1), 7)], "the highest of the run");
+        assert_eq!(snapshot.latest.len(), 1);
+    }
+
+    #[test]
+    fn a_node_that_is_gone_leaves_nothing_behind() {
+        let mut store = MemoryStore::new();
+        store.commit(&report("a", 1, &[10])).unwrap();
+        store.commit(&report("b", 1, &[10])).unwrap();
+        store.commit(&batch(Record::Command(Box::new(command(1, CommandState::Done))))).unwrap();
+        store.commit(&batch(Record::Gone(node("a")))).unwrap();
+        let snapshot = store.load().unwrap();
+        assert_eq!(snapshot.sequences, [(node("b"), BootId(1), 1)]);
+        assert_eq!((snapshot.latest.len(), snapshot.commands.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_batch_that_does_not_fit_itself_is_refused_whole() {
+        let mut store = MemoryStore::new();
+        let mut bad = report("a", 1, &[10]);
+        bad.readings.clear();
+        assert!(store.commit(&bad).is_err());
+        assert_eq!(store.load().unwrap(), Snapshot::default());
+    }
+
+    fn node(name: &str) -> NodeId {
+        NodeId::plain(Name::new(name).unwrap())
+    }
+
+    fn batch(record: Record) -> Batch {
+        Batch { records: vec![record], readings: Vec::new() }
+    }
+
+    fn report(name: &str, sequence: u32, measured: &[i64]) -> Batch {
+        let (node, boot, arrived) = (node(name), BootId(1), UnixMillis(1_000 + i64::from(sequence)));
+        let reading = |at: &i64| StoredReading {
+            module: 0,
+            channel: 1,
+            measured: UnixMillis(*at),
+            value: OwnedValue::Int(*at),
+        };
+        let readings = measured.len();
+        Batch {
+            records: vec![Record::Report { node, boot, sequence, gap: 0, arrived, readings }],
+            readings: measured.iter().map(reading).collect(),
+        }
+    }
+
+    fn command(id: u8, state: CommandState) -> CommandRecord {
+        CommandRecord {
+            id: CommandId([id; 16]),
+            node: node("a"),
+            wanted: Wanted::Restart,
+            author: "test".into(),
+            steps: vec![Step { state, at: UnixMillis(0), cause: None }],
+            expires: UnixMillis(0),
+            attempts: 1,
+        }
+    }
+
+    fn measured(store: &MemoryStore, from: i64, to: i64, limit: usize) -> Vec<i64> {
+        let series = Series { node: node("a"), module: 0, channel: 1 };
+        let query = ReadingQuery { series, from: UnixMillis(from), to: UnixMillis(to), limit };
+        store.readings(&query).unwrap().into_iter().map(|reading| reading.measured.0).collect()
+    }
+}

@@ -1,0 +1,247 @@
+//! Things to do: what a form or a script asks becomes a [`Request`] to the hub, and the hub's answer theirs.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::StatusCode;
+use iot_core::{
+    Answer, IotError, NodeId, Request,
+    catalogue::{Action, Argument, ModuleKind, Property, ValueError},
+    view::Wanted,
+};
+use iot_proto::{CommandId, OwnedValue};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value as Json;
+
+use crate::{
+    Backend, api,
+    body::{self, Reply},
+    error::WebError,
+    handler::{Asked, Web},
+    input::{Given, Query},
+    page::{self, Refusal},
+    route::{Act, NodeAct},
+};
+
+/// For how long a node shows itself where nobody says, in seconds.
+const IDENTIFY_FOR_S: u16 = 10;
+
+/// What may be given with something to do.
+#[derive(Debug, Default)]
+struct Details<'a> {
+    value: Option<Given<'a>>,
+    expires_in_s: Option<u32>,
+    why: Box<str>,
+    for_s: Option<u16>,
+}
+
+/// Does what a form asks and sends the browser back to where it came from; a refused value is shown there,
+/// beside its control.
+///
+/// # Errors
+/// Why it is not done, where no control can show it.
+pub(crate) async fn by_form<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -> Result<Reply, WebError> {
+    asked.is("application/x-www-form-urlencoded")?;
+    let form = Query::form(&asked.body);
+    let value = form.raw("value").map(|value| Given::Field(Cow::Borrowed(value)));
+    let why = form.raw("why").unwrap_or_default().into();
+    let details = Details { value, why, ..Details::default() };
+    let author = author(web, "someone");
+    match done(web, &act, details, &author).await {
+        Ok(_) => Ok(body::see_other(&page::after(&act, form.get("back")))),
+        Err(error) => match page::Place::of(&act) {
+            Some(place) => {
+                let refusal = Refusal { place, error, entered: form.raw("value").unwrap_or_default().into() };
+                page::again(web, &refusal, form.get("back")).await
+            }
+            None => Err(error),
+        },
+    }
+}
+
+/// Does what a script asks.
+///
+/// # Errors
+/// Why it is not done.
+pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -> Result<Reply, WebError> {
+    asked.is("application/json")?;
+    let wait = api::wait(&asked.query)?;
+    let details = details(&act, &asked.body)?;
+    // Whoever waits must listen before the command is sent, or its end could be missed.
+    let events = web.backend.events();
+    match done(web, &act, details, &author(web, "a script")).await? {
+        Answer::Command(id) => match wait {
+            Some(wait) => api::command_when_ended(web, id, events, wait).await,
+            None => Ok(api::accepted(id)),
+        },
+        Answer::Done | Answer::Response { .. } => {
+            Ok(body::json(StatusCode::OK, &serde_json::json!({ "done": true })))
+        }
+    }
+}
+
+fn author<B>(web: &Web<B>, who: &str) -> String {
+    web.peer.map_or_else(|| who.to_owned(), |peer| format!("{who} at {peer}"))
+}
+
+async fn done<B: Backend>(
+    web: &Web<B>,
+    act: &Act,
+    details: Details<'_>,
+    author: &str,
+) -> Result<Answer, WebError> {
+    let request = request(web, act, details).await?;
+    Ok(web.backend.ask(author, request).await?)
+}
+
+async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Request, WebError> {
+    let (node, wanted) = match act {
+        Act::Set(node, module, channel) => {
+            let kind = kind_of(web, node, *module).await?;
+            let property = property(&kind, channel)?;
+            let given = details.value.ok_or_else(|| WebError::malformed("the value is missing"))?;
+            let value = given.read(&property.name, &property.value)?;
+            (node, Wanted::Set { module: *module, channel: property.channel, value })
+        }
+        Act::Invoke(node, module, channel) => {
+            let kind = kind_of(web, node, *module).await?;
+            let action = action(&kind, channel)?;
+            let argument = argument(action, details.value)?;
+            (node, Wanted::Invoke { module: *module, channel: action.channel, argument })
+        }
+        Act::Node(node, NodeAct::Identify) => {
+            (node, Wanted::Identify { for_s: details.for_s.unwrap_or(IDENTIFY_FOR_S) })
+        }
+        Act::Node(node, NodeAct::Restart) => (node, Wanted::Restart),
+        Act::Node(node, NodeAct::Admit) => return Ok(Request::Admit { node: node.clone() }),
+        Act::Node(node, NodeAct::Reject) => return Ok(Request::Reject { node: node.clone() }),
+        Act::Node(node, NodeAct::Disable) => {
+            return Ok(Request::Disable { node: node.clone(), why: details.why });
+        }
+        Act::Node(node, NodeAct::Enable) => return Ok(Request::Enable { node: node.clone() }),
+        Act::Node(node, NodeAct::Revoke) => return Ok(Request::Revoke { node: node.clone() }),
+        Act::Cancel(id) => return Ok(Request::Cancel { id: *id }),
+    };
+    Ok(Request::Command { node: node.clone(), wanted, expires_in_s: details.expires_in_s })
+}
+
+async fn kind_of<B: Backend>(web: &Web<B>, id: &NodeId, index: u8) -> Result<Arc<ModuleKind>, WebError> {
+    let node = web.backend.node(id).await?;
+    let module = node.modules.into_iter().find(|module| module.index == index);
+    let module = module.ok_or_else(|| IotError::ModuleNotRegistered { node: id.clone(), module: index })?;
+    Ok(module.kind?)
+}
+
+fn property<'a>(kind: &'a ModuleKind, channel: &str) -> Result<&'a Property, ValueError> {
+    let mut all = kind.properties.iter();
+    let found = all.find(|property| *property.name == *channel || property.channel.to_string() == channel);
+    found.map(AsRef::as_ref).ok_or_else(|| unknown(kind, channel))
+}
+
+fn action<'a>(kind: &'a ModuleKind, channel: &str) -> Result<&'a Action, ValueError> {
+    let mut all = kind.actions.iter();
+    let found = all.find(|action| *action.name == *channel || action.channel.to_string() == channel);
+    found.map(AsRef::as_ref).ok_or_else(|| unknown(kind, channel))
+}
+
+fn unknown(kind: &ModuleKind, channel: &str) -> ValueError {
+    ValueError::UnknownChannel { kind: kind.name.clone(), channel: channel.into() }
+}
+
+fn argument(action: &Action, given: Option<Given<'_>>) -> Result<Option<OwnedValue>, WebError> {
+    match (&action.argument, given) {
+        (Some(Argument { value, .. }), Some(given)) => Ok(Some(given.read(&action.name, value)?)),
+        (Some(Argument { value, .. }), None) => {
+            Err(ValueError::WrongType { name: action.name.clone(), expected: value.expected() }.into())
+        }
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            Err(ValueError::WrongType { name: action.name.clone(), expected: "no argument".into() }.into())
+        }
+    }
+}
+
+/// The body of a script that sets a property.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetBody {
+    value: Json,
+    expires_in_s: Option<u32>,
+}
+
+/// The body of a script that runs an action.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InvokeBody {
+    argument: Option<Json>,
+    expires_in_s: Option<u32>,
+}
+
+/// The body of a script that has a node show itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdentifyBody {
+    for_s: Option<u16>,
+    expires_in_s: Option<u32>,
+}
+
+/// The body of a script that restarts a node.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RestartBody {
+    expires_in_s: Option<u32>,
+}
+
+/// The body of a script that disables a node.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisableBody {
+    why: Box<str>,
+}
+
+/// A body in which nothing may stand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoBody {}
+
+fn details(act: &Act, body: &[u8]) -> Result<Details<'static>, WebError> {
+    Ok(match act {
+        Act::Set(..) => {
+            let SetBody { value, expires_in_s } = document(body)?;
+            Details { value: Some(Given::Json(value)), expires_in_s, ..Details::default() }
+        }
+        Act::Invoke(..) => {
+            let InvokeBody { argument, expires_in_s } = document_or_none(body)?;
+            Details { value: argument.map(Given::Json), expires_in_s, ..Details::default() }
+        }
+        Act::Node(_, NodeAct::Identify) => {
+            let IdentifyBody { for_s, expires_in_s } = document_or_none(body)?;
+            Details { expires_in_s, for_s, ..Details::default() }
+        }
+        Act::Node(_, NodeAct::Restart) => {
+            let RestartBody { expires_in_s } = document_or_none(body)?;
+            Details { expires_in_s, ..Details::default() }
+        }
+        Act::Node(_, NodeAct::Disable) => {
+            let DisableBody { why } = document(body)?;
+            Details { why, ..Details::default() }
+        }
+        Act::Node(_, NodeAct::Admit | NodeAct::Reject | NodeAct::Enable | NodeAct::Revoke)
+        | Act::Cancel(_) => {
+            let NoBody {} = document_or_none(body)?;
+            Details::default()
+        }
+    })
+}
+
+fn document<T: DeserializeOwned>(body: &[u8]) -> Result<T, WebError> {
+    serde_json::from_slice(body).map_err(|error| WebError::malformed(error.to_string()))
+}
+
+fn document_or_none<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, WebError> {
+    if body.is_empty() { Ok(T::default()) } else { document(body) }
+}
+
+/// Where a command can be read.
+pub(crate) fn command_location(id: CommandId) -> String {
+    format!("/api/v1/commands/{id}")
+}

@@ -1,0 +1,174 @@
+//! [`WebError`]: why a request is not answered as asked, with its status and words. Pages and the API word
+//! the same error alike; only the form differs.
+
+use http::StatusCode;
+use iot_core::IotError;
+use iot_proto::ErrorCode;
+use thiserror::Error;
+
+use crate::route::Miss;
+
+/// Why a request is not answered as asked.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub(crate) enum WebError {
+    /// The hub refuses it.
+    #[error(transparent)]
+    Hub(#[from] IotError),
+    /// Nothing is at this address.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// The method is not for this address.
+    #[error("this address takes only {allow}")]
+    Method {
+        /// The methods that it takes.
+        allow: &'static str,
+    },
+    /// The body is longer than the server takes.
+    #[error("the body exceeds the limit of {limit} bytes")]
+    TooLong {
+        /// Most bytes.
+        limit: usize,
+    },
+    /// The body is of another content type.
+    #[error("the body must be {expected}")]
+    ContentType {
+        /// The type that is taken.
+        expected: &'static str,
+    },
+    /// The body or the query cannot be read.
+    #[error("{why}")]
+    Malformed {
+        /// What is wrong with it.
+        why: Box<str>,
+    },
+    /// A layer in front of the handlers refused the request, or a handler failed.
+    #[error("{}", refusal(*status).0)]
+    Refused {
+        /// How.
+        status: StatusCode,
+    },
+}
+
+impl From<Miss> for WebError {
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::Nothing => Self::NotFound,
+            Miss::Method { allow } => Self::Method { allow },
+            Miss::Unknown(error) => Self::Hub(error),
+        }
+    }
+}
+
+impl From<iot_core::catalogue::ValueError> for WebError {
+    fn from(error: iot_core::catalogue::ValueError) -> Self {
+        Self::Hub(error.into())
+    }
+}
+
+impl WebError {
+    /// A body or query that cannot be read.
+    pub(crate) fn malformed(why: impl Into<Box<str>>) -> Self {
+        Self::Malformed { why: why.into() }
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Hub(error) => status_of(error.code()),
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Malformed { .. } => StatusCode::BAD_REQUEST,
+            Self::Refused { status } => *status,
+        }
+    }
+
+    /// The error's number, where the hub gave it one.
+    pub(crate) fn code(&self) -> Option<ErrorCode> {
+        if let Self::Hub(error) = self { Some(error.code()) } else { None }
+    }
+
+    /// The error's word in the API.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Hub(error) => error.code().word().unwrap_or("unknown"),
+            Self::NotFound => "not-found",
+            Self::Method { .. } => "method-not-allowed",
+            Self::TooLong { .. } => "too-long",
+            Self::ContentType { .. } => "content-type",
+            Self::Malformed { .. } => "malformed",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
+    /// What a person does about it.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Hub(error) => error.advice(),
+            Self::NotFound => "Go on from the overview, or see docs/api.md for what the API has.",
+            Self::Method { .. } => "Use the method that the address takes.",
+            Self::TooLong { .. } => "Send less.",
+            Self::ContentType { .. } => "Set the content type and send the body in that form.",
+            Self::Malformed { .. } => "See docs/api.md for what is taken here.",
+            Self::Refused { status } => refusal(*status).1,
+        }
+    }
+}
+
+/// The status for an error that the hub numbered.
+fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::UNKNOWN_NODE
+        | ErrorCode::UNKNOWN_COMMAND
+        | ErrorCode::UNKNOWN_CHANNEL
+        | ErrorCode::KIND_UNSUPPORTED
+        | ErrorCode::MODULE_NOT_REGISTERED => StatusCode::NOT_FOUND,
+        ErrorCode::NOT_WRITABLE | ErrorCode::WRONG_TYPE | ErrorCode::OUT_OF_RANGE => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        ErrorCode::TOO_MANY => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::STOPPING | ErrorCode::NOT_STORED | ErrorCode::TIMED_OUT => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::INTERNAL => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+/// What a layer's refusal means, and what to do.
+fn refusal(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::FORBIDDEN => (
+            "the request came from a page of another site",
+            "Open this hub's own page in the browser and try there.",
+        ),
+        StatusCode::MISDIRECTED_REQUEST => (
+            "this hub is not known under the name in the address",
+            "Use the hub's IP address or its own host name, or add the name to the configuration.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => ("the body is longer than 65536 bytes", "Send less."),
+        StatusCode::SERVICE_UNAVAILABLE => ("the hub took too long to answer", "Try again in a moment."),
+        _ => ("something went wrong inside the hub", "See the hub's log, then try again."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_core::catalogue::ValueError;
+
+    use super::*;
+
+    #[test]
+    fn a_status_says_whether_the_thing_its_state_or_the_value_is_wrong() {
+        let name = "level";
+        for (error, expected) in [
+            (IotError::UnknownNode { node: "x".into() }, 404),
+            (IotError::CommandEnded, 409),
+            (ValueError::NotWritable { name: name.into() }.into(), 422),
+            (ValueError::UnknownChannel { kind: "relay".into(), channel: "9".into() }.into(), 404),
+            (IotError::TooMany { what: "commands", limit: 64 }, 429),
+            (IotError::Stopping, 503),
+        ] {
+            assert_eq!(WebError::from(error.clone()).status().as_u16(), expected, "{error}");
+        }
+    }
+}

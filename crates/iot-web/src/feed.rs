@@ -1,0 +1,169 @@
+//! The live feed: the hub's events as server-sent events. One task for each reader, which ends with it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::{
+    BodyExt,
+    channel::{Channel, Sender},
+};
+use iot_core::{
+    Event, NodeId,
+    catalogue::{ModuleKind, ValueType},
+    view::{Notice, ReadingView},
+};
+use serde_json::{Value as Json, json};
+use tokio::{
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
+    time::{self, MissedTickBehavior},
+};
+
+use crate::{
+    Backend,
+    body::{self, BodyError, Reply},
+    handler::Web,
+    input, page,
+};
+
+/// A comment is sent so often, so that both ends notice when the other is gone.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Events that may wait for a slow reader here; more wait in the hub until it loses some and is told.
+const QUEUE: usize = 32;
+
+/// Begins a feed.
+pub(crate) fn feed<B: Backend>(web: &Web<B>, headers: &HeaderMap) -> Reply {
+    let (sender, channel) = Channel::<Bytes, BodyError>::new(QUEUE);
+    let feed = Feed {
+        backend: web.backend.clone(),
+        events: web.backend.events(),
+        stopping: web.stopping.clone(),
+        sender,
+        kinds: BTreeMap::new(),
+        next_id: 1,
+    };
+    tokio::spawn(feed.run(headers.contains_key("last-event-id")));
+    let mut reply = body::reply(StatusCode::OK, "text/event-stream", "");
+    *reply.body_mut() = channel.boxed_unsync();
+    let unbuffered = HeaderValue::from_static("no-cache, no-transform");
+    reply.headers_mut().insert(header::CACHE_CONTROL, unbuffered);
+    reply
+}
+
+/// The feed of one reader.
+struct Feed<B> {
+    backend: B,
+    events: Receiver<Event>,
+    stopping: watch::Receiver<()>,
+    sender: Sender<Bytes, BodyError>,
+    kinds: BTreeMap<(NodeId, u8), Option<Arc<ModuleKind>>>,
+    next_id: u64,
+}
+
+/// The reader is gone.
+struct Gone;
+
+impl<B: Backend> Feed<B> {
+    /// Sends events until the reader is gone or the server stops. A reader that comes back has missed some.
+    async fn run(mut self, came_back: bool) {
+        let mut keepalive = time::interval(KEEPALIVE);
+        keepalive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if came_back && self.send("resync", &json!({})).await.is_err() {
+            return;
+        }
+        loop {
+            let sent = tokio::select! {
+                event = self.events.recv() => match event {
+                    Ok(event) => self.event(event).await,
+                    Err(RecvError::Lagged(missed)) => self.send("resync", &json!({ "missed": missed })).await,
+                    Err(RecvError::Closed) => return,
+                },
+                _ = keepalive.tick() => self.sender.send_data(": keepalive\n\n".into()).await.map_err(|_| Gone),
+                _ = self.stopping.changed() => return,
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn event(&mut self, event: Event) -> Result<(), Gone> {
+        match event {
+            Event::Node { node } => self.send("node", &json!({ "node": node.as_str() })).await,
+            Event::Modules { node } => {
+                self.kinds.retain(|(known, _), _| *known != node);
+                self.send("modules", &json!({ "node": node.as_str() })).await
+            }
+            Event::Gone { node } => {
+                self.kinds.retain(|(known, _), _| *known != node);
+                self.send("gone", &json!({ "node": node.as_str() })).await
+            }
+            Event::Reading { node, module, channel, reading } => {
+                let kind = self.kind(&node, module).await;
+                let found = kind.as_deref().and_then(|kind| definition(kind, channel));
+                let Some((name, value)) = found else { return Ok(()) };
+                let mut data = reading_json(&reading, value);
+                data["node"] = node.as_str().into();
+                data["module"] = module.into();
+                data["channel"] = channel.into();
+                data["name"] = name.into();
+                data["part"] = page::part_of_range(value, &reading.value).into();
+                self.send("reading", &data).await
+            }
+            Event::Command { id, node, state } => {
+                let data = json!({ "id": id.to_string(), "node": node.as_str(), "state": state.word() });
+                self.send("command", &data).await
+            }
+            Event::Notice(notice) => self.send("notice", &notice_json(&notice)).await,
+        }
+    }
+
+    /// The kind of a module, asked of the hub once.
+    async fn kind(&mut self, node: &NodeId, module: u8) -> Option<Arc<ModuleKind>> {
+        let key = (node.clone(), module);
+        if !self.kinds.contains_key(&key) {
+            let view = self.backend.node(node).await.ok()?;
+            for module in view.modules {
+                self.kinds.insert((node.clone(), module.index), module.kind.ok());
+            }
+        }
+        self.kinds.get(&key).cloned().flatten()
+    }
+
+    async fn send(&mut self, name: &str, data: &Json) -> Result<(), Gone> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let text = format!("event: {name}\nid: {id}\ndata: {data}\n\n");
+        self.sender.send_data(text.into()).await.map_err(|_| Gone)
+    }
+}
+
+/// Name and values of the property or event with this number.
+fn definition(kind: &ModuleKind, channel: u8) -> Option<(&str, &ValueType)> {
+    let property = kind.properties.iter().find(|property| property.channel == channel);
+    let event = || kind.events.iter().find(|event| event.channel == channel);
+    property
+        .map(|property| (&*property.name, &property.value))
+        .or_else(|| event().map(|event| (&*event.name, &event.value)))
+}
+
+/// A reading as scripts and pages take it: the value, and the words that people read.
+pub(crate) fn reading_json(reading: &ReadingView, definition: &ValueType) -> Json {
+    json!({
+        "value": input::to_json(&reading.value, definition),
+        "text": definition.text_with_unit(&reading.value),
+        "number": definition.text(&reading.value),
+        "unit": definition.unit(),
+        "measured": reading.measured.0,
+        "arrived": reading.arrived.0,
+    })
+}
+
+/// A notice as scripts take it.
+pub(crate) fn notice_json(notice: &Notice) -> Json {
+    json!({ "at": notice.at.0, "node": notice.node.as_ref().map(NodeId::as_str), "text": notice.text })
+}

@@ -1,0 +1,84 @@
+//! The inbox: nodes that wait to be admitted, with what they say about themselves.
+
+use askama::Template;
+use http::StatusCode;
+use iot_core::{AdmissionState, view::NodeView};
+
+use super::{
+    overview,
+    shell::{Shell, rendered},
+};
+use crate::{
+    Backend,
+    body::Reply,
+    error::WebError,
+    handler::Web,
+    wording::{self, Words},
+};
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct InboxPage {
+    shell: Shell,
+    heading: String,
+    waiting: Vec<Waiting>,
+}
+
+struct Waiting {
+    id: String,
+    title: Box<str>,
+    /// What it says it is.
+    says: String,
+    heard: String,
+    address: String,
+    modules: Vec<Module>,
+}
+
+struct Module {
+    title: Box<str>,
+    kind: String,
+    /// Why it is not supported.
+    problem: Option<String>,
+}
+
+/// `GET /inbox`.
+///
+/// # Errors
+/// As the backend's.
+pub(crate) async fn inbox<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
+    let words = web.words();
+    let nodes = web.backend.nodes().await?;
+    let waiting: Vec<_> = nodes
+        .iter()
+        .filter(|node| node.admission == AdmissionState::Pending)
+        .map(|node| Waiting::new(node, &words))
+        .collect();
+    let heading =
+        if waiting.is_empty() { "No node waits".to_owned() } else { overview::waiting(waiting.len()) };
+    let page = InboxPage { shell: Shell::load(web, "inbox").await?, heading, waiting };
+    Ok(rendered(StatusCode::OK, &page))
+}
+
+impl Waiting {
+    fn new(node: &NodeView, words: &Words) -> Self {
+        let says = [("board", &node.board), ("firmware", &node.firmware)];
+        let says = says.into_iter().filter(|(_, text)| !text.is_empty());
+        let says: Vec<_> = says.map(|(what, text)| format!("{what} {text}")).collect();
+        Self {
+            id: node.id.to_string(),
+            title: node.title.clone(),
+            says: wording::capital(&says.join(" · ")),
+            heard: words.time(node.first_seen),
+            address: node.address.map_or_else(|| "unknown".into(), |address| address.to_string()),
+            modules: node
+                .modules
+                .iter()
+                .map(|module| Module {
+                    title: module.title.clone(),
+                    kind: format!("{} {}", module.kind_name, module.kind_version),
+                    problem: module.kind.as_ref().err().map(ToString::to_string),
+                })
+                .collect(),
+        }
+    }
+}

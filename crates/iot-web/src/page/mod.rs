@@ -1,0 +1,30 @@
+//! The pages. Each file holds what its page shows, beside the handler that gathers it; the templates of
+//! `web-templates` only lay it out.
+
+mod catalogue;
+mod cell;
+mod chart;
+mod commands;
+mod control;
+mod curve;
+mod error;
+mod inbox;
+mod life;
+mod module;
+mod node;
+mod nodes;
+mod overview;
+mod refusal;
+mod shell;
+mod sketch;
+
+pub(crate) use catalogue::{catalogue, kind};
+pub(crate) use commands::commands;
+pub(crate) use error::error;
+pub(crate) use inbox::inbox;
+pub(crate) use module::module;
+pub(crate) use node::node;
+pub(crate) use nodes::nodes;
+pub(crate) use overview::overview;
+pub(crate) use refusal::{Place, Refusal, after, again};
+pub(crate) use sketch::part_of_range;

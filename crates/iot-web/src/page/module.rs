@@ -1,0 +1,204 @@
+//! The page of a module: every property with its control, its actions, a chart, its commands and files.
+
+use askama::Template;
+use http::StatusCode;
+use iot_core::{
+    IotError, NodeId, PresenceState, Series,
+    catalogue::{Property, ValueType},
+    store::ReadingQuery,
+    view::{CommandFilter, ModuleView, NodeView, PropertyView, ReadingView, Wanted},
+};
+use iot_proto::UnixMillis;
+
+use super::{
+    catalogue::{self, File},
+    cell::{self, Face, Setting, Shown},
+    chart::{self, Chart, Range},
+    control::{Control, Target},
+    life::{Among, CommandRow},
+    refusal::{Back, Refusal},
+    shell::{self, Shell, rendered},
+};
+use crate::{
+    Backend,
+    body::Reply,
+    error::WebError,
+    handler::Web,
+    input::Query,
+    wording::{self, PresenceWords, Words},
+};
+
+/// Most readings of a chart.
+const READINGS: usize = 50_000;
+
+/// Commands on the page.
+const COMMANDS: usize = 10;
+
+#[derive(Template)]
+#[template(path = "module.html")]
+struct ModulePage {
+    shell: Shell,
+    node: String,
+    node_title: Box<str>,
+    title: Box<str>,
+    presence: PresenceWords,
+    waits: bool,
+    kind: KindLine,
+    unsupported: Option<(String, &'static str)>,
+    properties: Vec<PropertyRow>,
+    actions: Vec<ActionRow>,
+    chart: Option<Chart>,
+    commands: Vec<CommandRow>,
+    files: Vec<File>,
+    help: Option<String>,
+}
+
+struct KindLine {
+    title: String,
+    href: Option<String>,
+}
+
+struct PropertyRow {
+    id: String,
+    shown: Shown,
+    /// What can be set, in words.
+    takes: Option<String>,
+}
+
+struct ActionRow {
+    id: String,
+    title: Box<str>,
+    control: Control,
+    takes: Option<String>,
+    /// The last time that it was run, and what became of it.
+    last: Option<String>,
+    refused: Option<(String, &'static str)>,
+}
+
+/// `GET /nodes/{node}/modules/{index}?r=`.
+///
+/// # Errors
+/// As the backend's; [`IotError::ModuleNotRegistered`]; [`WebError::Malformed`] for an unknown range.
+pub(crate) async fn module<B: Backend>(
+    web: &Web<B>,
+    id: &NodeId,
+    index: u8,
+    query: &Query,
+    refusal: Option<&Refusal>,
+) -> Result<Reply, WebError> {
+    let range = Range::parse(query.get("r"))?;
+    let (overview, words) = (web.backend.overview().await?, web.words());
+    let node = web.backend.node(id).await?;
+    let module = node.modules.iter().find(|module| module.index == index);
+    let module = module.ok_or_else(|| IotError::ModuleNotRegistered { node: id.clone(), module: index })?;
+    let filter = CommandFilter {
+        node: Some(id.clone()),
+        module: Some(index),
+        limit: COMMANDS,
+        ..CommandFilter::default()
+    };
+    let commands = web.backend.commands(filter).await?;
+    let failed: Vec<_> = shell::failed(&overview).collect();
+    let setting = Setting { words: &words, failed: &failed, refusal, back: Back::Module };
+    let kind = module.kind.as_deref();
+    let rows = module.properties.iter().map(|view| PropertyRow::new(&node, module, view, setting));
+    let page = ModulePage {
+        node: id.to_string(),
+        node_title: node.title.clone(),
+        title: module.title.clone(),
+        presence: words.presence(&node.presence),
+        waits: node.presence.state != PresenceState::Online,
+        kind: KindLine {
+            title: cell::kind_words(module),
+            href: kind.ok().map(|kind| format!("/catalogue/{}", kind.name)),
+        },
+        unsupported: kind.err().map(|error| (wording::sentence(&error.to_string()), error.advice())),
+        properties: rows.collect(),
+        actions: actions(&node, module, &commands, setting),
+        chart: chart(web, &node, module, range).await?,
+        commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Module)).collect(),
+        files: kind.map(catalogue::files).unwrap_or_default(),
+        help: kind.ok().and_then(catalogue::help),
+        shell: Shell::new(&overview, &words, "nodes"),
+    };
+    Ok(rendered(StatusCode::OK, &page))
+}
+
+impl PropertyRow {
+    fn new(node: &NodeView, module: &ModuleView, view: &PropertyView, setting: Setting<'_>) -> Self {
+        let shown = Shown::new(node, module, view, setting);
+        let takes = match view.property.value {
+            ValueType::Int { .. } | ValueType::Float { .. } | ValueType::Text { .. } => {
+                shown.control.is_some().then(|| wording::capital(&view.property.value.expected()))
+            }
+            ValueType::Bool { .. } | ValueType::Enum { .. } | ValueType::Colour => None,
+        };
+        Self { id: format!("p{}", view.property.channel), shown, takes }
+    }
+}
+
+fn actions(
+    node: &NodeView,
+    module: &ModuleView,
+    commands: &[iot_core::view::CommandView],
+    setting: Setting<'_>,
+) -> Vec<ActionRow> {
+    let Ok(kind) = &module.kind else { return Vec::new() };
+    let target = Target { node: &node.id, module: module.index, title: &module.title, back: Back::Module };
+    let row = |action: &std::sync::Arc<iot_core::catalogue::Action>| {
+        let refusal =
+            setting.refusal.filter(|refusal| refusal.is_about(&node.id, module.index, action.channel));
+        let mut runs = commands.iter().filter(
+            |command| matches!(command.wanted, Wanted::Invoke { channel, .. } if channel == action.channel),
+        );
+        ActionRow {
+            id: format!("a{}", action.channel),
+            title: action.title.clone(),
+            control: Control::of_action(target, action, refusal.map(|refusal| &*refusal.entered)),
+            takes: action
+                .argument
+                .as_ref()
+                .map(|argument| format!("{}: {}", argument.title, argument.value.expected())),
+            last: runs.next().map(|run| {
+                let at = run.steps.first().map(|step| setting.words.time(step.at)).unwrap_or_default();
+                format!("Last run {at}, {}", run.state.word())
+            }),
+            refused: refusal
+                .map(|refusal| (wording::sentence(&refusal.error.to_string()), refusal.error.advice())),
+        }
+    };
+    kind.actions.iter().map(row).collect()
+}
+
+/// The chart of the main number, or else of the first state that is kept.
+async fn chart<B: Backend>(
+    web: &Web<B>,
+    node: &NodeView,
+    module: &ModuleView,
+    range: Range,
+) -> Result<Option<Chart>, WebError> {
+    let number = module.properties.iter().find(|view| is_number(&view.property));
+    let state = || module.properties.iter().find(|view| is_state(&view.property));
+    let Some(view) = number.or_else(state) else { return Ok(None) };
+    let now = web.now();
+    let series = Series { node: node.id.clone(), module: module.index, channel: view.property.channel };
+    let from = UnixMillis(now.0.saturating_sub(range.length_ms()));
+    let to = UnixMillis(now.0.saturating_add(1));
+    let query = ReadingQuery { series, from, to, limit: READINGS };
+    let readings: Vec<ReadingView> = web.backend.readings(query).await?;
+    Ok(Some(chart::chart(view, &readings, range, &Words::new(now, web.zone.clone()), node)))
+}
+
+fn is_number(property: &Property) -> bool {
+    match property.value {
+        ValueType::Int { .. } | ValueType::Float { .. } => true,
+        ValueType::Bool { .. } | ValueType::Enum { .. } | ValueType::Colour | ValueType::Text { .. } => false,
+    }
+}
+
+fn is_state(property: &Property) -> bool {
+    match property.value {
+        ValueType::Bool { .. } | ValueType::Enum { .. } => true,
+        ValueType::Int { .. } | ValueType::Float { .. } | ValueType::Colour | ValueType::Text { .. } => false,
+    }
+}

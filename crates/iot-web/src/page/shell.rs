@@ -1,0 +1,84 @@
+//! [`Shell`]: what every page shows around its content, and how a page becomes an answer.
+
+use askama::Template;
+use http::StatusCode;
+use iot_core::{
+    IotError,
+    view::{CommandView, Need, Overview},
+};
+
+use crate::{
+    Backend,
+    body::{self, Reply},
+    handler::Web,
+    wording::Words,
+};
+
+/// What every page shows around its content.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shell {
+    /// What people call this hub.
+    pub(super) hub: Box<str>,
+    /// The hub's clock, so that ages go on counting on the page.
+    pub(super) now: i64,
+    /// The time as people read it.
+    pub(super) time: String,
+    /// Which part of the navigation the page belongs to.
+    pub(super) tab: &'static str,
+    /// Admitted nodes.
+    pub(super) nodes: usize,
+    /// Nodes that wait to be admitted.
+    pub(super) waiting: usize,
+    /// Commands under way.
+    pub(super) under_way: usize,
+    /// Whether new nodes are admitted without asking.
+    pub(super) open: bool,
+}
+
+impl Shell {
+    /// The shell around a page of this part of the navigation.
+    pub(super) fn new(overview: &Overview, words: &Words, tab: &'static str) -> Self {
+        Self {
+            hub: overview.hub.clone(),
+            now: words.now().0,
+            time: words.time(words.now()),
+            tab,
+            nodes: overview.presence.total(),
+            waiting: overview.waiting,
+            under_way: overview.under_way,
+            open: overview.open_registration,
+        }
+    }
+
+    /// The shell around a page that needs nothing else of the overview.
+    ///
+    /// # Errors
+    /// As the backend's.
+    pub(super) async fn load<B: Backend>(web: &Web<B>, tab: &'static str) -> Result<Self, IotError> {
+        Ok(Self::new(&web.backend.overview().await?, &web.words(), tab))
+    }
+
+    /// Whether the page belongs to this part of the navigation.
+    pub(super) fn is(&self, tab: &str) -> bool {
+        self.tab == tab
+    }
+}
+
+/// The commands that failed and that nothing newer replaced.
+pub(super) fn failed(overview: &Overview) -> impl Iterator<Item = &CommandView> {
+    overview
+        .needs
+        .iter()
+        .filter_map(|need| if let Need::Failed(command) = need { Some(&**command) } else { None })
+}
+
+/// A page as an answer.
+pub(super) fn rendered<T: Template>(status: StatusCode, page: &T) -> Reply {
+    match page.render() {
+        Ok(page) => body::html(status, page),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            body::reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "The page is broken.")
+        }
+    }
+}

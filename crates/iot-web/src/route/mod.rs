@@ -1,0 +1,253 @@
+//! Routes: method and path to [`Route`], pure and whole. What a route answers is the handler's.
+
+mod table;
+
+use http::Method;
+use iot_core::{IotError, NodeId};
+use iot_proto::CommandId;
+
+use self::table::Takes;
+
+/// Something that can be asked of the web server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// A page to read.
+    Page(Page),
+    /// Something to read as JSON.
+    Api(Api),
+    /// Something to do, asked by a form or by a script.
+    Act(Act, Surface),
+    /// The live feed.
+    Events,
+    /// Whether the hub answers.
+    Health,
+    /// A file of the web interface itself.
+    Asset(Box<str>),
+    /// A file of a module kind.
+    ModuleFile {
+        /// Name of the kind.
+        kind: Box<str>,
+        /// Path in the kind's folder.
+        path: Box<str>,
+    },
+}
+
+/// Who reads the answer: it decides between HTML and JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// A person.
+    Page,
+    /// A script.
+    Api,
+}
+
+impl Surface {
+    /// Who reads what this path answers, errors included.
+    pub(crate) fn of(path: &str) -> Self {
+        if path.starts_with("/api/") || path == "/healthz" { Self::Api } else { Self::Page }
+    }
+}
+
+/// A page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    Overview,
+    Nodes,
+    Node(NodeId),
+    Module(NodeId, u8),
+    Commands,
+    Inbox,
+    Catalogue,
+    Kind(Box<str>),
+}
+
+/// Something to read through the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    Overview,
+    Activity,
+    Nodes,
+    Node(NodeId),
+    Module(NodeId, u8),
+    Readings,
+    Commands,
+    Command(CommandId),
+    Catalogue,
+    Kind(Box<str>),
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Set a property, given by its number or name.
+    Set(NodeId, u8, Box<str>),
+    /// Run an action, given by its number or name.
+    Invoke(NodeId, u8, Box<str>),
+    /// Do something with a node as a whole.
+    Node(NodeId, NodeAct),
+    /// Cancel a command.
+    Cancel(CommandId),
+}
+
+/// Something to do with a node as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NodeAct {
+    Identify,
+    Restart,
+    Admit,
+    Reject,
+    Disable,
+    Enable,
+    Revoke,
+}
+
+impl NodeAct {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "identify" => Self::Identify,
+            "restart" => Self::Restart,
+            "admit" => Self::Admit,
+            "reject" => Self::Reject,
+            "disable" => Self::Disable,
+            "enable" => Self::Enable,
+            "revoke" => Self::Revoke,
+            _ => return None,
+        })
+    }
+}
+
+/// Why a request has no route.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Miss {
+    /// Nothing is at this path.
+    Nothing,
+    /// Something is at this path, but not for this method.
+    Method {
+        /// The methods that there are.
+        allow: &'static str,
+    },
+    /// The path names something that cannot exist.
+    Unknown(IotError),
+}
+
+/// Finds the route of a request. `HEAD` is `GET` without the body, which the server leaves out itself.
+///
+/// # Errors
+/// [`Miss`].
+pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
+    let (place, params) = table::find(path).ok_or(Miss::Nothing)?;
+    let reads = method == Method::GET || method == Method::HEAD;
+    match (place.takes(), reads, method == Method::POST) {
+        (Takes::Get, true, _) | (Takes::Post, _, true) => place.route(&params),
+        (Takes::Get, ..) => Err(Miss::Method { allow: "GET, HEAD" }),
+        (Takes::Post, ..) => Err(Miss::Method { allow: "POST" }),
+    }
+}
+
+/// Reads a command's id in the usual form of a UUID.
+pub(crate) fn command_id(text: &str) -> Option<CommandId> {
+    uuid::Uuid::try_parse(text).ok().map(|id| CommandId(id.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_proto::Name;
+
+    use super::*;
+
+    const UUID: &str = "0190b2f4-0000-7000-8000-000000000001";
+
+    fn porch() -> NodeId {
+        NodeId::plain(Name::new("porch").unwrap())
+    }
+
+    fn get(path: &str) -> Result<Route, Miss> {
+        route(&Method::GET, path)
+    }
+
+    fn post(path: &str) -> Result<Route, Miss> {
+        route(&Method::POST, path)
+    }
+
+    #[test]
+    fn every_path_that_is_read_has_its_route() {
+        let id = command_id(UUID).unwrap();
+        for (path, expected) in [
+            ("/", Route::Page(Page::Overview)),
+            ("/nodes", Route::Page(Page::Nodes)),
+            ("/nodes/plain:porch", Route::Page(Page::Node(porch()))),
+            ("/nodes/plain%3Aporch", Route::Page(Page::Node(porch()))),
+            ("/nodes/plain:porch/modules/7", Route::Page(Page::Module(porch(), 7))),
+            ("/commands", Route::Page(Page::Commands)),
+            ("/inbox", Route::Page(Page::Inbox)),
+            ("/catalogue", Route::Page(Page::Catalogue)),
+            ("/catalogue/relay", Route::Page(Page::Kind("relay".into()))),
+            ("/events", Route::Events),
+            ("/healthz", Route::Health),
+            ("/static/hub.css", Route::Asset("hub.css".into())),
+            ("/modules/relay/a/b.svg", Route::ModuleFile { kind: "relay".into(), path: "a/b.svg".into() }),
+            ("/api/v1/overview", Route::Api(Api::Overview)),
+            ("/api/v1/activity", Route::Api(Api::Activity)),
+            ("/api/v1/nodes", Route::Api(Api::Nodes)),
+            ("/api/v1/nodes/plain:porch", Route::Api(Api::Node(porch()))),
+            ("/api/v1/nodes/plain:porch/modules/0", Route::Api(Api::Module(porch(), 0))),
+            ("/api/v1/readings", Route::Api(Api::Readings)),
+            ("/api/v1/commands", Route::Api(Api::Commands)),
+            (&format!("/api/v1/commands/{UUID}"), Route::Api(Api::Command(id))),
+            ("/api/v1/catalogue", Route::Api(Api::Catalogue)),
+            ("/api/v1/catalogue/relay", Route::Api(Api::Kind("relay".into()))),
+            ("/api/v1/events", Route::Events),
+        ] {
+            assert_eq!(get(path), Ok(expected.clone()), "{path}");
+            assert_eq!(route(&Method::HEAD, path), Ok(expected), "HEAD {path}");
+            assert_eq!(post(path), Err(Miss::Method { allow: "GET, HEAD" }), "POST {path}");
+        }
+    }
+
+    #[test]
+    fn every_deed_has_its_route_on_the_page_and_in_the_api() {
+        let id = command_id(UUID).unwrap();
+        for (path, expected) in [
+            ("/nodes/plain:porch/modules/2/properties/1".to_owned(), Act::Set(porch(), 2, "1".into())),
+            (
+                "/nodes/plain:porch/modules/2/actions/pulse".to_owned(),
+                Act::Invoke(porch(), 2, "pulse".into()),
+            ),
+            ("/nodes/plain:porch/identify".to_owned(), Act::Node(porch(), NodeAct::Identify)),
+            ("/nodes/plain:porch/restart".to_owned(), Act::Node(porch(), NodeAct::Restart)),
+            ("/nodes/plain:porch/admit".to_owned(), Act::Node(porch(), NodeAct::Admit)),
+            ("/nodes/plain:porch/reject".to_owned(), Act::Node(porch(), NodeAct::Reject)),
+            ("/nodes/plain:porch/disable".to_owned(), Act::Node(porch(), NodeAct::Disable)),
+            ("/nodes/plain:porch/enable".to_owned(), Act::Node(porch(), NodeAct::Enable)),
+            ("/nodes/plain:porch/revoke".to_owned(), Act::Node(porch(), NodeAct::Revoke)),
+            (format!("/commands/{UUID}/cancel"), Act::Cancel(id)),
+        ] {
+            assert_eq!(post(&path), Ok(Route::Act(expected.clone(), Surface::Page)), "{path}");
+            let api = format!("/api/v1{path}");
+            assert_eq!(post(&api), Ok(Route::Act(expected, Surface::Api)), "{api}");
+            assert_eq!(get(&path), Err(Miss::Method { allow: "POST" }), "GET {path}");
+        }
+    }
+
+    #[test]
+    fn the_document_of_the_api_has_every_route_of_the_api() {
+        let document = include_str!("../../../../docs/api.md");
+        let acts = ["identify", "restart", "admit", "reject", "disable", "enable", "revoke"];
+        let read = table::paths().filter(|path| path.starts_with("/api/") || *path == "/healthz");
+        for path in read.flat_map(|path| acts.map(|act| path.replace("{act}", act))) {
+            assert!(document.contains(&format!(" {path}`")), "docs/api.md says nothing of {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_has_no_route() {
+        for path in ["/nope", "/nodes/", "/nodes/plain:porch/modules/256", "/api/v2/nodes", "/api/v1/inbox"] {
+            assert_eq!(get(path), Err(Miss::Nothing), "{path}");
+        }
+        assert_eq!(post("/nodes/plain:porch/explode"), Err(Miss::Nothing));
+        assert_eq!(get("/nodes/%ff"), Err(Miss::Nothing), "not UTF-8");
+        assert!(matches!(get("/nodes/Bad%20Name"), Err(Miss::Unknown(IotError::UnknownNode { .. }))));
+        assert!(matches!(get("/api/v1/commands/7"), Err(Miss::Unknown(IotError::UnknownCommand { .. }))));
+        assert_eq!(route(&Method::DELETE, "/nodes/plain:porch"), Err(Miss::Method { allow: "GET, HEAD" }));
+    }
+}

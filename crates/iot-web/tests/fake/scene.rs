@@ -1,0 +1,371 @@
+//! The scene of the made-up hub: eleven nodes on an ordinary Saturday, one of which means harm.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use iot_core::{
+    AdmissionState, CommandState, IotError, PresenceState,
+    catalogue::{Catalogue, History},
+    store::ReadingQuery,
+    view::{
+        CommandView, Desired, ModuleView, Need, NodeView, Notice, Presence, PresenceReason, PropertyView,
+        ReadingView, Step, Wanted,
+    },
+};
+use iot_proto::{BootId, Capabilities, CommandId, ErrorCode, OwnedValue, UnixMillis};
+
+use super::{id, now, value};
+
+/// A title that a browser must never take for markup.
+pub(crate) const HOSTILE: &str = "<script>alert(1)</script>";
+
+const MINUTE: i64 = 60_000;
+
+fn ago(ms: i64) -> UnixMillis {
+    UnixMillis(now().0 - ms)
+}
+
+/// The built-in kinds, and one from a folder that brings files of all sorts.
+pub(crate) fn catalogue() -> Catalogue {
+    let mut catalogue = Catalogue::built_in();
+    let definition = "kind = \"level\"\nversion = 3\ntitle = \"Level\"\nsummary = \"How full a tank is.\"\n\
+        icon = \"pressure\"\nhelp = \"help.md\"\n\n[[property]]\nchannel = 1\nname = \"level\"\ntitle = \"Level\"\n\
+        type = \"float\"\nunit = \"m\"\nrange = [0, 40]\nstep = 0.01\nshow = \"gauge\"\n";
+    let files: [(&str, &[u8]); 5] = [
+        ("module.toml", definition.as_bytes()),
+        ("help.md", b"# Level\n\n<script>alert(1)</script> measures from above.\n"),
+        ("page/look.html", b"<script>alert(1)</script>"),
+        ("icon.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+        ("firmware.bin", &[0, 1, 2]),
+    ];
+    let files: BTreeMap<Box<str>, Arc<[u8]>> =
+        files.into_iter().map(|(path, bytes)| (path.into(), bytes.into())).collect();
+    catalogue.add_folder("level", files).expect("the folder is valid");
+    catalogue
+}
+
+/// The nodes, by title.
+pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
+    use PresenceReason as R;
+    use PresenceState as P;
+    let mut nodes = vec![
+        node("cold-store", "Cold store", P::Lost, R::Silent { for_s: 90 }, 72),
+        node("main-gate", "Main gate", P::Online, R::InSession, 4_000),
+        node("mist-bench", "Mist bench", P::Connecting, R::SayingHello, 0),
+        node("north-bay-1", "North bay 1", P::Online, R::InSession, 17_000),
+        node("old-boiler", "Old boiler", P::Disabled, by("installer", "being rewired"), 16_000),
+        node("pump-house", "Pump house", P::Online, R::InSession, 1_500),
+        node("seed-table", "Seed table", P::Online, R::InSession, 2),
+        node("south-bay-3", "South bay 3", P::Asleep, R::DeclaredSleep, 3),
+        node("well", "Well", P::Overdue, R::DidNotWake, 34),
+        node("x", HOSTILE, P::Disabled, by("<b>me</b>", HOSTILE), 5),
+        node("old-gate", "Old gate", P::Lost, R::NotSinceStart, 9_000),
+    ];
+    let modules: [&[(&str, &str)]; 11] = [
+        &[("temperature", "Temperature"), ("contact", "Door")],
+        &[("contact", "Gate"), ("motion", "Drive"), ("switch-input", "Bell")],
+        &[("relay", "Mist")],
+        &[
+            ("temperature", "Air temperature"),
+            ("humidity", "Humidity"),
+            ("pressure", "Air pressure"),
+            ("relay", "Vent fan"),
+        ],
+        &[("relay", "Burner")],
+        &[
+            ("relay", "Pump 2"),
+            ("power-meter", "Mains"),
+            ("servo", "Inlet flap"),
+            ("cover", "Roof vent east"),
+        ],
+        &[("relay", "Mat"), ("temperature", "Soil"), ("co2", "CO₂")],
+        &[
+            ("dimmer", "Grow light"),
+            ("rgb-light", "Signal lamp"),
+            ("text-display", "Door sign"),
+            ("relay", "Bed lamp"),
+            ("temperature", "Bed"),
+        ],
+        &[("level", "Water")],
+        &[("text-display", "\"><img src=x onerror=alert(1)>"), ("co2", "<i>gas</i>")],
+        &[],
+    ];
+    for (node, kinds) in nodes.iter_mut().zip(modules) {
+        node.modules = kinds
+            .iter()
+            .zip(0..)
+            .map(|((kind, title), index)| module(catalogue, index, kind, title))
+            .collect();
+    }
+    admission(&mut nodes);
+    presence(&mut nodes);
+    values(&mut nodes);
+    nodes
+}
+
+fn by(who: &str, why: &str) -> PresenceReason {
+    PresenceReason::DisabledBy { by: who.into(), why: why.into() }
+}
+
+fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, minutes: i64) -> NodeView {
+    let since = ago(minutes * MINUTE);
+    let presence = Presence { state, reason, since, next_contact: None, overdue_from: None, lost_from: None };
+    NodeView {
+        id: id(name),
+        title: title.into(),
+        admission: AdmissionState::Admitted,
+        presence,
+        address: Some(([192, 168, 137, 42], 50_112).into()),
+        capabilities: Capabilities::KEEPS_SESSION.and(Capabilities::IDENTIFIES),
+        board: "ESP32-C6".into(),
+        firmware: "bed-heating 2.4.1".into(),
+        boot: Some(BootId(7)),
+        first_seen: ago(3 * 24 * 60 * MINUTE),
+        last_heard: Some(ago(8_000)),
+        reports: 4_811,
+        duplicates: 2,
+        lost_reports: 5,
+        queued: 0,
+        modules: Vec::new(),
+    }
+}
+
+fn module(catalogue: &Catalogue, index: u8, kind: &str, title: &str) -> ModuleView {
+    let kind_name: Box<str> = kind.into();
+    let kind = catalogue.kind(kind).cloned();
+    let properties = kind.iter().flat_map(|kind| &kind.properties).map(|property| {
+        let latest =
+            ReadingView { value: value(&property.value, 0.0), measured: ago(8_000), arrived: ago(7_900) };
+        PropertyView { property: Arc::clone(property), latest: Some(latest), desired: None }
+    });
+    let properties = properties.collect();
+    ModuleView { index, title: title.into(), kind_name, kind_version: 1, kind, properties }
+}
+
+fn admission(nodes: &mut [NodeView]) {
+    for node in nodes {
+        match node.id.as_str() {
+            "plain:seed-table" => node.admission = AdmissionState::Pending,
+            "plain:old-gate" => node.admission = AdmissionState::Revoked,
+            _ => {}
+        }
+    }
+}
+
+fn presence(nodes: &mut [NodeView]) {
+    for node in nodes {
+        match node.presence.state {
+            PresenceState::Asleep => {
+                node.presence.next_contact = Some(ago(-7 * MINUTE));
+                node.presence.overdue_from = Some(ago(-12 * MINUTE));
+            }
+            PresenceState::Overdue => {
+                node.presence.next_contact = Some(ago(64 * MINUTE));
+                node.presence.lost_from = Some(ago(-26 * MINUTE));
+            }
+            PresenceState::Connecting
+            | PresenceState::Online
+            | PresenceState::Lost
+            | PresenceState::Disabled => {}
+        }
+    }
+}
+
+/// Values that are old, late, unknown or desired.
+fn values(nodes: &mut [NodeView]) {
+    for node in nodes {
+        let minutes = match node.presence.state {
+            PresenceState::Lost => 72,
+            PresenceState::Overdue => 124,
+            PresenceState::Asleep => 3,
+            PresenceState::Connecting | PresenceState::Online | PresenceState::Disabled => 0,
+        };
+        let name = node.id.clone();
+        for module in &mut node.modules {
+            let title = module.title.clone();
+            for view in &mut module.properties {
+                let channel = view.property.channel;
+                if let Some(latest) = view.latest.as_mut().filter(|_| minutes > 0) {
+                    latest.measured = ago(minutes * MINUTE);
+                    latest.arrived = latest.measured;
+                }
+                match (name.as_str(), &*title, channel) {
+                    ("plain:mist-bench", ..) | (_, "Bed lamp" | "Burner", _) => view.latest = None,
+                    ("plain:pump-house", "Pump 2", 1) => {
+                        view.desired = Some(wish(OwnedValue::Bool(true), CommandState::Accepted, 1));
+                    }
+                    (_, "Grow light", 2) => {
+                        view.desired = Some(wish(OwnedValue::Int(65), CommandState::Queued, 2));
+                    }
+                    (_, "Grow light", 1) => {
+                        view.desired = Some(wish(OwnedValue::Bool(true), CommandState::Queued, 3));
+                    }
+                    (_, "Humidity", 1) => {
+                        view.latest.as_mut().expect("set above").arrived = ago(-41 * MINUTE);
+                    }
+                    ("plain:x", _, 1) => {
+                        view.latest.as_mut().expect("set above").value = OwnedValue::Text(HOSTILE.into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn wish(value: OwnedValue, state: CommandState, number: u8) -> Desired {
+    Desired { value, command: CommandId([number; 16]), state, since: ago(2 * MINUTE) }
+}
+
+/// What needs a person, besides failed commands.
+pub(crate) fn needs(nodes: &[NodeView]) -> Vec<Need> {
+    let admitted = nodes.iter().filter(|node| node.admission == AdmissionState::Admitted);
+    let needs = admitted.flat_map(|node| {
+        let (id, title, presence) = (node.id.clone(), node.title.clone(), node.presence.clone());
+        let presence = match presence.state {
+            PresenceState::Lost => Some(Need::Lost { node: id, title, presence }),
+            PresenceState::Overdue => Some(Need::Overdue { node: id, title, presence }),
+            PresenceState::Connecting
+            | PresenceState::Online
+            | PresenceState::Asleep
+            | PresenceState::Disabled => None,
+        };
+        let unsupported = node.modules.iter().filter_map(|module| {
+            let error = module.kind.clone().err()?;
+            Some(Need::Unsupported {
+                node: node.id.clone(),
+                title: node.title.clone(),
+                module: module.title.clone(),
+                error,
+            })
+        });
+        presence.into_iter().chain(unsupported).collect::<Vec<_>>()
+    });
+    needs.collect()
+}
+
+/// Commands in every state, newest first.
+pub(crate) fn commands() -> Vec<CommandView> {
+    use CommandState as S;
+    let blocked = IotError::Node {
+        code: ErrorCode::BLOCKED,
+        detail: "the vent stopped at 35 % with 1.9 A <b>now</b>".into(),
+    };
+    let set = |module, channel, value| Wanted::Set { module, channel, value };
+    let mut commands = vec![
+        command(1, "pump-house", 0, "Pump 2", set(0, 1, OwnedValue::Bool(true)), "State: On"),
+        command(2, "south-bay-3", 0, "Grow light", set(0, 2, OwnedValue::Int(65)), "Level: 65 %"),
+        command(3, "south-bay-3", 0, "Grow light", set(0, 1, OwnedValue::Bool(true)), "State: On"),
+        command(4, "pump-house", 3, "Roof vent east", set(3, 1, OwnedValue::Int(60)), "Position: 60 %"),
+        command(
+            5,
+            "north-bay-1",
+            3,
+            "Vent fan",
+            Wanted::Invoke { module: 3, channel: 2, argument: Some(OwnedValue::Int(500)) },
+            "Pulse: 500 ms",
+        ),
+        command(6, "well", 0, "Water", Wanted::Get { module: 0, channel: 1 }, "Level: measure now"),
+        command(7, "x", 0, HOSTILE, set(0, 1, OwnedValue::Text(HOSTILE.into())), HOSTILE),
+    ];
+    let lives: [(&[CommandState], Option<IotError>); 7] = [
+        (&[S::Queued, S::Sent, S::Accepted], None),
+        (&[S::Queued], None),
+        (&[S::Queued], None),
+        (&[S::Queued, S::Sent, S::Accepted, S::Failed], Some(blocked)),
+        (&[S::Queued, S::Sent, S::Accepted, S::Done], None),
+        (&[S::Queued, S::Expired], Some(IotError::Expired)),
+        (&[S::Queued, S::Cancelled], Some(IotError::Cancelled { by: HOSTILE.into() })),
+    ];
+    for (command, (states, cause)) in commands.iter_mut().zip(lives) {
+        command.state = *states.last().expect("every life has a step");
+        command.steps = states
+            .iter()
+            .zip(0..)
+            .map(|(state, at)| Step { state: *state, at: ago(2 * MINUTE - at * 300), cause: None })
+            .collect();
+        command.steps.last_mut().expect("as above").cause = cause;
+    }
+    commands
+}
+
+fn command(number: u8, node: &str, module: u8, title: &str, wanted: Wanted, summary: &str) -> CommandView {
+    let titles = [
+        ("pump-house", "Pump house"),
+        ("south-bay-3", "South bay 3"),
+        ("north-bay-1", "North bay 1"),
+        ("well", "Well"),
+    ];
+    let node_title = titles.iter().find(|(name, _)| *name == node).map_or(HOSTILE, |(_, title)| title);
+    CommandView {
+        id: CommandId([number; 16]),
+        node: id(node),
+        node_title: node_title.into(),
+        module: Some((module, title.into())),
+        wanted,
+        summary: summary.into(),
+        author: "admin".into(),
+        state: CommandState::Queued,
+        steps: Vec::new(),
+        expires: ago(-90 * MINUTE),
+        attempts: 2,
+    }
+}
+
+/// Module and words of what is wanted.
+pub(crate) fn summary(node: &NodeView, wanted: &Wanted) -> (Option<(u8, Box<str>)>, Box<str>) {
+    let title = |index: u8| {
+        node.modules.iter().find(|module| module.index == index).map(|module| (index, module.title.clone()))
+    };
+    match wanted {
+        Wanted::Set { module, channel, value } => {
+            let properties =
+                node.modules.iter().filter(|view| view.index == *module).flat_map(|view| &view.properties);
+            let mut found = properties.filter(|view| view.property.channel == *channel);
+            let words = found.next().map(|view| {
+                format!("{}: {}", view.property.title, view.property.value.text_with_unit(value))
+            });
+            (title(*module), words.unwrap_or_default().into())
+        }
+        Wanted::Get { module, .. } => (title(*module), "Tell".into()),
+        Wanted::Invoke { module, .. } => (title(*module), "Run".into()),
+        Wanted::Identify { .. } => (None, "Identify".into()),
+        Wanted::Restart => (None, "Restart".into()),
+    }
+}
+
+/// What happened, newest first.
+pub(crate) fn notices() -> Vec<Notice> {
+    let notice = |minutes, node, text: &str| Notice {
+        at: ago(minutes * MINUTE),
+        node: Some(id(node)),
+        text: text.into(),
+    };
+    vec![
+        notice(0, "pump-house", "Pump house accepted “Pump 2: on” from admin."),
+        notice(3, "south-bay-3", "South bay 3 fell asleep for 10 min."),
+        notice(22, "pump-house", "Roof vent east failed: blocked."),
+        notice(72, "cold-store", "Cold store lost: no keepalive for 90 s."),
+        notice(400, "x", HOSTILE),
+        notice(2_000, "forgotten", "A node that is gone was here."),
+    ]
+}
+
+/// Readings every minute up to the latest, with a gap and late ones in it.
+pub(crate) fn readings(view: &PropertyView, query: &ReadingQuery) -> Vec<ReadingView> {
+    let Some(latest) = &view.latest else { return Vec::new() };
+    let every = if view.property.history == History::Every { MINUTE } else { 23 * MINUTE };
+    let readings = (0..24 * 60 * MINUTE / every).rev().filter_map(|at| {
+        let measured = UnixMillis(latest.measured.0 - at * every);
+        let minutes = at * every / MINUTE;
+        if (70..100).contains(&minutes) || measured < query.from || measured >= query.to {
+            return None;
+        }
+        let wave = f64::from(i32::try_from(minutes).unwrap_or(0)) / 60.0;
+        let value = if at == 0 { latest.value.clone() } else { value(&view.property.value, wave) };
+        let late = if (64..70).contains(&minutes) { 41 * MINUTE } else { 200 };
+        Some(ReadingView { value, measured, arrived: UnixMillis(measured.0 + late) })
+    });
+    let readings: Vec<_> = readings.collect();
+    let skip = readings.len().saturating_sub(query.limit);
+    readings.into_iter().skip(skip).collect()
+}

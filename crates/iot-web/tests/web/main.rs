@@ -1,0 +1,12 @@
+//! The web server over real sockets, with a made-up hub behind it.
+
+#[path = "../fake/mod.rs"]
+mod fake;
+
+mod client;
+mod guards;
+mod live;
+mod markup;
+mod pages;
+mod requests;
+mod scripts;

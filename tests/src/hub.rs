@@ -1,0 +1,139 @@
+//! The real hub as a process of its own, with its log as it is written.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::{api::Api, wait::until};
+
+/// How long the hub may take to start, and to stop.
+const START: Duration = Duration::from_secs(10);
+const STOP: Duration = Duration::from_secs(10);
+
+/// A running hub. Killed when dropped.
+#[derive(Debug)]
+pub struct HubProcess {
+    child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+    /// Where nodes connect.
+    pub tcp: SocketAddr,
+    /// Its pages and API.
+    pub api: Api,
+}
+
+/// The directory of the binaries that belong to this one.
+///
+/// # Errors
+/// When the operating system does not say where this program lies.
+pub fn binaries() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("where this program lies")?;
+    Ok(own.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
+impl HubProcess {
+    /// Starts the hub on free ports of the loopback address, and waits until it serves.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not serve in time.
+    pub fn start(data_dir: &Path, more: &[&str]) -> Result<Self> {
+        let program = binaries()?.join("iot-server");
+        let mut child = Command::new(&program)
+            .args(["--log-format", "json", "--address", "127.0.0.1", "--tcp-port", "0", "--web-port", "0"])
+            .args(["--announce", "no", "--data-dir"])
+            .arg(data_dir)
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("start {}", program.display()))?;
+        let stderr = child.stderr.take().context("the hub's log")?;
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                written.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        let mut found = |key: &str| {
+            until(&format!("the hub's log says {key}"), START, || {
+                if let Some(status) = child.try_wait()? {
+                    bail!("the hub ended at once: {status}: {:?}", lock(&log));
+                }
+                Ok(lock(&log).iter().find_map(|line| line.get(key)?.as_str()?.parse::<SocketAddr>().ok()))
+            })
+        };
+        let (web, tcp) = (found("web_addr")?, found("tcp_addr")?);
+        Ok(Self { child, log, tcp, api: Api::new(web) })
+    }
+
+    /// How many lines of the log have this text somewhere.
+    pub fn logged(&self, text: &str) -> usize {
+        lock(&self.log).iter().filter(|line| line.to_string().contains(text)).count()
+    }
+
+    /// Lines of a level, such as `ERROR`.
+    pub fn lines_of(&self, level: &str) -> Vec<String> {
+        let log = lock(&self.log);
+        let of_level = log.iter().filter(|line| line.get("level").is_some_and(|known| known == level));
+        of_level.map(Value::to_string).collect()
+    }
+
+    /// Resident memory and processor time used so far.
+    ///
+    /// # Errors
+    /// Where the operating system does not say so.
+    pub fn usage(&self) -> Result<Usage> {
+        let proc = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status = fs::read_to_string(proc.join("status"))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = resident.and_then(|line| line.split_whitespace().next()?.parse().ok()).context("VmRSS")?;
+        // Fields 14 and 15 behind the name in brackets: user and system time in ticks of 10 ms.
+        let stat = fs::read_to_string(proc.join("stat"))?;
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).context("stat");
+        Ok(Usage { resident_kib: kib, cpu: Duration::from_millis((ticks(11)? + ticks(12)?) * 10) })
+    }
+
+    /// Asks the hub to stop, as a service manager does, and waits for it.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().context("send SIGTERM")?;
+        until("the hub ends", STOP, || Ok(self.child.try_wait()?))
+    }
+}
+
+impl Drop for HubProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a process has used.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Resident memory in KiB.
+    pub resident_kib: u64,
+    /// Processor time, user and system.
+    pub cpu: Duration,
+}
+
+fn lock(log: &Mutex<Vec<Value>>) -> std::sync::MutexGuard<'_, Vec<Value>> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,143 @@
+//! The way through the whole system, once, for real: the real binary, real sockets, a fleet and nodes by hand.
+//!
+//! Each step says what it saw. A step that fails does not end the walk: those after it show whether the
+//! fault stays where it is.
+
+mod admission;
+mod commands;
+mod faults;
+mod lost;
+mod python;
+mod reports;
+mod stop;
+
+use std::{fmt, time::Instant};
+
+use anyhow::{Context as _, Result};
+use iot_sim::{Fleet, FleetConfig, Plan};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::{hub::HubProcess, out};
+
+/// Simulated nodes on the walk.
+pub const NODES: u32 = 50;
+
+/// Port on which nodes are dialled: none that a hub in use would have.
+pub const NODE_PORT: u16 = 12_340;
+
+/// Percentage of nodes that keep no session and are dialled.
+const VISITORS: u8 = 10;
+
+/// What the steps share.
+#[derive(Debug)]
+pub struct Walk {
+    /// The hub; gone once it was stopped.
+    pub hub: Option<HubProcess>,
+    /// The simulated nodes.
+    pub fleet: Fleet,
+    /// On which the fleet lives.
+    pub runtime: Runtime,
+    /// A node that falls silent at the start, and is looked at towards the end.
+    quiet: Option<lost::Quiet>,
+    /// The hub's data directory.
+    data_dir: TempDir,
+}
+
+impl Walk {
+    /// The hub.
+    ///
+    /// # Errors
+    /// When it has been stopped.
+    pub fn hub(&self) -> Result<&HubProcess> {
+        self.hub.as_ref().context("the hub has been stopped")
+    }
+}
+
+/// A step: what it is called, and how it goes.
+type Step = (&'static str, fn(&mut Walk) -> Result<String>);
+
+const STEPS: &[Step] = &[
+    ("hello", admission::hello),
+    ("node falls silent", lost::fall_silent),
+    ("nothing of a waiting node is kept", admission::nothing_is_kept),
+    ("approval", admission::approval),
+    ("registration", admission::registration),
+    ("unsupported kind", admission::unsupported_kind),
+    ("kind of a user's folder", admission::user_kind),
+    ("report: page and API show it", reports::shown),
+    ("live feed", reports::live),
+    ("duplicate report", reports::duplicate),
+    ("command over the session", commands::over_session),
+    ("command by a form, without script", commands::by_form),
+    ("command by dialling", commands::by_dialling),
+    ("command to a simulated visitor", commands::to_visitor),
+    ("command out of range", commands::out_of_range),
+    ("duplicate command", commands::duplicate),
+    ("unknown message kind", faults::unknown_kind),
+    ("malformed message", faults::malformed),
+    ("broken frame", faults::broken_frame),
+    ("frame that is too long", faults::too_long),
+    ("others did not notice", faults::others_did_not_notice),
+    ("node in Python", python::node),
+    ("node lost and back", lost::lost_and_back),
+    ("graceful stop", stop::graceful),
+];
+
+/// One step that was walked.
+#[derive(Debug)]
+struct Walked {
+    name: &'static str,
+    seconds: f64,
+    result: Result<String>,
+}
+
+impl fmt::Display for Walked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, seconds, result } = self;
+        match result {
+            Ok(seen) => write!(f, "ok      {seconds:>6.2} s  {name:<34} {seen}"),
+            Err(error) => write!(f, "FAILED  {seconds:>6.2} s  {name:<34} {error:#}"),
+        }
+    }
+}
+
+/// Starts hub and fleet, walks all steps, and prints the table of what was seen. Gives how many failed.
+///
+/// # Errors
+/// When hub or fleet cannot be started.
+pub fn walk() -> Result<usize> {
+    let data_dir = TempDir::new()?;
+    admission::lay_out_user_kind(data_dir.path())?;
+    let port = NODE_PORT.to_string();
+    let hub = HubProcess::start(data_dir.path(), &["--node-port", &port, "--registration", "approve"])?;
+    let runtime = Runtime::new()?;
+    let fleet = runtime.block_on(Fleet::start(FleetConfig {
+        node_port: Some(NODE_PORT),
+        visitors: VISITORS,
+        plan: Plan::default(),
+        ..FleetConfig::new(hub.tcp, NODES)
+    }))?;
+    let mut walk = Walk { hub: Some(hub), fleet, runtime, quiet: None, data_dir };
+    let mut walked = Vec::new();
+    for (name, step) in STEPS {
+        let started = Instant::now();
+        let result = step(&mut walk);
+        let step = Walked { name, seconds: started.elapsed().as_secs_f64(), result };
+        out::line(&step.to_string());
+        walked.push(step);
+    }
+    let failed = walked.iter().filter(|step| step.result.is_err()).count();
+    out::line(&format!("\nwalk: {} passed, {failed} failed", walked.len() - failed));
+    walk.runtime.block_on(walk.fleet.stop());
+    Ok(failed)
+}
+
+/// A field of an answer, by path such as `/presence/state`.
+///
+/// # Errors
+/// When it is not there.
+pub fn field<'a>(answer: &'a Value, path: &str) -> Result<&'a Value> {
+    answer.pointer(path).with_context(|| format!("no {path} in {answer}"))
+}
