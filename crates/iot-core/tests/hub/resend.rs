@@ -1,6 +1,11 @@
 //! Commands that do not come through at once: sent again, superseded, waited for, given up.
 
-use iot_core::view::Wanted;
+use std::time::Duration;
+
+use iot_core::{
+    config::{HubConfig, Registration},
+    view::Wanted,
+};
 use iot_proto::{Acknowledged, Hello, OutcomeStatus, Ping, Value};
 
 use crate::{
@@ -142,4 +147,14 @@ fn a_node_that_is_away_is_not_late_with_what_it_accepted() {
     world.hello(2, &hello("pump"));
     world.report(2, 1, &[reading(0, 1, true)]);
     assert_eq!(world.steps("c1"), ["queued", "sent", "accepted", "done"]);
+}
+
+#[test]
+fn a_time_of_nothing_is_over_within_the_same_input() {
+    let config =
+        HubConfig { answer_within: Duration::ZERO, registration: Registration::Open, ..HubConfig::default() };
+    let mut world = World::with(config);
+    world.join(1, "10.0.0.5", &hello("pump"), &[]);
+    world.want("pump", Wanted::Identify { for_s: 5 });
+    assert_eq!(world.steps("c1"), ["queued", "sent", "queued", "sent", "queued", "sent", "failed"]);
 }
