@@ -22,8 +22,8 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// Most points of the line.
-const POINTS: i64 = 400;
+/// Parts of the time of which each is drawn with a few points.
+const PARTS: i64 = 200;
 
 /// Most hollow points.
 const LATE_POINTS: usize = 100;
@@ -42,11 +42,18 @@ pub(super) enum Range {
 impl Range {
     const ALL: [Self; 3] = [Self::Hour, Self::HalfDay, Self::Day];
 
-    /// Reads the word in an address; twelve hours without one.
-    pub(super) fn parse(word: Option<&str>) -> Result<Self, WebError> {
-        let Some(word) = word else { return Ok(Self::HalfDay) };
+    /// Reads the word in an address, where there is one.
+    pub(super) fn parse(word: Option<&str>) -> Result<Option<Self>, WebError> {
+        let Some(word) = word else { return Ok(None) };
         let found = Self::ALL.into_iter().find(|range| range.word() == word);
-        found.ok_or_else(|| WebError::malformed(format!("r is 1h, 12h or 24h, not {word}")))
+        found.map(Some).ok_or_else(|| WebError::malformed(format!("r is 1h, 12h or 24h, not {word}")))
+    }
+
+    /// The range for readings of twelve hours, where nobody asked for one: a hub that is new has an hour.
+    pub(super) fn fitting(readings: &[ReadingView], now: UnixMillis) -> Self {
+        let hour_ago = now.0.saturating_sub(HOUR_MS);
+        let is_new = readings.first().is_some_and(|first| first.measured.0 >= hour_ago);
+        if is_new { Self::Hour } else { Self::HalfDay }
     }
 
     /// How far back, in milliseconds.
@@ -142,10 +149,10 @@ struct Row {
     late: Option<String>,
 }
 
-/// The chart of one property's readings.
+/// The chart of one property's readings; those before its time say what held when it began.
 pub(super) fn chart(
     view: &PropertyView,
-    readings: &[ReadingView],
+    all: &[ReadingView],
     range: Range,
     words: &Words,
     node: &NodeView,
@@ -155,14 +162,15 @@ pub(super) fn chart(
     let (from, now) = (words.now().0.saturating_sub(length), words.now().0);
     // A twentieth of the width is to come: that is where what is desired stands.
     let window = Window { from, to: now.saturating_add(length / 19) };
-    let points = curve::points(property, readings, window, POINTS);
-    let is_number = readings.iter().any(|reading| curve::number(&reading.value).is_some())
+    let readings = all.get(all.partition_point(|reading| reading.measured.0 < from)..).unwrap_or_default();
+    let points = curve::points(property, all, window, PARTS);
+    let is_number = all.iter().any(|reading| curve::number(&reading.value).is_some())
         && !matches!(property.value, ValueType::Enum { .. } | ValueType::Colour);
     let trusted = matches!(node.presence.state, PresenceState::Online | PresenceState::Asleep);
     let trust = if trusted { Trust::Fresh } else { Trust::Old };
     let strip = match property.value {
         ValueType::Bool { .. } | ValueType::Enum { .. } => {
-            sketch::strip(&property.value, readings, view.latest.as_ref(), Window { from, to: now }, trust)
+            sketch::strip(&property.value, all, view.latest.as_ref(), Window { from, to: now }, trust)
         }
         ValueType::Int { .. } | ValueType::Float { .. } | ValueType::Colour | ValueType::Text { .. } => {
             Vec::new()

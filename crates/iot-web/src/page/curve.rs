@@ -61,13 +61,50 @@ impl Bounds {
     }
 }
 
-/// At most `most` points of a property's readings, the last of each part of the window.
-pub(super) fn points(property: &Property, readings: &[ReadingView], window: Window, most: i64) -> Vec<Point> {
+/// The points of one part of the window that are drawn: no extreme is lost, however many readings there are.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    number: i64,
+    first: Point,
+    low: Point,
+    high: Point,
+    last: Point,
+}
+
+impl Part {
+    fn new(number: i64, point: Point) -> Self {
+        Self { number, first: point, low: point, high: point, last: point }
+    }
+
+    fn add(&mut self, point: Point) {
+        self.last = point;
+        if point.value < self.low.value {
+            self.low = point;
+        }
+        if point.value > self.high.value {
+            self.high = point;
+        }
+    }
+
+    fn points(self) -> Vec<Point> {
+        let mut points = vec![self.first, self.low, self.high, self.last];
+        points.sort_by_key(|point| point.at);
+        points.dedup_by_key(|point| point.at);
+        points
+    }
+}
+
+/// The points of a property's readings: at most four for each of `parts` parts of the window.
+pub(super) fn points(
+    property: &Property,
+    readings: &[ReadingView],
+    window: Window,
+    parts: i64,
+) -> Vec<Point> {
     let gap = longest_distance(readings);
-    let width = (window.to.saturating_sub(window.from) / most.max(1)).max(1);
-    let mut points: Vec<Point> = Vec::new();
+    let width = (window.to.saturating_sub(window.from) / parts.max(1)).max(1);
+    let mut drawn: Vec<Part> = Vec::new();
     let mut before: Option<i64> = None;
-    let mut part = None;
     for reading in readings {
         let Some(value) = number(&reading.value) else { continue };
         let at = reading.measured.0;
@@ -80,18 +117,18 @@ pub(super) fn points(property: &Property, readings: &[ReadingView], window: Wind
             (History::Every | History::Latest, _) => Join::Line,
         };
         before = Some(at);
-        // What lies before the window only says which value held when it began.
-        let at = at.max(window.from);
-        let this = at.saturating_sub(window.from) / width;
-        match points.last_mut() {
-            Some(last) if part == Some(this) && join != Join::Break => {
-                *last = Point { at, value, join: last.join };
-            }
-            _ => points.push(Point { at, value, join }),
+        if at < window.from {
+            // What lies before the window only says which value held when it began.
+            drawn = vec![Part::new(-1, Point { at: window.from, value, join: Join::Break })];
+            continue;
         }
-        part = Some(this);
+        let (number, point) = (at.saturating_sub(window.from) / width, Point { at, value, join });
+        match drawn.last_mut() {
+            Some(part) if part.number == number && join != Join::Break => part.add(point),
+            _ => drawn.push(Part::new(number, point)),
+        }
     }
-    points
+    drawn.into_iter().flat_map(Part::points).collect()
 }
 
 /// Two readings further apart than this have a gap between them.
@@ -209,7 +246,15 @@ mod tests {
         let window = Window { from: 0, to: 3_600_000 };
         let many: Vec<_> = (0..3_600).map(|at| (at * 1_000, 1.0)).collect();
         let points = points(&property(History::Every), &readings(&many), window, 40);
-        assert!((40..=41).contains(&points.len()), "{}", points.len());
+        assert!((80..=82).contains(&points.len()), "first and last of each part: {}", points.len());
+    }
+
+    #[test]
+    fn an_extreme_among_many_readings_is_drawn() {
+        let window = Window { from: 0, to: 3_600_000 };
+        let many: Vec<_> = (0..3_600).map(|at| (at * 1_000, if at == 1_800 { 9.0 } else { 1.0 })).collect();
+        let points = points(&property(History::Every), &readings(&many), window, 40);
+        assert_eq!(bounds(&points).map(|bounds| bounds.high), Some(9.0));
     }
 
     #[test]

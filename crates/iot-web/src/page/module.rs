@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     IotError, NodeId, PresenceState, Series,
-    catalogue::{Property, ValueType},
+    catalogue::{History, Property, ValueType},
     store::ReadingQuery,
     view::{CommandFilter, ModuleView, NodeView, PropertyView, ReadingView, Wanted},
 };
@@ -30,6 +30,9 @@ use crate::{
 
 /// Most readings of a chart.
 const READINGS: usize = 50_000;
+
+/// How long before the time of a chart a value may have begun that held in it.
+const BEFORE_MS: i64 = 24 * 3_600_000;
 
 /// Commands on the page.
 const COMMANDS: usize = 10;
@@ -175,17 +178,20 @@ async fn chart<B: Backend>(
     web: &Web<B>,
     node: &NodeView,
     module: &ModuleView,
-    range: Range,
+    range: Option<Range>,
 ) -> Result<Option<Chart>, WebError> {
     let number = module.properties.iter().find(|view| is_number(&view.property));
     let state = || module.properties.iter().find(|view| is_state(&view.property));
     let Some(view) = number.or_else(state) else { return Ok(None) };
     let now = web.now();
+    // A value that is kept only when it changes may have begun long before.
+    let before = if view.property.history == History::Changes { BEFORE_MS } else { 0 };
     let series = Series { node: node.id.clone(), module: module.index, channel: view.property.channel };
-    let from = UnixMillis(now.0.saturating_sub(range.length_ms()));
+    let from = UnixMillis(now.0.saturating_sub(range.unwrap_or(Range::HalfDay).length_ms() + before));
     let to = UnixMillis(now.0.saturating_add(1));
     let query = ReadingQuery { series, from, to, limit: READINGS };
     let readings: Vec<ReadingView> = web.backend.readings(query).await?;
+    let range = range.unwrap_or_else(|| Range::fitting(&readings, now));
     Ok(Some(chart::chart(view, &readings, range, &Words::new(now, web.zone.clone()), node)))
 }
 

@@ -22,8 +22,8 @@ const BEFORE_MS: i64 = 22 * 3_600 * 1_000;
 /// Most readings looked at for one sketch.
 const READINGS: usize = 2_000;
 
-/// Most points drawn.
-const POINTS: i64 = 40;
+/// Parts of the time of which each is drawn with a few points.
+const PARTS: i64 = 20;
 
 /// A picture of the last hours.
 #[derive(Debug, Default)]
@@ -108,7 +108,7 @@ impl Sketch {
 }
 
 fn spark(property: &Property, readings: &[ReadingView], window: Window, trust: Trust) -> Sketch {
-    let points = curve::points(property, readings, window, POINTS);
+    let points = curve::points(property, readings, window, PARTS);
     let Some(bounds) = curve::bounds(&points) else { return Sketch::None };
     let hold = (trust == Trust::Fresh && property.history == History::Changes).then_some(window.to);
     let y = |value: f64| bounds.part(value).map_or(14.0, |part| 25.0 - part * 22.0);
