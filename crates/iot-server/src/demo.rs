@@ -52,7 +52,7 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
 /// A hub that nobody but this machine can reach, on a free port beside any other hub.
 fn defaults() -> Config {
     Config {
-        name: "Demonstration".into(),
+        name: "Demo".into(),
         address: Some(Ipv4Addr::LOCALHOST.into()),
         tcp_port: 0,
         registration: Registration::Open,

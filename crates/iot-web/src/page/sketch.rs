@@ -16,6 +16,9 @@ use crate::{Backend, handler::Web};
 /// What a sketch shows.
 const BACK_MS: i64 = 2 * 3_600 * 1_000;
 
+/// Least time that a sketch shows: a series that is younger than two hours fills it from then on.
+const LEAST_MS: i64 = 5 * 60 * 1_000;
+
 /// How far before that a state may have begun.
 const BEFORE_MS: i64 = 22 * 3_600 * 1_000;
 
@@ -95,8 +98,9 @@ impl Sketch {
         let query = ReadingQuery { series, from, to, limit: READINGS };
         let Ok(readings) = web.backend.readings(query).await else { return Self::None };
         let mut window = Window { from: now.saturating_sub(BACK_MS), to: now };
-        if let (READINGS.., Some(first)) = (readings.len(), readings.first()) {
-            window.from = window.from.max(first.measured.0);
+        if let Some(first) = readings.first() {
+            let young = first.measured.0.min(now.saturating_sub(LEAST_MS));
+            window.from = window.from.max(young);
         }
         match property.value {
             ValueType::Int { .. } | ValueType::Float { .. } => spark(property, &readings, window, trust),
