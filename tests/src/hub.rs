@@ -106,6 +106,14 @@ impl HubProcess {
         Ok(Usage { resident_kib: kib, cpu: Duration::from_millis((ticks(11)? + ticks(12)?) * 10) })
     }
 
+    /// Files that the process has open, sockets included.
+    ///
+    /// # Errors
+    /// Where the operating system does not say so.
+    pub fn open_files(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
     /// Asks the hub to stop, as a service manager does, and waits for it.
     ///
     /// # Errors

@@ -25,7 +25,8 @@ Examples:
   iot-server demo                            a hub with ten simulated nodes, for a first look
   iot-server --data-dir /var/lib/iot-hub --web-port 8080
   iot-server check-config                    what is configured, and what is wrong with it
-  iot-server kinds show relay --json         a module kind, for programs";
+  iot-server kinds show relay --json         a module kind, for programs
+  source <(iot-server completions bash)      complete this command line";
 
 /// What to do.
 #[derive(Debug, Default, Subcommand)]
@@ -40,6 +41,11 @@ pub(crate) enum Task {
     /// Show the module kinds that this hub supports
     #[command(subcommand)]
     Kinds(KindsTask),
+    /// Print what makes a shell complete this command line
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// How the demonstration looks.

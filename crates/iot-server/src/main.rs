@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::demo(cli.settings, &options),
         Task::CheckConfig => check::check_config(cli.settings),
         Task::Kinds(task) => kinds::kinds(cli.settings, &task),
+        Task::Completions { shell } => Ok(out::completions(shell)),
     };
     match result {
         Ok(code) => code,

@@ -1,9 +1,21 @@
 //! The only place where the binary writes to its output: lines for people, or JSON for programs.
 
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use crate::cli::Cli;
+
 /// Writes a line.
 #[expect(clippy::print_stdout, reason = "this is what the command was run for")]
 pub(crate) fn line(text: &str) {
     println!("{text}");
+}
+
+/// Writes what makes a shell complete the command line.
+pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
+    clap_complete::generate(shell, &mut Cli::command(), "iot-server", &mut std::io::stdout());
+    ExitCode::SUCCESS
 }
 
 /// Says what went wrong.

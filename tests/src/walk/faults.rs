@@ -88,6 +88,36 @@ pub(super) fn too_long(walk: &mut Walk) -> Result<String> {
     Ok(format!("{code}, close, end"))
 }
 
+/// Hundreds of such peers leave nothing behind: no open file, no session, no memory.
+pub(super) fn nothing_leaks(walk: &mut Walk) -> Result<String> {
+    const ROUNDS: usize = 200;
+    const SLACK_KIB: u64 = 4 * 1024;
+    let hub = walk.hub()?;
+    let fault = |at: usize| -> Result<()> {
+        let mut hand = match at % 4 {
+            0 => HandNode::hello(hub.tcp, "walk-leak", 1, 0, Capabilities::KEEPS_SESSION)?.0,
+            _ => HandNode::connect(hub.tcp)?,
+        };
+        match at % 4 {
+            1 => hand.raw(&[0; 64])?,
+            2 => hand.raw(&[0xC1, 1, 0, 0])?,
+            3 => hand.frame(MessageKind(0x7777), &[0; 900])?,
+            _ => hand.frame(MessageKind::REPORT, &[0xFF; 40])?,
+        }
+        Ok(())
+    };
+    (0..ROUNDS).try_for_each(fault)?;
+    let (files, memory) = (hub.open_files()?, hub.usage()?.resident_kib);
+    (0..ROUNDS * 4).try_for_each(fault)?;
+    let left = until("connections are gone", Duration::from_secs(20), || {
+        let left = hub.open_files()?;
+        Ok((left <= files).then_some(left))
+    })?;
+    let grown = hub.usage()?.resident_kib.saturating_sub(memory);
+    ensure!(grown < SLACK_KIB, "{grown} KiB more after {} faults", ROUNDS * 4);
+    Ok(format!("{} faults: {left} files open as before, {grown} KiB more", ROUNDS * 4))
+}
+
 /// With every fault above, and one node of the fleet that misbehaves: no other loses its session.
 pub(super) fn others_did_not_notice(walk: &mut Walk) -> Result<String> {
     let before = walk.fleet.stats();

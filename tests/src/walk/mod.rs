@@ -79,6 +79,7 @@ const STEPS: &[Step] = &[
     ("malformed message", faults::malformed),
     ("broken frame", faults::broken_frame),
     ("frame that is too long", faults::too_long),
+    ("nothing leaks", faults::nothing_leaks),
     ("others did not notice", faults::others_did_not_notice),
     ("node in Python", python::node),
     ("node lost and back", lost::lost_and_back),
