@@ -11,9 +11,8 @@ use crate::{
     commands::{CommandIds, Dials, Ledger},
     config::HubConfig,
     deadlines::{Deadline, Deadlines},
-    flow::ask::Route,
     registry::{NodeNumber, Registry},
-    sessions::{Pending, Phase, Sessions},
+    sessions::{Pending, Phase, Route, Sessions},
     store::Snapshot,
 };
 

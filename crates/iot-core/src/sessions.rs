@@ -10,7 +10,7 @@ use core::net::SocketAddr;
 
 use iot_proto::{CommandId, RequestId};
 
-use crate::{SessionId, Ticket, registry::NodeNumber};
+use crate::{DeliveryId, SessionId, Ticket, registry::NodeNumber};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,15 @@ pub(crate) enum Pending {
     Admission,
     /// Who answers where the hub dialled.
     Hello,
+}
+
+/// Where an answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// On a session.
+    Session(SessionId),
+    /// On a connection that the hub dialled.
+    Delivery(DeliveryId),
 }
 
 /// One connection.

@@ -16,10 +16,10 @@ use crate::{
     Backend, api,
     body::{self, Reply},
     error::WebError,
-    handler::{Asked, Web},
     input::{Given, Query},
     page::{self, Refusal},
     route::{Act, NodeAct},
+    web::{Asked, Web},
 };
 
 /// For how long a node shows itself where nobody says, in seconds.

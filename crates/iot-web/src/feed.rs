@@ -25,8 +25,8 @@ use tokio::{
 use crate::{
     Backend,
     body::{self, BodyError, Reply},
-    handler::Web,
     input, page,
+    web::Web,
 };
 
 /// A comment is sent so often, so that both ends notice when the other is gone.

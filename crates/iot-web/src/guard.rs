@@ -15,9 +15,9 @@ use crate::{
     Backend, api,
     body::{InWords, Reply},
     error::WebError,
-    handler::{self, Web},
-    page,
+    handler, page,
     route::Surface,
+    web::Web,
 };
 
 /// Longest body of a request, in bytes.

@@ -1,14 +1,8 @@
 //! The handler: one arm for each route. It reads what a request carries and leaves the answer to others.
 
-use std::{net::IpAddr, sync::Arc};
-
-use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use iot_proto::UnixMillis;
-use jiff::tz::TimeZone;
-use tokio::sync::watch;
 use tower_http::body::Limited;
 
 use crate::{
@@ -16,60 +10,11 @@ use crate::{
     body::{self, Reply},
     error::WebError,
     feed, guard,
-    host::Hosts,
     input::Query,
     page,
     route::{self, Api, Page, Route, Surface},
-    wording::Words,
+    web::{Asked, Web},
 };
-
-/// What every handler may need.
-#[derive(Clone, Debug)]
-pub(crate) struct Web<B> {
-    /// The hub.
-    pub(crate) backend: B,
-    /// The time zone in which people read times.
-    pub(crate) zone: TimeZone,
-    /// The names under which the hub may be addressed.
-    pub(crate) hosts: Arc<Hosts>,
-    /// Closes when the server stops.
-    pub(crate) stopping: watch::Receiver<()>,
-    /// Who is connected.
-    pub(crate) peer: Option<IpAddr>,
-}
-
-impl<B: Backend> Web<B> {
-    /// Words for people, at this instant.
-    pub(crate) fn words(&self) -> Words {
-        Words::new(self.backend.now(), self.zone.clone())
-    }
-
-    /// The hub's clock.
-    pub(crate) fn now(&self) -> UnixMillis {
-        self.backend.now()
-    }
-}
-
-/// The parts of a request that handlers read.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    /// The query of the address.
-    pub(crate) query: Query,
-    /// The headers.
-    pub(crate) headers: HeaderMap,
-    /// The whole body.
-    pub(crate) body: Bytes,
-}
-
-impl Asked {
-    /// Whether the body is of this content type; an empty body is of every type.
-    pub(crate) fn is(&self, expected: &'static str) -> Result<(), WebError> {
-        let given = self.headers.get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok());
-        let essence = given.and_then(|given| given.split(';').next()).map(str::trim);
-        let fits = self.body.is_empty() || essence.is_some_and(|given| given.eq_ignore_ascii_case(expected));
-        if fits { Ok(()) } else { Err(WebError::ContentType { expected }) }
-    }
-}
 
 /// Answers a request.
 pub(crate) async fn answer<B: Backend>(web: &Web<B>, request: Request<Limited<Incoming>>) -> Reply {

@@ -20,6 +20,7 @@ mod input;
 mod page;
 mod route;
 mod server;
+mod web;
 mod wording;
 
 pub use backend::Backend;

@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Backend, guard, handler::Web, host::Hosts};
+use crate::{Backend, guard, host::Hosts, web::Web};
 
 /// Most connections at one time. Further ones wait in the operating system's queue.
 const MAX_CONNECTIONS: usize = 256;

@@ -6,8 +6,8 @@ use iot_proto::{CommandId, OwnedValue, UnixMillis};
 
 use crate::{
     CommandState, IotError,
-    flow::ask::Route,
     registry::NodeNumber,
+    sessions::Route,
     store::{CommandRecord, Record},
     view::{Step, Wanted},
 };

@@ -6,23 +6,14 @@ use core::net::SocketAddr;
 use iot_proto::{Admission, Correlation, Frame, Limits};
 
 use crate::{
-    AdmissionState, Answer, CommandState, DeliveryId, Effects, Event, Hub, IotError, NodeId, Now, Request,
-    SessionId, Ticket,
+    AdmissionState, Answer, CommandState, Effects, Event, Hub, IotError, NodeId, Now, Request, SessionId,
+    Ticket,
     deadlines::Timer,
     flow::deliver::check_hub_message,
     registry::NodeNumber,
-    sessions::{Pending, Phase, Session},
+    sessions::{Pending, Phase, Route, Session},
     store::{Disabling, Record},
 };
-
-/// Where the answer to a question is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// On a session.
-    Session(SessionId),
-    /// On a connection that the hub dialled.
-    Delivery(DeliveryId),
-}
 
 impl Hub {
     /// Someone asks for something.

@@ -9,9 +9,8 @@ use crate::{
     CommandState, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
     commands::{Command, unknown},
     deadlines::Timer,
-    flow::ask::Route,
     registry::NodeNumber,
-    sessions::{Pending, Session},
+    sessions::{Pending, Route, Session},
     store::CommandRecord,
     view::{Step, Wanted},
 };

@@ -12,9 +12,8 @@ use crate::{
     CommandState, DeliveryId, Effect, Effects, Hub, IotError, NodeId, Now, SessionId,
     commands::Dial,
     deadlines::Timer,
-    flow::ask::Route,
     registry::NodeNumber,
-    sessions::{Pending, Requests, Session},
+    sessions::{Pending, Requests, Route, Session},
     view::Wanted,
 };
 

@@ -9,8 +9,8 @@ use iot_proto::{
 use crate::{
     CommandState, Effect, Effects, Hub, IotError, Now, SessionId,
     commands::{Command, unknown},
-    flow::ask::Route,
     registry::{NodeNumber, is_as_wanted},
+    sessions::Route,
     store::{Record, StoredReading},
     view::Wanted,
 };

@@ -8,10 +8,9 @@ use iot_proto::{Capabilities, Close, Correlation, Error, ErrorCode, Frame, Label
 use crate::{
     AdmissionState, Effect, Effects, Event, Hub, IotError, Now, SessionId,
     deadlines::Timer,
-    flow::ask::Route,
     presence::{Change, Sign},
     registry::NodeNumber,
-    sessions::{Pending, Phase},
+    sessions::{Pending, Phase, Route},
     view::{PresenceReason, PresenceState},
 };
 

@@ -22,8 +22,8 @@ use crate::{
     body::{self, Reply},
     error::WebError,
     feed,
-    handler::Web,
     input::{self, Query},
+    web::Web,
 };
 
 /// Commands in one answer, where nobody says and at most.

@@ -14,9 +14,9 @@ use crate::{
     Backend,
     body::{self, Reply},
     error::WebError,
-    feed,
-    handler::Web,
-    input, wording,
+    feed, input,
+    web::Web,
+    wording,
 };
 
 /// A node.

@@ -11,8 +11,8 @@ use crate::{
     body::{self, Reply},
     error::WebError,
     feed,
-    handler::Web,
     input::Query,
+    web::Web,
 };
 
 /// Notices in one answer, where nobody says and at most.

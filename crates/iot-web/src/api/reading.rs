@@ -16,8 +16,8 @@ use crate::{
     body::{self, Reply},
     error::WebError,
     feed,
-    handler::Web,
     input::Query,
+    web::Web,
 };
 
 /// Readings in one answer, where nobody says and at most.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use iot_core::catalogue::{Access, History, ModuleKind, Origin};
 
 use super::shell::{Shell, rendered};
-use crate::{Backend, body::Reply, error::WebError, handler::Web, wording};
+use crate::{Backend, body::Reply, error::WebError, web::Web, wording};
 
 #[derive(Template)]
 #[template(path = "catalogue.html")]

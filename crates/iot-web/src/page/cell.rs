@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Backend,
-    handler::Web,
+    web::Web,
     wording::{self, Words},
 };
 

@@ -12,7 +12,7 @@ use super::{
     nodes::Filter,
     shell::{Shell, rendered},
 };
-use crate::{Backend, body::Reply, error::WebError, handler::Web, input::Query, wording};
+use crate::{Backend, body::Reply, error::WebError, input::Query, web::Web, wording};
 
 /// Most commands looked through.
 const COMMANDS: usize = 500;

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 
 use super::shell::{Shell, rendered};
-use crate::{Backend, body::Reply, error::WebError, handler::Web, wording};
+use crate::{Backend, body::Reply, error::WebError, web::Web, wording};
 
 #[derive(Template)]
 #[template(path = "error.html")]

@@ -19,7 +19,7 @@ use crate::{
     Backend,
     body::Reply,
     error::WebError,
-    handler::Web,
+    web::Web,
     wording::{self, PresenceWords, Words},
 };
 

@@ -15,8 +15,8 @@ use crate::{
     Backend,
     body::Reply,
     error::WebError,
-    handler::Web,
     input::Query,
+    web::Web,
     wording::{self, PresenceWords, Words},
 };
 

@@ -16,7 +16,7 @@ use crate::{
     Backend,
     body::Reply,
     error::WebError,
-    handler::Web,
+    web::Web,
     wording::{self, Words},
 };
 

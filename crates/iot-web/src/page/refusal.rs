@@ -7,9 +7,9 @@ use crate::{
     Backend,
     body::Reply,
     error::WebError,
-    handler::Web,
     input::Query,
     route::{Act, NodeAct},
+    web::Web,
 };
 
 /// The property or action that a form is for, by number or name.

@@ -10,7 +10,7 @@ use iot_core::{
 use crate::{
     Backend,
     body::{self, Reply},
-    handler::Web,
+    web::Web,
     wording::Words,
 };
 

@@ -11,7 +11,7 @@ use iot_core::{
 use iot_proto::{OwnedValue, UnixMillis};
 
 use super::curve::{self, Point, Window};
-use crate::{Backend, handler::Web};
+use crate::{Backend, web::Web};
 
 /// What a sketch shows.
 const BACK_MS: i64 = 2 * 3_600 * 1_000;
