@@ -20,6 +20,10 @@ const RETRY_LATE_MS: u32 = 300_000;
 /// When a node may come back after a session that failed, in milliseconds.
 const RETRY_SOON_MS: u32 = 1_000;
 
+/// When a node may come back to a hub that is full, or after another took its place: two nodes that use one
+/// name would otherwise push each other out all the time. In milliseconds.
+const RETRY_LATER_MS: u32 = 15_000;
+
 impl Hub {
     /// A node opened a connection.
     pub(crate) fn session_opened(
@@ -97,14 +101,11 @@ impl Hub {
 
     /// Ends a session: says why to the node, and takes leave of it.
     pub(crate) fn end_session(&mut self, now: Now, session: SessionId, error: &IotError, out: &mut Effects) {
-        let late = matches!(
-            error.code(),
-            ErrorCode::REVOKED
-                | ErrorCode::UNPROVEN_KEY
-                | ErrorCode::VERSION_UNSUPPORTED
-                | ErrorCode::TOO_MANY
-        );
-        let retry_ms = if late { RETRY_LATE_MS } else { RETRY_SOON_MS };
+        let retry_ms = match error.code() {
+            ErrorCode::REVOKED | ErrorCode::UNPROVEN_KEY | ErrorCode::VERSION_UNSUPPORTED => RETRY_LATE_MS,
+            ErrorCode::TOO_MANY | ErrorCode::REPLACED => RETRY_LATER_MS,
+            _ => RETRY_SOON_MS,
+        };
         let jitter = u32::try_from(self.ids.random() % u64::from(retry_ms)).unwrap_or(0);
         let text = error.to_string();
         let close =
