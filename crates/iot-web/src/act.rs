@@ -102,6 +102,10 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
             let value = given.read(&property.name, &property.value)?;
             (node, Wanted::Set { module: *module, channel: property.channel, value })
         }
+        Act::Get(node, module, channel) => {
+            let kind = kind_of(web, node, *module).await?;
+            (node, Wanted::Get { module: *module, channel: property(&kind, channel)?.channel })
+        }
         Act::Invoke(node, module, channel) => {
             let kind = kind_of(web, node, *module).await?;
             let action = action(&kind, channel)?;
@@ -184,10 +188,10 @@ struct IdentifyBody {
     expires_in_s: Option<u32>,
 }
 
-/// The body of a script that restarts a node.
+/// The body of a script that reads a property anew, or restarts a node.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RestartBody {
+struct ExpiryBody {
     expires_in_s: Option<u32>,
 }
 
@@ -217,8 +221,8 @@ fn details(act: &Act, body: &[u8]) -> Result<Details<'static>, WebError> {
             let IdentifyBody { for_s, expires_in_s } = document_or_none(body)?;
             Details { expires_in_s, for_s, ..Details::default() }
         }
-        Act::Node(_, NodeAct::Restart) => {
-            let RestartBody { expires_in_s } = document_or_none(body)?;
+        Act::Get(..) | Act::Node(_, NodeAct::Restart) => {
+            let ExpiryBody { expires_in_s } = document_or_none(body)?;
             Details { expires_in_s, ..Details::default() }
         }
         Act::Node(_, NodeAct::Disable) => {

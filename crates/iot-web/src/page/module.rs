@@ -66,6 +66,8 @@ struct PropertyRow {
     shown: Shown,
     /// What can be set, in words.
     takes: Option<String>,
+    /// Where the node is asked for its value.
+    read: String,
 }
 
 struct ActionRow {
@@ -136,7 +138,9 @@ impl PropertyRow {
             }
             ValueType::Bool { .. } | ValueType::Enum { .. } | ValueType::Colour => None,
         };
-        Self { id: format!("p{}", view.property.channel), shown, takes }
+        let channel = view.property.channel;
+        let read = format!("/nodes/{}/modules/{}/properties/{channel}/read", node.id, module.index);
+        Self { id: format!("p{channel}"), shown, takes, read }
     }
 }
 

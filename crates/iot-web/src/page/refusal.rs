@@ -24,7 +24,9 @@ impl Place {
     /// The place of a control; `None` for what concerns a whole node or a command.
     pub(crate) fn of(act: &Act) -> Option<Self> {
         match act {
-            Act::Set(node, module, channel) | Act::Invoke(node, module, channel) => {
+            Act::Set(node, module, channel)
+            | Act::Get(node, module, channel)
+            | Act::Invoke(node, module, channel) => {
                 Some(Self { node: node.clone(), module: *module, channel: channel.clone() })
             }
             Act::Node(..) | Act::Cancel(_) => None,
@@ -81,8 +83,10 @@ impl Back {
 pub(crate) fn after(act: &Act, back: Option<&str>) -> String {
     match (act, Back::parse(back)) {
         (_, Some(Back::Overview)) => "/".into(),
-        (Act::Set(node, ..) | Act::Invoke(node, ..), Some(Back::Node)) => format!("/nodes/{node}"),
-        (Act::Set(node, module, _) | Act::Invoke(node, module, _), _) => {
+        (Act::Set(node, ..) | Act::Get(node, ..) | Act::Invoke(node, ..), Some(Back::Node)) => {
+            format!("/nodes/{node}")
+        }
+        (Act::Set(node, module, _) | Act::Get(node, module, _) | Act::Invoke(node, module, _), _) => {
             format!("/nodes/{node}/modules/{module}")
         }
         (Act::Node(_, NodeAct::Admit), None) | (Act::Node(_, NodeAct::Reject), _) => "/inbox".into(),

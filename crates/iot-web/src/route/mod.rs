@@ -81,6 +81,8 @@ pub(crate) enum Api {
 pub(crate) enum Act {
     /// Set a property, given by its number or name.
     Set(NodeId, u8, Box<str>),
+    /// Have the node tell a property's value now, given by its number or name.
+    Get(NodeId, u8, Box<str>),
     /// Run an action, given by its number or name.
     Invoke(NodeId, u8, Box<str>),
     /// Do something with a node as a whole.
@@ -209,6 +211,7 @@ mod tests {
         let id = command_id(UUID).unwrap();
         for (path, expected) in [
             ("/nodes/plain:porch/modules/2/properties/1".to_owned(), Act::Set(porch(), 2, "1".into())),
+            ("/nodes/plain:porch/modules/2/properties/1/read".to_owned(), Act::Get(porch(), 2, "1".into())),
             (
                 "/nodes/plain:porch/modules/2/actions/pulse".to_owned(),
                 Act::Invoke(porch(), 2, "pulse".into()),

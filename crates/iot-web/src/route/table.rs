@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 31] = [
+const PATHS: [(&str, Place); 33] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
@@ -20,6 +20,7 @@ const PATHS: [(&str, Place); 31] = [
     ("/catalogue", Place::Page(Thing::Catalogue)),
     ("/catalogue/{kind}", Place::Page(Thing::Kind)),
     ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page)),
+    ("/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Page)),
     ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page)),
     ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page)),
     ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page)),
@@ -38,6 +39,7 @@ const PATHS: [(&str, Place); 31] = [
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
     ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
+    ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Api)),
     ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api)),
     ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api)),
@@ -95,6 +97,7 @@ pub(super) enum Thing {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Deed {
     Set,
+    Get,
     Invoke,
     Node,
     Cancel,
@@ -170,6 +173,7 @@ impl Deed {
     fn act(self, params: &Params<'_, '_>) -> Result<Act, Miss> {
         Ok(match self {
             Self::Set => Act::Set(node(params)?, module(params)?, text(params, "channel")?),
+            Self::Get => Act::Get(node(params)?, module(params)?, text(params, "channel")?),
             Self::Invoke => Act::Invoke(node(params)?, module(params)?, text(params, "channel")?),
             Self::Node => {
                 let act = NodeAct::parse(&text(params, "act")?).ok_or(Miss::Nothing)?;
