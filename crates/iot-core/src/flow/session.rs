@@ -3,7 +3,7 @@
 use alloc::{string::ToString, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{Capabilities, Close, Correlation, Error, ErrorCode, Frame, Label, MessageKind};
+use iot_proto::{Close, Correlation, Error, ErrorCode, Frame, Label, MessageKind};
 
 use crate::{
     AdmissionState, Effect, Effects, Event, Hub, IotError, Now, SessionId,
@@ -238,14 +238,13 @@ impl Hub {
         if node.admission != AdmissionState::Admitted {
             return;
         }
-        let keeps = node.facts.capabilities.has(Capabilities::KEEPS_SESSION);
         let sentence = match state {
             PresenceState::Lost => "is lost",
             PresenceState::Overdue => "is overdue",
-            // Coming and going is the way of a node that keeps no session.
-            PresenceState::Online if !keeps && node.presence.was() == PresenceState::Asleep => return,
+            // Coming and going as declared is the way of a sleeper and of a node that keeps no session, and
+            // no news: it would crowd out what is.
+            PresenceState::Online if node.presence.was() == PresenceState::Asleep => return,
             PresenceState::Online => "is online",
-            PresenceState::Asleep if node.presence.sleeps() => "fell asleep as declared",
             PresenceState::Asleep | PresenceState::Connecting | PresenceState::Disabled => return,
         };
         let (id, text) = (node.id.clone(), alloc::format!("{} {sentence}.", node.title));
