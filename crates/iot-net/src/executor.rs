@@ -9,7 +9,7 @@ use iot_core::{
     Answer, DeliveryId, Effect, Effects, Event, IotError, NodeId, SessionId, Ticket, store::StoreError,
 };
 use tokio::sync::{broadcast, oneshot};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     commit::Released,
@@ -96,10 +96,19 @@ impl Executor {
             }
             Effect::EndDelivery { delivery } => self.dialler.end(delivery),
             Effect::Resolve { ticket, answer } => self.resolve(ticket, *answer),
-            // Nobody may be watching.
-            Effect::Publish(event) => drop(self.events.send(event)),
+            Effect::Publish(event) => self.publish(event),
             Effect::Refused { peer, node, error } => log_refused(peer, node.as_ref(), &error),
         }
+    }
+
+    /// Tells observers, and puts into the log what people would want to find there.
+    fn publish(&self, event: Event) {
+        if let Event::Notice(notice) = &event {
+            let node = notice.node.as_ref().map(tracing::field::display);
+            info!(node, "{}", notice.text);
+        }
+        // Nobody may be watching.
+        drop(self.events.send(event));
     }
 
     /// Does what is right for an effect whose records could not be stored: nobody is told that anything
