@@ -33,6 +33,11 @@ impl Api {
         self.address
     }
 
+    /// How its addresses begin.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A page, or anything else that is read: status and text.
     ///
     /// # Errors

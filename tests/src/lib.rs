@@ -4,6 +4,7 @@
 //! with the same parts. Tests that need no process of their own lie in `tests/`.
 
 pub mod api;
+pub mod browser;
 pub mod hand_node;
 pub mod hub;
 pub mod out;

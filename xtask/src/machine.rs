@@ -29,6 +29,11 @@ const PROGRAMS: &[Program] = &[
         packages: &["chromium", "fonts-liberation"],
         purpose: "to look at the pages as people see them",
     },
+    Program {
+        name: "chromedriver",
+        packages: &["chromium-driver"],
+        purpose: "to drive the browser as people do",
+    },
     Program { name: "python3", packages: &["python3"], purpose: "to run the example node in Python" },
 ];
 

@@ -22,7 +22,7 @@ use crate::{
 const SOON: Duration = Duration::from_secs(10);
 
 /// A node of the fleet in one of these states that carries a module of a kind: its id and the module's index.
-fn find(walk: &Walk, kind: &str, state: &str) -> Result<(String, u8)> {
+pub(super) fn find(walk: &Walk, kind: &str, state: &str) -> Result<(String, u8)> {
     until(&format!("a node that is {state} carries a {kind}"), SOON, || {
         let nodes = walk.hub()?.api.get("/nodes")?;
         for known in walk.fleet.nodes() {

@@ -7,6 +7,7 @@ mod admission;
 mod commands;
 mod faults;
 mod lost;
+mod pages;
 mod python;
 mod reports;
 mod stop;
@@ -19,7 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::{hub::HubProcess, out};
+use crate::{browser::Browser, hub::HubProcess, out};
 
 /// Simulated nodes on the walk.
 pub const NODES: u32 = 50;
@@ -41,6 +42,8 @@ pub struct Walk {
     pub runtime: Runtime,
     /// A node that falls silent at the start, and is looked at towards the end.
     quiet: Option<lost::Quiet>,
+    /// A browser, once a step has needed one.
+    browser: Option<Browser>,
     /// The hub's data directory.
     data_dir: TempDir,
 }
@@ -75,6 +78,9 @@ const STEPS: &[Step] = &[
     ("command to a simulated visitor", commands::to_visitor),
     ("command out of range", commands::out_of_range),
     ("duplicate command", commands::duplicate),
+    ("page is live in a browser", pages::live),
+    ("switch in a browser", pages::switch),
+    ("pages fit, console silent", pages::fit),
     ("unknown message kind", faults::unknown_kind),
     ("malformed message", faults::malformed),
     ("broken frame", faults::broken_frame),
@@ -120,7 +126,7 @@ pub fn walk() -> Result<usize> {
         plan: Plan::default(),
         ..FleetConfig::new(hub.tcp, NODES)
     }))?;
-    let mut walk = Walk { hub: Some(hub), fleet, runtime, quiet: None, data_dir };
+    let mut walk = Walk { hub: Some(hub), fleet, runtime, quiet: None, browser: None, data_dir };
     let mut walked = Vec::new();
     for (name, step) in STEPS {
         let started = Instant::now();
