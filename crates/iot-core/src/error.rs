@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use iot_proto::{DecodeError, ErrorCode, FrameError, MessageKind};
+use iot_proto::{DecodeError, ErrorCode, FrameError, MessageKind, TextError};
 use thiserror::Error;
 
 use crate::{NodeId, catalogue::ValueError};
@@ -135,6 +135,14 @@ pub enum IotError {
     #[error(transparent)]
     Value(#[from] ValueError),
 
+    /// A name that people gave cannot be one.
+    #[error("{what}: {source}")]
+    Label {
+        /// What it should name.
+        what: &'static str,
+        /// What is wrong with it.
+        source: TextError,
+    },
     /// The node's own word on why it did not do something.
     #[error("the node says: error {code}{}{detail}", if detail.is_empty() { "" } else { ": " })]
     Node {
@@ -223,6 +231,7 @@ impl IotError {
             Self::KindDisabled { .. } => ErrorCode::KIND_DISABLED,
             Self::ModuleNotRegistered { .. } => ErrorCode::MODULE_NOT_REGISTERED,
             Self::Value(error) => error.code(),
+            Self::Label { .. } => ErrorCode::OUT_OF_RANGE,
             Self::Node { code, .. } => *code,
             Self::NotAsWanted { .. } => ErrorCode::FAILED,
             Self::WrongNode { .. } => ErrorCode::WRONG_NODE,
@@ -256,6 +265,7 @@ impl IotError {
             Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",
             Self::KindDisabled { .. } => "Take the kind out of disabled_kinds in the configuration.",
             Self::ModuleNotRegistered { .. } => "See the node's page for the modules that it registered.",
+            Self::Label { .. } => "Choose a shorter name, in one line.",
             Self::Value(_) => "See the catalogue for what the module kind takes.",
             Self::NotAsWanted { .. } | Self::Node { .. } => "See to the module, then send the command again.",
             Self::Unreachable { .. } => "Check the node's power, its network and that it listens.",

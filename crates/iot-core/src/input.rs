@@ -97,6 +97,24 @@ pub enum Request {
         /// The node.
         node: NodeId,
     },
+    /// Call a node something, and say where it is.
+    Name {
+        /// The node.
+        node: NodeId,
+        /// What to call it; empty for the name that it gives itself.
+        title: Box<str>,
+        /// Where it is; may be empty.
+        place: Box<str>,
+    },
+    /// Call a module something.
+    NameModule {
+        /// The node.
+        node: NodeId,
+        /// Index of the module.
+        module: u8,
+        /// What to call it; empty for what its node calls it.
+        title: Box<str>,
+    },
     /// Disable a node for now.
     Disable {
         /// The node.

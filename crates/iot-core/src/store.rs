@@ -114,6 +114,8 @@ pub struct NodeRecord {
     pub id: NodeId,
     /// What it is called.
     pub title: Box<str>,
+    /// Where it is, as people say; may be empty.
+    pub place: Box<str>,
     /// Whether it has been let in.
     pub admission: AdmissionState,
     /// Who disabled it, why and when, if it is disabled.
@@ -150,8 +152,10 @@ pub struct Disabling {
 pub struct ModuleRecord {
     /// Index in its node.
     pub index: u8,
-    /// What it is called.
+    /// What its node calls it.
     pub title: Box<str>,
+    /// What people call it, where they gave it a name.
+    pub given: Option<Box<str>>,
     /// Name of its kind.
     pub kind: Box<str>,
     /// Version of its kind.

@@ -26,6 +26,12 @@ impl Hub {
             Request::Cancel { id } => done(self.cancel(now, by, id, out)),
             Request::Admit { node } => done(self.admit(now, by, &node, out)),
             Request::Reject { node } => done(self.reject(now, by, &node, out)),
+            Request::Name { node, title, place } => {
+                done(self.name_node(now, by, &node, (&title, &place), out))
+            }
+            Request::NameModule { node, module, title } => {
+                done(self.name_module(now, by, (&node, module), &title, out))
+            }
             Request::Disable { node, why } => {
                 let disabling = Disabling { by: by.into(), why, at: now.wall };
                 done(self.set_disabled(now, by, &node, Some(disabling), out))

@@ -7,6 +7,7 @@ pub(crate) mod ask;
 mod command;
 mod deliver;
 mod hello;
+mod naming;
 mod outcome;
 mod register;
 mod report;

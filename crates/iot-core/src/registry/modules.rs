@@ -15,7 +15,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Module {
     pub(crate) index: u8,
+    /// What it is called: as people say, else as its node does.
     pub(crate) title: Box<str>,
+    /// What its node calls it.
+    announced: Box<str>,
+    /// What people call it.
+    given: Option<Box<str>>,
     pub(crate) kind_name: Box<str>,
     pub(crate) kind_version: u16,
     /// Its kind, or why it is not registered.
@@ -37,6 +42,7 @@ impl Module {
             ModuleRecord {
                 index: announcement.index,
                 title,
+                given: None,
                 kind: announcement.kind.as_str().into(),
                 kind_version: announcement.kind_version,
             },
@@ -48,7 +54,9 @@ impl Module {
     pub(crate) fn new(record: ModuleRecord, catalogue: &Catalogue) -> Self {
         Self {
             index: record.index,
-            title: record.title,
+            title: record.given.clone().unwrap_or_else(|| record.title.clone()),
+            announced: record.title,
+            given: record.given,
             kind: catalogue.check_module_support(&record.kind, record.kind_version).cloned(),
             kind_name: record.kind,
             kind_version: record.kind_version,
@@ -60,10 +68,17 @@ impl Module {
     pub(crate) fn record(&self) -> ModuleRecord {
         ModuleRecord {
             index: self.index,
-            title: self.title.clone(),
+            title: self.announced.clone(),
+            given: self.given.clone(),
             kind: self.kind_name.clone(),
             kind_version: self.kind_version,
         }
+    }
+
+    /// Calls it something; what its node calls it where nothing is given.
+    pub(crate) fn name(&mut self, given: Option<Box<str>>) {
+        self.title = given.clone().unwrap_or_else(|| self.announced.clone());
+        self.given = given;
     }
 
     /// Its kind.
@@ -94,10 +109,11 @@ impl Module {
         }
     }
 
-    /// Takes over the latest readings of a module that is announced again with the same kind.
+    /// Takes over the latest readings and the given name of a module that is announced again with the same kind.
     pub(crate) fn inherit(&mut self, before: &Self) {
         if self.kind_name == before.kind_name {
             self.latest.clone_from(&before.latest);
+            self.name(before.given.clone());
         }
     }
 }

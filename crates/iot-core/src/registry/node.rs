@@ -39,6 +39,8 @@ impl From<&Hello<'_>> for Facts {
 pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) title: Box<str>,
+    /// Where it is, as people say; may be empty.
+    pub(crate) place: Box<str>,
     pub(crate) admission: AdmissionState,
     pub(crate) disabled: Option<Disabling>,
     pub(crate) address: Option<SocketAddr>,
@@ -64,9 +66,10 @@ pub(crate) struct Node {
 impl Node {
     /// A node that has just said hello for the first time.
     pub(crate) fn new(id: NodeId, admission: AdmissionState, facts: Facts, seen: UnixMillis) -> Self {
-        let title = id.plain_name().map_or_else(|| id.as_str().into(), |name| title_of(&name));
+        let title = own_title(&id);
         Self {
             title,
+            place: Box::default(),
             id,
             admission,
             disabled: None,
@@ -97,11 +100,18 @@ impl Node {
         };
         let mut node = Self::new(record.id, record.admission, facts, record.first_seen);
         node.title = record.title;
+        node.place = record.place;
         node.disabled = record.disabled;
         node.address = record.address;
         node.presence = PresenceTracker::new(started);
         node.modules = record.modules.into_iter().map(|module| Module::new(module, catalogue)).collect();
         node
+    }
+
+    /// Calls it something; what it calls itself where nothing is given.
+    pub(crate) fn name(&mut self, title: &str, place: &str) {
+        self.title = if title.is_empty() { own_title(&self.id) } else { title.into() };
+        self.place = place.into();
     }
 
     /// What is to be kept of the node; `None` while it waits for a person, for then nothing is.
@@ -112,6 +122,7 @@ impl Node {
         Some(Record::Node(Box::new(NodeRecord {
             id: self.id.clone(),
             title: self.title.clone(),
+            place: self.place.clone(),
             admission: self.admission,
             disabled: self.disabled.clone(),
             address: self.address,
@@ -151,6 +162,11 @@ impl Node {
     pub(crate) fn module_mut(&mut self, index: u8) -> Option<&mut Module> {
         self.modules.iter_mut().find(|module| module.index == index)
     }
+}
+
+/// What a node is called as long as nobody gave it a name.
+fn own_title(id: &NodeId) -> Box<str> {
+    id.plain_name().map_or_else(|| id.as_str().into(), |name| title_of(&name))
 }
 
 /// A name as a title: `north-bay-1` becomes `North bay 1`.

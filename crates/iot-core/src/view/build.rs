@@ -146,6 +146,7 @@ impl<'a> View<'a> {
         NodeView {
             id: node.id.clone(),
             title: node.title.clone(),
+            place: node.place.clone(),
             admission: node.admission,
             presence: node.presence_view(self.now),
             address: node.address,

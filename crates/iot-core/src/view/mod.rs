@@ -203,6 +203,8 @@ pub struct NodeView {
     pub id: NodeId,
     /// What it is called.
     pub title: Box<str>,
+    /// Where it is, as people say; may be empty.
+    pub place: Box<str>,
     /// Whether it has been let in.
     pub admission: AdmissionState,
     /// Whether it is there.

@@ -10,6 +10,7 @@ mod determinism;
 mod end;
 mod hello;
 mod lines;
+mod naming;
 mod node;
 mod original;
 mod peers;
