@@ -32,6 +32,8 @@ struct Details<'a> {
     expires_in_s: Option<u32>,
     why: Box<str>,
     for_s: Option<u16>,
+    title: Box<str>,
+    place: Box<str>,
 }
 
 /// Does what a form asks and sends the browser back to where it came from; a refused value is shown there,
@@ -43,8 +45,9 @@ pub(crate) async fn by_form<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -
     asked.is("application/x-www-form-urlencoded")?;
     let form = Query::form(&asked.body);
     let value = form.raw("value").map(|value| Given::Field(Cow::Borrowed(value)));
-    let why = form.raw("why").unwrap_or_default().into();
-    let details = Details { value, why, ..Details::default() };
+    let text = |name| form.raw(name).unwrap_or_default().into();
+    let (why, title, place) = (text("why"), text("title"), text("place"));
+    let details = Details { value, why, title, place, ..Details::default() };
     let author = author(web, "someone");
     match done(web, &act, details, &author).await {
         Ok(_) => Ok(body::see_other(&page::after(&act, form.get("back")))),
@@ -116,6 +119,13 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
             (node, Wanted::Identify { for_s: details.for_s.unwrap_or(IDENTIFY_FOR_S) })
         }
         Act::Node(node, NodeAct::Restart) => (node, Wanted::Restart),
+        Act::Node(node, NodeAct::Name) => {
+            let Details { title, place, .. } = details;
+            return Ok(Request::Name { node: node.clone(), title, place });
+        }
+        Act::NameModule(node, module) => {
+            return Ok(Request::NameModule { node: node.clone(), module: *module, title: details.title });
+        }
         Act::Node(node, NodeAct::Admit) => return Ok(Request::Admit { node: node.clone() }),
         Act::Node(node, NodeAct::Reject) => return Ok(Request::Reject { node: node.clone() }),
         Act::Node(node, NodeAct::Disable) => {
@@ -195,6 +205,21 @@ struct ExpiryBody {
     expires_in_s: Option<u32>,
 }
 
+/// The body of a script that names a node.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NameBody {
+    title: Box<str>,
+    place: Box<str>,
+}
+
+/// The body of a script that names a module.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NameModuleBody {
+    title: Box<str>,
+}
+
 /// The body of a script that disables a node.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +249,14 @@ fn details(act: &Act, body: &[u8]) -> Result<Details<'static>, WebError> {
         Act::Get(..) | Act::Node(_, NodeAct::Restart) => {
             let ExpiryBody { expires_in_s } = document_or_none(body)?;
             Details { expires_in_s, ..Details::default() }
+        }
+        Act::Node(_, NodeAct::Name) => {
+            let NameBody { title, place } = document(body)?;
+            Details { title, place, ..Details::default() }
+        }
+        Act::NameModule(..) => {
+            let NameModuleBody { title } = document(body)?;
+            Details { title, ..Details::default() }
         }
         Act::Node(_, NodeAct::Disable) => {
             let DisableBody { why } = document(body)?;

@@ -24,6 +24,7 @@ use crate::{
 struct Node<'a> {
     id: &'a str,
     title: &'a str,
+    place: &'a str,
     admission: &'static str,
     presence: Presence,
     address: Option<String>,
@@ -89,6 +90,7 @@ impl<'a> From<&'a NodeView> for Node<'a> {
         Self {
             id: node.id.as_str(),
             title: &node.title,
+            place: &node.place,
             admission: match node.admission {
                 AdmissionState::Pending => "pending",
                 AdmissionState::Admitted => "admitted",

@@ -44,6 +44,8 @@ struct ModulePage {
     node: String,
     node_title: Box<str>,
     title: Box<str>,
+    /// Where a name for it is sent.
+    name_at: String,
     presence: PresenceWords,
     waits: bool,
     kind: KindLine,
@@ -111,6 +113,7 @@ pub(crate) async fn module<B: Backend>(
         node: id.to_string(),
         node_title: node.title.clone(),
         title: module.title.clone(),
+        name_at: format!("/nodes/{id}/modules/{}/name", module.index),
         presence: words.presence(&node.presence),
         waits: node.presence.state != PresenceState::Online,
         kind: KindLine {

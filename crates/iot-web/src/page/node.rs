@@ -35,6 +35,7 @@ struct NodePage {
     shell: Shell,
     id: String,
     title: Box<str>,
+    place: Box<str>,
     presence: PresenceWords,
     standing: Standing,
     cells: Vec<Cell>,
@@ -77,6 +78,7 @@ pub(crate) async fn node<B: Backend>(
     let page = NodePage {
         id: id.to_string(),
         title: node.title.clone(),
+        place: node.place.clone(),
         presence: words.presence(&node.presence),
         standing: Standing::of(&node),
         cells,

@@ -68,6 +68,7 @@ struct Row {
     board: String,
     presence: PresenceWords,
     revoked: bool,
+    place: Box<str>,
     address: String,
     value: Option<Value>,
     sketch: Sketch,
@@ -136,7 +137,12 @@ fn fits(node: &NodeView, query: &Query) -> bool {
         let modules =
             node.modules.iter().any(|module| has(&module.title, part) || has(&module.kind_name, part));
         let address = node.address.is_some_and(|address| has(&address.to_string(), part));
-        has(&node.title, part) || has(node.id.as_str(), part) || has(&node.board, part) || modules || address
+        has(&node.title, part)
+            || has(&node.place, part)
+            || has(node.id.as_str(), part)
+            || has(&node.board, part)
+            || modules
+            || address
     });
     let kind =
         query.get("kind").is_none_or(|kind| node.modules.iter().any(|module| *module.kind_name == *kind));
@@ -199,6 +205,7 @@ impl Row {
             board: [&*node.board, &*node.firmware].map(str::to_owned).join(" · "),
             presence: words.presence(&node.presence),
             revoked: node.admission == AdmissionState::Revoked,
+            place: node.place.clone(),
             address: node.address.map_or_else(|| "unknown".into(), |address| address.ip().to_string()),
             value,
             sketch,

@@ -29,7 +29,7 @@ impl Place {
             | Act::Invoke(node, module, channel) => {
                 Some(Self { node: node.clone(), module: *module, channel: channel.clone() })
             }
-            Act::Node(..) | Act::Cancel(_) => None,
+            Act::NameModule(..) | Act::Node(..) | Act::Cancel(_) => None,
         }
     }
 
@@ -89,6 +89,7 @@ pub(crate) fn after(act: &Act, back: Option<&str>) -> String {
         (Act::Set(node, module, _) | Act::Get(node, module, _) | Act::Invoke(node, module, _), _) => {
             format!("/nodes/{node}/modules/{module}")
         }
+        (Act::NameModule(node, module), _) => format!("/nodes/{node}/modules/{module}"),
         (Act::Node(_, NodeAct::Admit), None) | (Act::Node(_, NodeAct::Reject), _) => "/inbox".into(),
         (Act::Node(node, _), _) => format!("/nodes/{node}"),
         (Act::Cancel(_), _) => "/commands".into(),

@@ -85,6 +85,8 @@ pub(crate) enum Act {
     Get(NodeId, u8, Box<str>),
     /// Run an action, given by its number or name.
     Invoke(NodeId, u8, Box<str>),
+    /// Call a module something.
+    NameModule(NodeId, u8),
     /// Do something with a node as a whole.
     Node(NodeId, NodeAct),
     /// Cancel a command.
@@ -96,6 +98,7 @@ pub(crate) enum Act {
 pub(crate) enum NodeAct {
     Identify,
     Restart,
+    Name,
     Admit,
     Reject,
     Disable,
@@ -108,6 +111,7 @@ impl NodeAct {
         Some(match word {
             "identify" => Self::Identify,
             "restart" => Self::Restart,
+            "name" => Self::Name,
             "admit" => Self::Admit,
             "reject" => Self::Reject,
             "disable" => Self::Disable,
@@ -218,6 +222,8 @@ mod tests {
             ),
             ("/nodes/plain:porch/identify".to_owned(), Act::Node(porch(), NodeAct::Identify)),
             ("/nodes/plain:porch/restart".to_owned(), Act::Node(porch(), NodeAct::Restart)),
+            ("/nodes/plain:porch/name".to_owned(), Act::Node(porch(), NodeAct::Name)),
+            ("/nodes/plain:porch/modules/2/name".to_owned(), Act::NameModule(porch(), 2)),
             ("/nodes/plain:porch/admit".to_owned(), Act::Node(porch(), NodeAct::Admit)),
             ("/nodes/plain:porch/reject".to_owned(), Act::Node(porch(), NodeAct::Reject)),
             ("/nodes/plain:porch/disable".to_owned(), Act::Node(porch(), NodeAct::Disable)),

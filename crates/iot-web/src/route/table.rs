@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 33] = [
+const PATHS: [(&str, Place); 35] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
@@ -22,6 +22,7 @@ const PATHS: [(&str, Place); 33] = [
     ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page)),
     ("/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Page)),
     ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page)),
+    ("/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Page)),
     ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page)),
     ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page)),
     ("/events", Place::Events),
@@ -41,6 +42,7 @@ const PATHS: [(&str, Place); 33] = [
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Api)),
+    ("/api/v1/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Api)),
     ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api)),
     ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api)),
     ("/api/v1/events", Place::Events),
@@ -99,6 +101,7 @@ pub(super) enum Deed {
     Set,
     Get,
     Invoke,
+    NameModule,
     Node,
     Cancel,
 }
@@ -175,6 +178,7 @@ impl Deed {
             Self::Set => Act::Set(node(params)?, module(params)?, text(params, "channel")?),
             Self::Get => Act::Get(node(params)?, module(params)?, text(params, "channel")?),
             Self::Invoke => Act::Invoke(node(params)?, module(params)?, text(params, "channel")?),
+            Self::NameModule => Act::NameModule(node(params)?, module(params)?),
             Self::Node => {
                 let act = NodeAct::parse(&text(params, "act")?).ok_or(Miss::Nothing)?;
                 Act::Node(node(params)?, act)

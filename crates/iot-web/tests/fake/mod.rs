@@ -277,6 +277,8 @@ impl Backend for Fake {
                 Ok(Answer::Done)
             }
             Request::Reject { .. }
+            | Request::Name { .. }
+            | Request::NameModule { .. }
             | Request::Disable { .. }
             | Request::Enable { .. }
             | Request::Revoke { .. } => Ok(Answer::Done),

@@ -112,6 +112,7 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
     NodeView {
         id: id(name),
         title: title.into(),
+        place: "South greenhouse".into(),
         admission: AdmissionState::Admitted,
         presence,
         address: Some(([192, 168, 137, 42], 50_112).into()),

@@ -73,6 +73,24 @@ async fn forms_of_a_node_and_of_a_command_ask_for_what_they_say() {
         ("identify", "", "/nodes/plain:pump-house", command(Wanted::Identify { for_s: 10 })),
         ("restart", "", "/nodes/plain:pump-house", command(Wanted::Restart)),
         (
+            "name",
+            "title=Well+pump&place=Well+house",
+            "/nodes/plain:pump-house",
+            Request::Name { node: node(), title: "Well pump".into(), place: "Well house".into() },
+        ),
+        (
+            "modules/0/name",
+            "title=Main+switch",
+            "/nodes/plain:pump-house/modules/0",
+            Request::NameModule { node: node(), module: 0, title: "Main switch".into() },
+        ),
+        (
+            "modules/0/properties/1/read",
+            "",
+            "/nodes/plain:pump-house/modules/0",
+            command(Wanted::Get { module: 0, channel: 1 }),
+        ),
+        (
             "disable",
             "why=being+rewired",
             "/nodes/plain:pump-house",

@@ -128,6 +128,9 @@ async fn whatever_a_node_can_be_told_has_its_route() {
         ("/modules/1/actions/5", "{}", 202),
         ("/identify", r#"{"for_s": 5}"#, 202),
         ("/restart", "", 202),
+        ("/modules/0/properties/on/read", "", 202),
+        ("/name", r#"{"title": "Well pump", "place": ""}"#, 200),
+        ("/modules/0/name", r#"{"title": "Main switch"}"#, 200),
         ("/disable", r#"{"why": "being rewired"}"#, 200),
         ("/enable", "", 200),
         ("/admit", "", 200),
@@ -137,7 +140,7 @@ async fn whatever_a_node_can_be_told_has_its_route() {
         let answer = hub.json(&format!("{base}{path}"), body).await;
         assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
     }
-    assert_eq!(hub.fake.state().asked.len(), 10);
+    assert_eq!(hub.fake.state().asked.len(), 13);
 }
 
 #[tokio::test]
