@@ -17,6 +17,7 @@ mod overview;
 mod refusal;
 mod shell;
 mod sketch;
+mod ticks;
 
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use commands::commands;

@@ -11,6 +11,7 @@ use super::{
     cell::{Cell, Setting},
     refusal::{Back, Refusal},
     shell::{self, Shell, rendered},
+    ticks::{self, Room, StateRow},
 };
 use crate::{
     Backend,
@@ -26,9 +27,6 @@ const CELLS: usize = 24;
 /// Notices in the list of what happened.
 const NOTICES: usize = 12;
 
-/// Most ticks in a row of nodes by state.
-const TICKS: usize = 14;
-
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage {
@@ -39,6 +37,7 @@ struct OverviewPage {
     needs: Vec<NeedRow>,
     cells: Vec<Cell>,
     more_cells: usize,
+    rooms: Vec<Room>,
     states: Vec<StateRow>,
     log: Vec<LogRow>,
 }
@@ -52,17 +51,6 @@ struct NeedRow {
     what: String,
     detail: String,
     button: &'static str,
-}
-
-/// How many nodes are in a state.
-struct StateRow {
-    state: &'static str,
-    word: String,
-    count: String,
-    /// Paths of ticks.
-    ticks: String,
-    /// Left edge of the drawing, so that the last tick is at the right.
-    left: String,
 }
 
 /// Something that happened.
@@ -99,7 +87,8 @@ pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>
         needs: overview.needs.iter().map(|need| NeedRow::new(need, &words, &nodes)).collect(),
         more_cells: modules.len() - cells.len(),
         cells,
-        states: states(overview.presence),
+        rooms: ticks::rooms(&nodes),
+        states: ticks::by_state(overview.presence),
         log: notices
             .iter()
             .filter(|notice| words.is_today(notice.at))
@@ -226,43 +215,6 @@ fn lost(presence: &Presence, node: Option<&NodeView>, words: &Words) -> String {
     });
     let advice = IotError::Silent { for_s: 0 }.advice();
     format!("{reason}{} {advice}", last.unwrap_or_default())
-}
-
-fn states(counts: PresenceCounts) -> Vec<StateRow> {
-    let PresenceCounts { connecting, online, asleep, overdue, lost, disabled } = counts;
-    let rows = [
-        ("lost", lost),
-        ("overdue", overdue),
-        ("connecting", connecting),
-        ("asleep", asleep),
-        ("online", online),
-        ("disabled", disabled),
-    ];
-    rows.into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(state, count)| StateRow::new(state, count))
-        .collect()
-}
-
-impl StateRow {
-    fn new(state: &'static str, count: usize) -> Self {
-        let shown = count.min(TICKS);
-        let ticks = (0..shown).map(|at| match (state, at * 9) {
-            ("lost", x) => format!("M{x} 0h6v18h-6z"),
-            ("asleep", x) => format!("M{x} 11h6v7h-6z"),
-            ("connecting" | "disabled", x) => format!("M{x}.5 3.5h5v14h-5z"),
-            (_, x) => format!("M{x} 3h6v15h-6z"),
-        });
-        let left = (TICKS - shown) * 9;
-        let left = if left == 0 { "0".into() } else { format!("-{left}") };
-        Self {
-            state,
-            word: wording::capital(state),
-            count: wording::count(count, "node", "nodes"),
-            ticks: ticks.collect(),
-            left,
-        }
-    }
 }
 
 impl LogRow {
