@@ -197,6 +197,14 @@ pub enum IotError {
     /// The command has ended and can no longer be changed.
     #[error("the command has ended already")]
     CommandEnded,
+    /// An error from before the hub's last start, of which number and words were kept.
+    #[error("{text}")]
+    Earlier {
+        /// Its number.
+        code: ErrorCode,
+        /// Its words.
+        text: Box<str>,
+    },
 }
 
 impl IotError {
@@ -233,6 +241,7 @@ impl IotError {
             Self::Superseded => ErrorCode::SUPERSEDED,
             Self::UnknownCommand { .. } => ErrorCode::UNKNOWN_COMMAND,
             Self::CommandEnded => ErrorCode::COMMAND_ENDED,
+            Self::Earlier { code, .. } => *code,
         }
     }
 
@@ -265,6 +274,7 @@ impl IotError {
             Self::Expired | Self::Cancelled { .. } => "Send it again if it is still wanted.",
             Self::Superseded | Self::CommandEnded => "Nothing to do.",
             Self::UnknownCommand { .. } => "See the list of commands for those that are kept.",
+            Self::Earlier { .. } => "See the hub's log of that time.",
         }
     }
 }
