@@ -231,7 +231,7 @@ impl IotError {
             Self::KindDisabled { .. } => ErrorCode::KIND_DISABLED,
             Self::ModuleNotRegistered { .. } => ErrorCode::MODULE_NOT_REGISTERED,
             Self::Value(error) => error.code(),
-            Self::Node { code, .. } => *code,
+            Self::Node { code, .. } | Self::Earlier { code, .. } => *code,
             Self::NotAsWanted { .. } => ErrorCode::FAILED,
             Self::WrongNode { .. } => ErrorCode::WRONG_NODE,
             Self::Unreachable { .. } | Self::Cut => ErrorCode::UNREACHABLE,
@@ -241,7 +241,6 @@ impl IotError {
             Self::Superseded => ErrorCode::SUPERSEDED,
             Self::UnknownCommand { .. } => ErrorCode::UNKNOWN_COMMAND,
             Self::CommandEnded => ErrorCode::COMMAND_ENDED,
-            Self::Earlier { code, .. } => *code,
         }
     }
 

@@ -37,8 +37,15 @@ enum Cause {
 
 /// Writes a cause.
 pub(crate) fn write(cause: &IotError) -> Result<String, Fault> {
+    let kept = exactly(cause.clone())
+        .unwrap_or_else(|| Cause::Earlier { code: cause.code().0, text: cause.to_string().into() });
+    serde_json::to_string(&kept).map_err(|why| Fault::unreadable("a cause", &why))
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is added later is kept as number and words")]
+fn exactly(cause: IotError) -> Option<Cause> {
     let id = |node: &NodeId| node.as_str().into();
-    let kept = match cause.clone() {
+    Some(match cause {
         IotError::Cut => Cause::Cut,
         IotError::Superseded => Cause::Superseded,
         IotError::Expired => Cause::Expired,
@@ -63,9 +70,8 @@ pub(crate) fn write(cause: &IotError) -> Result<String, Fault> {
         IotError::WrongNode { node, answered } => Cause::WrongNode { node: id(&node), answered },
         IotError::Unreachable { address, why } => Cause::Unreachable { address, why },
         IotError::Cancelled { by } => Cause::Cancelled { by },
-        other => Cause::Earlier { code: other.code().0, text: other.to_string().into() },
-    };
-    serde_json::to_string(&kept).map_err(|why| Fault::unreadable("a cause", &why))
+        _ => return None,
+    })
 }
 
 /// Reads what [`write`] wrote.

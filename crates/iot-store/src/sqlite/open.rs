@@ -187,9 +187,11 @@ fn prepare(db: &mut Connection) -> Result<(), Fault> {
     }
     db.execute_batch(WRITER)?;
     db.set_prepared_statement_cache_capacity(64);
-    MIGRATIONS.to_latest(db).map_err(|error| match error {
-        rusqlite_migration::Error::RusqliteError { err, .. } => Fault::Sql(err),
-        error => Fault::unreadable("its schema", &error),
+    MIGRATIONS.to_latest(db).map_err(|error| {
+        if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
+            return Fault::Sql(err);
+        }
+        Fault::unreadable("its schema", &error)
     })?;
     db.execute("UPDATE state SET clean = 0", [])?;
     Ok(())

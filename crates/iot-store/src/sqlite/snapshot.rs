@@ -42,8 +42,8 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
     let sequences = sequences
         .into_iter()
         .flat_map(|(node, runs)| runs.into_iter().map(move |(boot, highest)| (node.clone(), boot, highest)));
-    let named = |(number, reading)| names.get(&number).map(|series: &Series| (series.clone(), reading));
-    let mut latest: Vec<_> = latest.into_iter().filter_map(named).collect();
+    let with_name = |(number, reading)| names.get(&number).map(|series: &Series| (series.clone(), reading));
+    let mut latest: Vec<_> = latest.into_iter().filter_map(with_name).collect();
     latest.sort_by(|(series, _), (other, _)| series.cmp(other));
     Ok(Snapshot {
         nodes: nodes::load(db)?,
