@@ -34,6 +34,12 @@ const PROGRAMS: &[Program] = &[
         packages: &["chromium-driver"],
         purpose: "to drive the browser as people do",
     },
+    Program {
+        name: "x86_64-w64-mingw32-gcc",
+        packages: &["gcc-mingw-w64-x86-64"],
+        purpose: "to compile SQLite for the check for Windows",
+    },
+    Program { name: "cc", packages: &["gcc", "libc6-dev"], purpose: "to compile SQLite" },
     Program { name: "python3", packages: &["python3"], purpose: "to run the example node in Python" },
 ];
 
