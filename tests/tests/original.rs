@@ -12,7 +12,7 @@ use std::{
 use iot_core::{Answer, IotError, NodeId, Request, config::Registration, view::PresenceState};
 use iot_net::{Context, End, HubHandler, RequestHandler, TcpServer};
 use iot_proto::{Capabilities, DIAL_PORT, Frame, HUB_PORT, HubMessage, Identify, MessageKind, Ping, Pong};
-use iot_server::{Config, IotServer};
+use iot_server::{Config, IotServer, config::StoreKind};
 use iot_tests::hand_node::HandNode;
 use tokio::task::spawn_blocking;
 
@@ -21,6 +21,7 @@ const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// A server on free ports of the loopback address that admits everyone.
 async fn server() -> IotServer {
     let builder = IotServer::builder().tcp_address(LOCAL).tcp_port(0).web_address(LOCAL).web_port(0);
+    let builder = builder.store(StoreKind::Memory);
     builder.registration(Registration::Open).start().await.expect("a server on free ports")
 }
 
@@ -65,6 +66,7 @@ async fn a_request_handler_of_ones_own_sees_setup_handle_and_finish_with_address
     let seen = Seen::default();
     let notes = Arc::clone(&seen);
     let builder = IotServer::builder().tcp_address(LOCAL).tcp_port(0).web_address(LOCAL).web_port(0);
+    let builder = builder.store(StoreKind::Memory);
     let builder = builder.handler(move |hub| Watching { hub, seen: Arc::clone(&notes) });
     let server = builder.start().await.expect("a server on free ports");
     let hub = server.tcp_addr();
@@ -156,7 +158,7 @@ fn default_ports_and_addresses_are_those_of_the_original() {
 async fn what_was_given_and_cannot_be_had_is_an_error_that_names_the_setting() {
     let taken = std::net::TcpListener::bind((LOCAL, 0)).expect("a free port");
     let port = taken.local_addr().expect("its address").port();
-    let builder = || IotServer::builder().tcp_address(LOCAL).web_address(LOCAL);
+    let builder = || IotServer::builder().store(StoreKind::Memory).tcp_address(LOCAL).web_address(LOCAL);
     let error =
         builder().tcp_port(port).web_port(0).start().await.expect_err("the port is taken").to_string();
     assert!(error.contains("tcp_port") && error.contains(&port.to_string()), "{error}");
@@ -235,6 +237,7 @@ async fn nodes_find_the_hub_by_dns_sd_and_need_no_static_address() {
         address: Some(LOCAL),
         tcp_port: 0,
         web_port: Some(0),
+        store: StoreKind::Memory,
         ..Config::default()
     };
     let server = IotServer::builder().config(config).start().await.expect("a server on free ports");

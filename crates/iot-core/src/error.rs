@@ -197,6 +197,14 @@ pub enum IotError {
     /// The command has ended and can no longer be changed.
     #[error("the command has ended already")]
     CommandEnded,
+    /// An error from before the hub's last start, of which number and words were kept.
+    #[error("{text}")]
+    Earlier {
+        /// Its number.
+        code: ErrorCode,
+        /// Its words.
+        text: Box<str>,
+    },
 }
 
 impl IotError {
@@ -223,7 +231,7 @@ impl IotError {
             Self::KindDisabled { .. } => ErrorCode::KIND_DISABLED,
             Self::ModuleNotRegistered { .. } => ErrorCode::MODULE_NOT_REGISTERED,
             Self::Value(error) => error.code(),
-            Self::Node { code, .. } => *code,
+            Self::Node { code, .. } | Self::Earlier { code, .. } => *code,
             Self::NotAsWanted { .. } => ErrorCode::FAILED,
             Self::WrongNode { .. } => ErrorCode::WRONG_NODE,
             Self::Unreachable { .. } | Self::Cut => ErrorCode::UNREACHABLE,
@@ -265,6 +273,7 @@ impl IotError {
             Self::Expired | Self::Cancelled { .. } => "Send it again if it is still wanted.",
             Self::Superseded | Self::CommandEnded => "Nothing to do.",
             Self::UnknownCommand { .. } => "See the list of commands for those that are kept.",
+            Self::Earlier { .. } => "See the hub's log of that time.",
         }
     }
 }

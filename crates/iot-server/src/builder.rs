@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use iot_core::config::Registration;
 use iot_net::{HubHandler, RequestHandler};
 
-use crate::{Config, IotServer, ServerError};
+use crate::{Config, IotServer, ServerError, config::StoreKind};
 
 /// Makes an [`IotServer`]. What is not set has the default of [`Config`].
 #[derive(Clone, Debug)]
@@ -57,6 +57,13 @@ where
     #[must_use]
     pub fn registration(mut self, registration: Registration) -> Self {
         self.config.registration = registration;
+        self
+    }
+
+    /// Whether what is stored outlives the process.
+    #[must_use]
+    pub fn store(mut self, store: StoreKind) -> Self {
+        self.config.store = store;
         self
     }
 

@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use iot_core::config::Registration;
-use iot_server::{Config, config::Announce, modules};
+use iot_server::{
+    Config,
+    config::{Announce, StoreKind},
+    modules,
+};
 
 use crate::{cli::Settings, out};
 
@@ -14,14 +18,14 @@ use crate::{cli::Settings, out};
 pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
     let config = settings.config(Config::default())?;
     for (setting, value) in lines(&config) {
-        out::line(&format!("{setting:<16} {value}"));
+        out::line(&format!("{setting:<17} {value}"));
     }
     let (mut catalogue, refused) = modules::load(&config.data_dir);
     for kind in &config.disabled_kinds {
         catalogue.disable(kind)?;
     }
     let (known, disabled) = (catalogue.kinds().count(), config.disabled_kinds.len());
-    out::line(&format!("{:<16} {known}, of which {disabled} disabled", "module kinds"));
+    out::line(&format!("{:<17} {known}, of which {disabled} disabled", "module kinds"));
     for error in &refused {
         out::error(&format!("module kind left out: {error}"));
     }
@@ -39,10 +43,16 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         Announce::Yes => "yes",
         Announce::No => "no",
     };
+    let store = match config.store {
+        StoreKind::Disk => "disk",
+        StoreKind::Memory => "memory",
+    };
     let address = config.address.map(|ip| ip.to_string());
     vec![
         ("name", config.name.to_string()),
         ("data_dir", config.data_dir.display().to_string()),
+        ("store", store.into()),
+        ("readings_for_days", config.readings_for_days.to_string()),
         ("address", or(address, "192.168.137.1 if this machine has it, else all")),
         ("tcp_port", config.tcp_port.to_string()),
         ("web_address", or(config.web_address.map(|ip| ip.to_string()), "as address")),

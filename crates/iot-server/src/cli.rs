@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use iot_server::{
     Config,
-    config::{Announce, FILE_NAME, Layer, RegistrationWord},
+    config::{Announce, FILE_NAME, Layer, RegistrationWord, StoreKind},
 };
 
 /// A hub for IoT nodes: nodes connect on port 5070, people open its page.
@@ -34,7 +34,7 @@ pub(crate) enum Task {
     /// Run the hub (what happens when no command is given)
     #[default]
     Run,
-    /// Run a hub in memory with simulated nodes, for a first look
+    /// Run a hub with simulated nodes, for a first look; it keeps nothing unless --store disk is given
     Demo(DemoOptions),
     /// Say what is configured and what is wrong with it; changes nothing
     CheckConfig,
@@ -85,6 +85,9 @@ pub(crate) struct Settings {
     /// Where the hub keeps what is its own [default: data]
     #[arg(long, global = true, env = "IOT_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Where nodes, readings and commands are kept [default: disk; of a demo: memory]
+    #[arg(long, global = true, env = "IOT_STORE", value_enum)]
+    store: Option<StoreKind>,
     /// Address on which nodes connect [default: 192.168.137.1 if this machine has it, else all]
     #[arg(long, global = true, env = "IOT_ADDRESS", value_name = "IP")]
     address: Option<IpAddr>,
@@ -136,6 +139,7 @@ impl Settings {
         }
         config.overlay(Layer {
             data_dir: self.data_dir,
+            store: self.store,
             address: self.address,
             tcp_port: self.tcp_port,
             web_address: self.web_address,

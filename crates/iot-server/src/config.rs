@@ -24,6 +24,10 @@ pub struct Config {
     pub name: Box<str>,
     /// Where the hub keeps what is its own: the configuration file, `modules/`, the store.
     pub data_dir: PathBuf,
+    /// Whether what is stored outlives the process.
+    pub store: StoreKind,
+    /// For how many days readings are kept on disk.
+    pub readings_for_days: u16,
     /// Where nodes connect; `None` takes the hotspot's address where this machine has it, else all.
     pub address: Option<IpAddr>,
     /// Port on which nodes connect; 0 takes a free one.
@@ -62,12 +66,24 @@ pub enum Announce {
     No,
 }
 
+/// Where the hub keeps nodes, readings and commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// In `hub.db` of the data directory: a restart finds everything
+    Disk,
+    /// In memory, for tests and demonstrations: a restart forgets everything
+    Memory,
+}
+
 impl Default for Config {
     fn default() -> Self {
         let hub = HubConfig::default();
         Self {
             name: hub.name,
             data_dir: PathBuf::from("data"),
+            store: StoreKind::Disk,
+            readings_for_days: 400,
             address: None,
             tcp_port: HUB_PORT,
             web_address: None,
@@ -108,6 +124,8 @@ impl Config {
     pub fn overlay(&mut self, layer: Layer) -> Result<(), ConfigError> {
         set(&mut self.name, layer.name);
         set(&mut self.data_dir, layer.data_dir);
+        set(&mut self.store, layer.store);
+        set(&mut self.readings_for_days, layer.readings_for_days);
         self.address = layer.address.or(self.address);
         set(&mut self.tcp_port, layer.tcp_port);
         self.web_address = layer.web_address.or(self.web_address);
@@ -135,6 +153,9 @@ impl Config {
         if !(5..=3600).contains(&self.keepalive.as_secs()) {
             return refuse("keepalive_s", format!("takes 5 to 3600, not {}", self.keepalive.as_secs()));
         }
+        if self.readings_for_days == 0 {
+            return refuse("readings_for_days", "takes 1 to 65535".into());
+        }
         if self.expires_after.is_zero() {
             return refuse("expires_after_s", "takes at least 1".into());
         }
@@ -155,6 +176,8 @@ fn set<T>(setting: &mut T, given: Option<T>) {
 pub struct Layer {
     pub name: Option<Box<str>>,
     pub data_dir: Option<PathBuf>,
+    pub store: Option<StoreKind>,
+    pub readings_for_days: Option<u16>,
     pub address: Option<IpAddr>,
     pub tcp_port: Option<u16>,
     pub web_address: Option<IpAddr>,
@@ -275,6 +298,8 @@ mod tests {
             ("tcp_port = 70000", ["tcp_port", "line 1"]),
             ("name = ", ["iot-hub.toml", "line 1"]),
             ("registration = \"maybe\"", ["registration", "line 1"]),
+            ("store = \"tape\"", ["store", "line 1"]),
+            ("readings_for_days = 0", ["readings_for_days", "1 to 65535"]),
             ("keepalive_s = 1", ["keepalive_s", "5 to 3600"]),
             ("name = \"\"", ["name", "1 to 64"]),
         ] {

@@ -4,7 +4,10 @@ use core::{net::Ipv4Addr, time::Duration};
 use std::process::ExitCode;
 
 use iot_core::config::Registration;
-use iot_server::{Config, IotServer, config::Announce};
+use iot_server::{
+    Config, IotServer,
+    config::{Announce, StoreKind},
+};
 use iot_sim::{Fleet, FleetConfig, Plan};
 
 use crate::{
@@ -53,6 +56,7 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
 fn defaults() -> Config {
     Config {
         name: "Demo".into(),
+        store: StoreKind::Memory,
         address: Some(Ipv4Addr::LOCALHOST.into()),
         tcp_port: 0,
         registration: Registration::Open,

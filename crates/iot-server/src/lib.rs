@@ -1,7 +1,7 @@
 //! The hub as a library: [`IotServer`] composes the network, the core, the store and the pages.
 //!
 //! ```
-//! use iot_server::IotServer;
+//! use iot_server::{IotServer, config::StoreKind};
 //!
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! let server = IotServer::builder()
@@ -9,6 +9,7 @@
 //!     .tcp_port(0) // a free one; 5070 where nothing is said
 //!     .web_address([127, 0, 0, 1].into())
 //!     .web_port(0) // a free one; 80, or else 8080, where nothing is said
+//!     .store(StoreKind::Memory) // on disk where nothing is said
 //!     .start()
 //!     .await?;
 //!
@@ -29,6 +30,7 @@ mod builder;
 pub mod config;
 pub mod modules;
 mod server;
+mod store;
 
 pub use builder::Builder;
 pub use config::{Config, ConfigError};

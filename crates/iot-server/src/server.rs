@@ -14,7 +14,7 @@ use iot_core::{
 };
 use iot_net::{Discovery, HubHandle, HubHandler, HubServer, NetConfig, RequestHandler, Running, StartError};
 use iot_proto::Body;
-use iot_store::MemoryStore;
+use iot_store::OpenError;
 use iot_web::WebConfig;
 use thiserror::Error;
 use tokio::{
@@ -29,7 +29,7 @@ use crate::{
     address::{bind_web, choose_address},
     backend::HubBackend,
     config::Announce,
-    modules,
+    modules, store,
 };
 
 /// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
@@ -50,6 +50,9 @@ pub enum ServerError {
     /// The hub itself could not be started.
     #[error("{}", explain(.0))]
     Hub(StartError),
+    /// The store cannot be opened.
+    #[error("cannot open the store, which data_dir and store set: {0}")]
+    Store(OpenError),
     /// The runtime ended while the hub was being started.
     #[error("the runtime ended before the hub had started")]
     Stopped,
@@ -94,14 +97,17 @@ impl IotServer {
         info!(%address, why, "address of the hub");
         let (listener, web_addr) = listen_web(config.web_address.unwrap_or(address), config.web_port)?;
 
-        let store = MemoryStore::default();
-        let history = Arc::new(store.clone());
         let hub_config = config.hub(RandomState::new().hash_one(web_addr));
         let net = net_config(&config, address);
         let known = Arc::clone(&catalogue);
+        let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
         // Reading the store back may take its time.
-        let start = move || HubServer::start_with(net, hub_config, known, Box::new(store), wrap);
-        let hub = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)?.map_err(ServerError::Hub)?;
+        let start = move || {
+            let (store, history) = store::open(kind, &data_dir, days)?;
+            let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
+            Ok((hub, history))
+        };
+        let (hub, history) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
 
         let backend = HubBackend { hub: hub.handle().clone(), history, catalogue: Arc::clone(&catalogue) };
         let (web_stop, stopped) = oneshot::channel();

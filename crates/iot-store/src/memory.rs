@@ -16,11 +16,10 @@ use iot_core::{
 };
 use iot_proto::{BootId, CommandId};
 
-use crate::ring::Ring;
-
-/// Runs of one node of which the highest sequence is remembered: the present one, and those before it
-/// whose reports may still be on their way.
-const RUNS: usize = 4;
+use crate::{
+    batch::{check, note_run},
+    ring::Ring,
+};
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,20 +120,6 @@ impl History for MemoryStore {
     }
 }
 
-/// All or nothing: a batch whose reports speak of other readings than it has is refused whole.
-fn check(batch: &Batch) -> Result<(), StoreError> {
-    let count = |record: &Record| match record {
-        Record::Report { readings, .. } => *readings,
-        Record::Node(_) | Record::Gone(_) | Record::Command(_) => 0,
-    };
-    let announced: usize = batch.records.iter().map(count).sum();
-    let given = batch.readings.len();
-    if announced == given {
-        return Ok(());
-    }
-    Err(StoreError { why: format!("the reports speak of {announced} readings and there are {given}").into() })
-}
-
 impl Kept {
     fn forget(&mut self, node: &NodeId) {
         self.nodes.remove(node);
@@ -152,14 +137,7 @@ impl Kept {
             Some(runs) => runs,
             None => self.sequences.entry(node.clone()).or_default(),
         };
-        if let Some((_, highest)) = runs.iter_mut().find(|(run, _)| *run == boot) {
-            *highest = sequence.max(*highest);
-            return;
-        }
-        if runs.len() == RUNS {
-            runs.remove(0);
-        }
-        runs.push((boot, sequence));
+        note_run(runs, boot, sequence);
     }
 
     fn keep_reading(&mut self, node: &NodeId, arrived: UnixMillis, reading: &StoredReading, limit: usize) {

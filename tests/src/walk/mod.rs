@@ -9,9 +9,10 @@ mod faults;
 mod lost;
 mod python;
 mod reports;
+mod restart;
 mod stop;
 
-use std::{fmt, time::Instant};
+use std::{fmt, path::Path, time::Instant};
 
 use anyhow::{Context as _, Result};
 use iot_sim::{Fleet, FleetConfig, Plan};
@@ -41,6 +42,8 @@ pub struct Walk {
     pub runtime: Runtime,
     /// A node that falls silent at the start, and is looked at towards the end.
     quiet: Option<lost::Quiet>,
+    /// What the hub knew before it was stopped.
+    noted: Option<Value>,
     /// The hub's data directory.
     data_dir: TempDir,
 }
@@ -83,7 +86,10 @@ const STEPS: &[Step] = &[
     ("others did not notice", faults::others_did_not_notice),
     ("node in Python", python::node),
     ("node lost and back", lost::lost_and_back),
+    ("what has to outlive a restart", restart::note),
     ("graceful stop", stop::graceful),
+    ("restart: everything is there", restart::after_stop),
+    ("killed: all that was acknowledged is there", restart::after_kill),
 ];
 
 /// One step that was walked.
@@ -98,8 +104,8 @@ impl fmt::Display for Walked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, seconds, result } = self;
         match result {
-            Ok(seen) => write!(f, "ok      {seconds:>6.2} s  {name:<34} {seen}"),
-            Err(error) => write!(f, "FAILED  {seconds:>6.2} s  {name:<34} {error:#}"),
+            Ok(seen) => write!(f, "ok      {seconds:>6.2} s  {name:<42} {seen}"),
+            Err(error) => write!(f, "FAILED  {seconds:>6.2} s  {name:<42} {error:#}"),
         }
     }
 }
@@ -111,8 +117,7 @@ impl fmt::Display for Walked {
 pub fn walk() -> Result<usize> {
     let data_dir = TempDir::new()?;
     admission::lay_out_user_kind(data_dir.path())?;
-    let port = NODE_PORT.to_string();
-    let hub = HubProcess::start(data_dir.path(), &["--node-port", &port, "--registration", "approve"])?;
+    let hub = start_hub(data_dir.path())?;
     let runtime = Runtime::new()?;
     let fleet = runtime.block_on(Fleet::start(FleetConfig {
         node_port: Some(NODE_PORT),
@@ -120,7 +125,7 @@ pub fn walk() -> Result<usize> {
         plan: Plan::default(),
         ..FleetConfig::new(hub.tcp, NODES)
     }))?;
-    let mut walk = Walk { hub: Some(hub), fleet, runtime, quiet: None, data_dir };
+    let mut walk = Walk { hub: Some(hub), fleet, runtime, quiet: None, noted: None, data_dir };
     let mut walked = Vec::new();
     for (name, step) in STEPS {
         let started = Instant::now();
@@ -133,6 +138,15 @@ pub fn walk() -> Result<usize> {
     out::line(&format!("\nwalk: {} passed, {failed} failed", walked.len() - failed));
     walk.runtime.block_on(walk.fleet.stop());
     Ok(failed)
+}
+
+/// The hub of the walk, on what it finds in the data directory.
+///
+/// # Errors
+/// When it cannot be started.
+fn start_hub(data_dir: &Path) -> Result<HubProcess> {
+    let port = NODE_PORT.to_string();
+    HubProcess::start(data_dir, &["--node-port", &port, "--registration", "approve"])
 }
 
 /// A field of an answer, by path such as `/presence/state`.

@@ -1,0 +1,121 @@
+//! Rows of the journal: the reports of one commit with their readings, as they came.
+//!
+//! A row is entries one after the other, each in postcard's coding. A report stands before its readings.
+
+use iot_core::{UnixMillis, view::ReadingView};
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use super::{fault::Fault, value::Kept};
+
+/// One entry. Variants are only ever added at the end.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Entry<'a> {
+    Report(Report),
+    #[serde(borrow)]
+    Reading(Reading<'a>),
+}
+
+/// A report; the readings behind it are its own.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Number of the node.
+    pub(crate) source: i64,
+    pub(crate) boot: u32,
+    pub(crate) sequence: u32,
+    /// Reports before this one that never came.
+    pub(crate) gap: u32,
+    pub(crate) arrived: i64,
+}
+
+/// A reading of the report before it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Reading<'a> {
+    /// Number of the series.
+    pub(crate) series: i64,
+    pub(crate) measured: i64,
+    #[serde(borrow)]
+    pub(crate) value: Kept<'a>,
+}
+
+impl Reading<'_> {
+    /// The reading as the hub knows it.
+    pub(crate) fn restore(self, arrived: i64) -> Result<ReadingView, Fault> {
+        let (measured, arrived) = (UnixMillis(self.measured), UnixMillis(arrived));
+        Ok(ReadingView { value: self.value.restore()?, measured, arrived })
+    }
+}
+
+/// A row that is being written.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    entries: Vec<u8>,
+    /// Reports and readings.
+    items: usize,
+    /// First and last measurement.
+    span: Option<(i64, i64)>,
+}
+
+impl Draft {
+    /// Forgets everything and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.items = 0;
+        self.span = None;
+    }
+
+    /// Adds an entry.
+    pub(crate) fn push(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        let entries = core::mem::take(&mut self.entries);
+        self.entries =
+            postcard::to_extend(entry, entries).map_err(|why| Fault::unreadable("a report", &why))?;
+        self.items += 1;
+        if let Entry::Reading(Reading { measured, .. }) = entry {
+            let (first, last) = self.span.unwrap_or((*measured, *measured));
+            self.span = Some((first.min(*measured), last.max(*measured)));
+        }
+        Ok(())
+    }
+
+    /// Writes the row, if there is anything in it. Gives how many items it has.
+    pub(crate) fn insert(&self, db: &Connection) -> Result<usize, Fault> {
+        if self.items == 0 {
+            return Ok(0);
+        }
+        let items = i64::try_from(self.items).unwrap_or(i64::MAX);
+        let (earliest, latest) = self.span.unzip();
+        db.prepare_cached("INSERT INTO journal (items, earliest, latest, entries) VALUES (?, ?, ?, ?)")?
+            .execute(params![items, earliest, latest, self.entries])?;
+        Ok(self.items)
+    }
+}
+
+/// Reads a row: `each` is given every entry with the report that it belongs to.
+pub(crate) fn read<'a>(
+    mut entries: &'a [u8],
+    mut each: impl FnMut(Report, Option<Reading<'a>>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut of = None;
+    while !entries.is_empty() {
+        let (entry, rest) =
+            postcard::take_from_bytes(entries).map_err(|why| Fault::unreadable("the journal", &why))?;
+        entries = rest;
+        match (entry, of) {
+            (Entry::Report(report), _) => {
+                of = Some(report);
+                each(report, None)?;
+            }
+            (Entry::Reading(reading), Some(report)) => each(report, Some(reading))?,
+            (Entry::Reading(_), None) => {
+                return Err(Fault::Unreadable("the journal has a reading without a report".into()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many items the journal has.
+pub(crate) fn length(db: &Connection) -> Result<usize, Fault> {
+    let items: i64 = db.query_row("SELECT coalesce(sum(items), 0) FROM journal", [], |row| row.get(0))?;
+    Ok(usize::try_from(items).unwrap_or(0))
+}

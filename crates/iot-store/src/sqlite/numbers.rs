@@ -1,0 +1,75 @@
+//! [`Numbers`]: the numbers that stand for nodes and series in the rows of the file.
+//!
+//! Kept in memory as they are in the file. Where a transaction failed they are read anew by the store.
+
+use std::collections::HashMap;
+
+use iot_core::NodeId;
+use rusqlite::{Connection, params};
+
+use super::{fault::Fault, nodes::parse_id};
+
+/// Numbers of nodes and of their series.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    sources: HashMap<NodeId, Source>,
+}
+
+/// A node that has reported.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its number.
+    pub(crate) number: i64,
+    /// By module and channel.
+    series: HashMap<(u8, u8), i64>,
+}
+
+impl Numbers {
+    /// Reads all that are in use.
+    pub(crate) fn load(db: &Connection) -> Result<Self, Fault> {
+        let mut numbers = Self::default();
+        let mut select = db.prepare(
+            "SELECT node, source.number, module, channel, series.number
+             FROM source LEFT JOIN series ON series.source = source.number",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let (node, number) = (parse_id(&row.get::<_, Box<str>>(0)?)?, row.get(1)?);
+            let source =
+                numbers.sources.entry(node).or_insert_with(|| Source { number, series: HashMap::new() });
+            if let Some(series) = row.get(4)? {
+                source.series.insert((row.get(2)?, row.get(3)?), series);
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// The node's numbers; a node that has none yet is given one.
+    pub(crate) fn source(&mut self, db: &Connection, node: &NodeId) -> Result<&mut Source, Fault> {
+        if !self.sources.contains_key(node) {
+            db.prepare_cached("INSERT INTO source (node) VALUES (?)")?.execute([node.as_str()])?;
+            let source = Source { number: db.last_insert_rowid(), series: HashMap::new() };
+            self.sources.insert(node.clone(), source);
+        }
+        self.sources.get_mut(node).ok_or_else(|| Fault::Unreadable(format!("{node} has no number")))
+    }
+
+    /// The node is gone.
+    pub(crate) fn forget(&mut self, node: &NodeId) {
+        self.sources.remove(node);
+    }
+}
+
+impl Source {
+    /// The number of a series; one that has none yet is given one.
+    pub(crate) fn series(&mut self, db: &Connection, module: u8, channel: u8) -> Result<i64, Fault> {
+        if let Some(number) = self.series.get(&(module, channel)) {
+            return Ok(*number);
+        }
+        db.prepare_cached("INSERT INTO series (source, module, channel) VALUES (?, ?, ?)")?
+            .execute(params![self.number, module, channel])?;
+        let number = db.last_insert_rowid();
+        self.series.insert((module, channel), number);
+        Ok(number)
+    }
+}

@@ -1,0 +1,198 @@
+//! Opening the file: one process at a time, the settings on which durability rests, and no file that is
+//! damaged, foreign or of a newer hub.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+use thiserror::Error;
+
+use super::{
+    fault::Fault,
+    schema::{APPLICATION_ID, MIGRATIONS, NEWEST},
+};
+
+/// The oldest SQLite that is used: those before can corrupt a file with a write-ahead log.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long the writer waits for another program that has the file locked, such as a shell.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What every connection is told. The log keeps its size, because growing it makes commits slower.
+const WRITER: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
+    PRAGMA checkpoint_fullfsync = ON;
+    PRAGMA foreign_keys = ON;
+    PRAGMA mmap_size = 0;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -8192;
+    PRAGMA wal_autocheckpoint = 2000;
+    PRAGMA journal_size_limit = 16777216;";
+const READER: &str = "
+    PRAGMA query_only = ON;
+    PRAGMA mmap_size = 0;
+    PRAGMA cache_size = -4096;";
+
+/// Why a store could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The file, its lock or its directory cannot be made or read.
+    #[error("cannot open {}: {source}; check that the directory can be written by the user who runs the hub", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Another process has it open.
+    #[error("{} is in use by another hub: stop that one, or give this one a data directory of its own", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The SQLite in this program is too old to be trusted.
+    #[error("this program was built with SQLite {found}, which can lose data: build it with 3.51.3 or later")]
+    SqliteTooOld {
+        /// Its version.
+        found: &'static str,
+    },
+    /// The file is a database, and none of a hub.
+    #[error("{} was not made by a hub: move it away, or give the hub another data directory", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer hub has written the file.
+    #[error("{} was written by a newer hub (schema {found}, this one knows {NEWEST}): run that one, or put a backup in its place", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i32,
+    },
+    /// The file is damaged, or cannot be used for another reason that the text says.
+    #[error("{why}")]
+    Unusable {
+        /// What is wrong with which file, and what to do.
+        why: Box<str>,
+    },
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) writer: Connection,
+    pub(crate) reader: Connection,
+    /// Locked for as long as it is open.
+    pub(crate) lock: File,
+}
+
+/// Opens the file, or makes it.
+pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(OpenError::SqliteTooOld { found: rusqlite::version() });
+    }
+    let lock = make_files(path)?;
+    let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
+    let writer = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut writer = Connection::open_with_flags(path, writer).map_err(|error| unusable(error.into()))?;
+    let schema = identify(&writer).map_err(unusable)?;
+    match schema {
+        Schema::Foreign => return Err(OpenError::Foreign { path: path.into() }),
+        Schema::Newer(found) => return Err(OpenError::Newer { path: path.into(), found }),
+        Schema::Ours => verify(&writer).map_err(unusable)?,
+        Schema::Empty => {}
+    }
+    prepare(&mut writer).map_err(unusable)?;
+    let reader = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, reader).and_then(|reader| {
+        reader.busy_timeout(PATIENCE)?;
+        reader.execute_batch(READER)?;
+        Ok(reader)
+    });
+    Ok(Opened { writer, reader: reader.map_err(|error| unusable(error.into()))?, lock })
+}
+
+/// Makes directory and file where they are missing, readable by nobody else, and takes the lock.
+fn make_files(path: &Path) -> Result<File, OpenError> {
+    let failed = |path: &Path| {
+        let path = path.into();
+        move |source| OpenError::Io { path, source }
+    };
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    if let Some(directory) = directory {
+        fs::create_dir_all(directory).map_err(failed(directory))?;
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let lock_path = path.with_added_extension("lock");
+    let lock = options.open(&lock_path).map_err(failed(&lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.into() }),
+        Err(TryLockError::Error(source)) => return Err(failed(&lock_path)(source)),
+    }
+    options.open(path).map_err(failed(path))?;
+    // A file that was just made is only there after a power cut if its directory is on disk too.
+    #[cfg(unix)]
+    if let Some(directory) = directory {
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))?;
+    }
+    Ok(lock)
+}
+
+/// What the file holds.
+enum Schema {
+    Empty,
+    Ours,
+    Foreign,
+    Newer(i32),
+}
+
+fn identify(db: &Connection) -> Result<Schema, Fault> {
+    db.busy_timeout(PATIENCE)?;
+    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let (application, schema) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (application, schema) {
+        (0, 0) if tables == 0 => Schema::Empty,
+        (APPLICATION_ID, NEWEST..) if schema > NEWEST => Schema::Newer(schema),
+        (APPLICATION_ID, _) => Schema::Ours,
+        _ => Schema::Foreign,
+    })
+}
+
+/// Looks through the whole file where the hub that had it last did not close it.
+fn verify(db: &Connection) -> Result<(), Fault> {
+    let clean: bool = db.query_row("SELECT clean FROM state", [], |row| row.get(0))?;
+    if clean {
+        return Ok(());
+    }
+    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(Fault::Unreadable(found)) }
+}
+
+/// Brings the file to the newest schema and notes that it is in use.
+fn prepare(db: &mut Connection) -> Result<(), Fault> {
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Fault::Unreadable(format!("its journal mode stays {mode}")));
+    }
+    db.execute_batch(WRITER)?;
+    db.set_prepared_statement_cache_capacity(64);
+    MIGRATIONS.to_latest(db).map_err(|error| {
+        if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
+            return Fault::Sql(err);
+        }
+        Fault::unreadable("its schema", &error)
+    })?;
+    db.execute("UPDATE state SET clean = 0", [])?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Values on disk: [`Kept`] in blobs, a type and a value in columns. Each comes back bit for bit.
+
+use iot_proto::{Finite, OwnedValue};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+
+/// A value in a blob. Variants are only ever added at the end.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Kept<'a> {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(&'a str),
+}
+
+impl<'a> From<&'a OwnedValue> for Kept<'a> {
+    fn from(value: &'a OwnedValue) -> Self {
+        match value {
+            OwnedValue::Bool(value) => Self::Bool(*value),
+            OwnedValue::Int(value) => Self::Int(*value),
+            OwnedValue::Float(value) => Self::Float(value.get()),
+            OwnedValue::Text(value) => Self::Text(value),
+        }
+    }
+}
+
+impl Kept<'_> {
+    /// The value as the hub knows it.
+    pub(crate) fn restore(self) -> Result<OwnedValue, Fault> {
+        Ok(match self {
+            Self::Bool(value) => OwnedValue::Bool(value),
+            Self::Int(value) => OwnedValue::Int(value),
+            Self::Float(value) => OwnedValue::Float(finite(value)?),
+            Self::Text(value) => OwnedValue::Text(value.into()),
+        })
+    }
+}
+
+/// A number that a hub stored is finite.
+pub(crate) fn finite(value: f64) -> Result<Finite, Fault> {
+    Finite::new(value).map_err(|why| Fault::unreadable("a value", &why))
+}
+
+/// The word for a value's type, and the value, as they stand in columns.
+pub(crate) fn to_columns(value: &OwnedValue) -> (&'static str, ToSqlOutput<'_>) {
+    match value {
+        OwnedValue::Bool(value) => ("bool", ToSqlOutput::Owned(Value::Integer((*value).into()))),
+        OwnedValue::Int(value) => ("int", ToSqlOutput::Owned(Value::Integer(*value))),
+        // SQLite makes a zero of a negative zero.
+        OwnedValue::Float(value) if value.get() == 0.0 && value.get().is_sign_negative() => {
+            ("float", ToSqlOutput::Borrowed(ValueRef::Text(b"-0.0")))
+        }
+        OwnedValue::Float(value) => ("float", ToSqlOutput::Owned(Value::Real(value.get()))),
+        OwnedValue::Text(value) => ("text", ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes()))),
+    }
+}
+
+/// Reads what [`to_columns`] wrote.
+pub(crate) fn from_columns(value_type: &str, value: ValueRef<'_>) -> Result<OwnedValue, Fault> {
+    let text = |bytes| str::from_utf8(bytes).map_err(|why| Fault::unreadable("a text", &why));
+    Ok(match (value_type, value) {
+        ("bool", ValueRef::Integer(value)) => OwnedValue::Bool(value != 0),
+        ("int", ValueRef::Integer(value)) => OwnedValue::Int(value),
+        ("float", ValueRef::Real(value)) => OwnedValue::Float(finite(value)?),
+        ("float", ValueRef::Text(b"-0.0")) => OwnedValue::Float(finite(-0.0)?),
+        ("text", ValueRef::Text(bytes)) => OwnedValue::Text(text(bytes)?.into()),
+        (value_type, value) => {
+            return Err(Fault::Unreadable(format!("a {value_type} is kept as {}", value.data_type())));
+        }
+    })
+}

@@ -1,0 +1,9 @@
+//! What every store must do, on each of them; and what only a file can: outlive its process, power cuts
+//! between commits, and being opened when it should not be.
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod file;
+#[cfg(test)]
+mod given;
