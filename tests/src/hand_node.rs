@@ -42,6 +42,7 @@ impl Received {
 pub struct HandNode {
     stream: TcpStream,
     unread: Vec<u8>,
+    unsent: Vec<u8>,
     request: RequestId,
 }
 
@@ -65,7 +66,7 @@ impl HandNode {
     fn on(stream: TcpStream) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, unread: Vec::new(), request: RequestId::FIRST })
+        Ok(Self { stream, unread: Vec::new(), unsent: Vec::new(), request: RequestId::FIRST })
     }
 
     /// Connects, says hello as a plain node of this name, and gives the hub's answer.
@@ -93,6 +94,26 @@ impl HandNode {
         let correlation = if wants_answer { Correlation::Request(self.request) } else { Correlation::OneWay };
         self.request = self.request.next();
         self.send_as(body, correlation)
+    }
+
+    /// Puts a request behind what [`flush`](Self::flush) will send in one write.
+    ///
+    /// # Errors
+    /// When the message does not fit a frame.
+    pub fn queue<'b, B: Body<'b>>(&mut self, body: &B) -> Result<()> {
+        iot_proto::encode_to_vec(body, Correlation::Request(self.request), &mut self.unsent)?;
+        self.request = self.request.next();
+        Ok(())
+    }
+
+    /// Sends what was queued.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub fn flush(&mut self) -> Result<()> {
+        self.stream.write_all(&self.unsent)?;
+        self.unsent.clear();
+        Ok(())
     }
 
     /// Answers a frame.

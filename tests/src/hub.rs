@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -46,17 +46,15 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started or does not serve in time.
     pub fn start(data_dir: &Path, more: &[&str]) -> Result<Self> {
-        let program = binaries()?.join("iot-server");
-        let mut child = Command::new(&program)
-            .args(["--log-format", "json", "--address", "127.0.0.1", "--tcp-port", "0", "--web-port", "0"])
-            .args(["--announce", "no", "--data-dir"])
-            .arg(data_dir)
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("start {}", program.display()))?;
+        Self::start_on(Ports::default(), data_dir, more)
+    }
+
+    /// Starts the hub on these ports of the loopback address, and waits until it serves.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not serve in time.
+    pub fn start_on(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
+        let mut child = spawn(ports, data_dir, more)?;
         let stderr = child.stderr.take().context("the hub's log")?;
         let log = Arc::new(Mutex::new(Vec::new()));
         let written = Arc::clone(&log);
@@ -76,6 +74,33 @@ impl HubProcess {
         };
         let (web, tcp) = (found("web_addr")?, found("tcp_addr")?);
         Ok(Self { child, log, tcp, api: Api::new(web) })
+    }
+
+    /// Starts the hub on these ports and kills it after a time, whether it serves by then or not.
+    ///
+    /// # Errors
+    /// When it cannot be started, or has ended by itself before.
+    pub fn stumble(ports: Ports, data_dir: &Path, more: &[&str], after: Duration) -> Result<()> {
+        let mut child = spawn(ports, data_dir, more)?;
+        // What it writes into the pipe is short and is not read.
+        thread::sleep(after);
+        let ended = child.try_wait()?;
+        child.kill()?;
+        child.wait()?;
+        ended.map_or(Ok(()), |status| bail!("the hub ended at once: {status}"))
+    }
+
+    /// Kills the hub where it stands: it hears nothing of it and can do nothing any more.
+    ///
+    /// # Errors
+    /// When it has ended before.
+    pub fn kill(mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the hub ended by itself: {status}: {:?}", self.lines_of("ERROR"));
+        }
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// How many lines of the log have this text somewhere.
@@ -131,6 +156,44 @@ impl Drop for HubProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where a hub listens; 0 where it may choose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// For nodes.
+    pub tcp: u16,
+    /// For its pages and API.
+    pub web: u16,
+}
+
+impl Ports {
+    /// Two that are free, and stay so over restarts: they lie below those that the operating system gives
+    /// to connections.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn fixed() -> Result<Self> {
+        let start = 20_000 + u16::try_from(std::process::id() % 10_000)?;
+        let mut free = (start..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let mut next = || free.next().context("no free port below 32000");
+        Ok(Self { tcp: next()?, web: next()? })
+    }
+}
+
+/// Starts the hub with its log on a pipe.
+fn spawn(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
+    let program = binaries()?.join("iot-server");
+    Command::new(&program)
+        .args(["--log-format", "json", "--address", "127.0.0.1", "--announce", "no"])
+        .args(["--tcp-port", &ports.tcp.to_string(), "--web-port", &ports.web.to_string(), "--data-dir"])
+        .arg(data_dir)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))
 }
 
 /// What a process has used.

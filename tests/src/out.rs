@@ -5,3 +5,9 @@
 pub fn line(text: &str) {
     println!("{text}");
 }
+
+/// Says how it goes, beside what a script reads.
+#[expect(clippy::print_stderr, reason = "a long run tells the person who waits for it")]
+pub fn progress(text: &str) {
+    eprintln!("{text}");
+}

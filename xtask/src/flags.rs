@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{deny, e2e, fuzz, vectors};
+use crate::{deny, e2e, fuzz, prove, vectors};
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub(crate) enum Task {
     E2e,
     /// Measure what the hub promises, and fail where a figure falls short.
     Bench(e2e::BenchOptions),
+    /// Do harm to the real hub, and show that its promises hold.
+    #[command(subcommand)]
+    Prove(prove::Proof),
     /// Hold licences, bans and sources of all dependencies to deny.toml.
     Deny(deny::Options),
 }

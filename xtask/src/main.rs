@@ -10,6 +10,7 @@ mod flags;
 mod fuzz;
 mod machine;
 mod out;
+mod prove;
 mod steps;
 mod tally;
 mod test;
@@ -48,6 +49,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Fuzz(options) => fuzz::run(&sh, options),
         Task::E2e => e2e::run(&sh),
         Task::Bench(options) => e2e::bench(&sh, options),
+        Task::Prove(proof) => prove::run(&sh, proof),
         Task::Deny(options) => deny::run(&sh, options),
     }
 }

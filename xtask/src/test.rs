@@ -6,7 +6,7 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{
-    e2e, exec, machine, out,
+    e2e, exec, machine, out, prove,
     steps::{self, Step},
     tally::Tally,
     tidy,
@@ -41,6 +41,11 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
             name: "e2e",
             purpose: "the real hub and simulated nodes, the whole way through",
             run: whole_way,
+        },
+        Step {
+            name: "prove",
+            purpose: "nothing acknowledged is lost when the hub is killed, in a short run",
+            run: proofs,
         },
     ];
     let mut state = State { sh, tally: Tally::default() };
@@ -105,4 +110,8 @@ fn doc(state: &mut State<'_>) -> Result<()> {
 
 fn whole_way(state: &mut State<'_>) -> Result<()> {
     e2e::walk(state.sh, &mut state.tally)
+}
+
+fn proofs(state: &mut State<'_>) -> Result<()> {
+    prove::short(state.sh)
 }

@@ -162,7 +162,8 @@ impl Hub {
         self.transition(now, id, state, Some(cause), out);
     }
 
-    /// A command was sent and not answered in time, or accepted and not done in time.
+    /// A command was sent and not answered in time, or accepted and not done in time, or the hub found at its
+    /// start that a newer one has done the same.
     pub(crate) fn command_due(&mut self, now: Now, id: CommandId, out: &mut Effects) {
         let Some(command) = self.ledger.get(id) else { return };
         let (number, state, on) = (command.node, command.state(), command.sent_on);
@@ -173,7 +174,7 @@ impl Hub {
                 self.forget_answer(session, id);
                 self.requeue(now, id, Route::Session(session), &cause, out);
             }
-            (CommandState::Accepted, _) if self.ledger.is_outdated(id) => {
+            (CommandState::Accepted | CommandState::Queued, _) if self.ledger.is_outdated(id) => {
                 self.transition(now, id, CommandState::Cancelled, Some(IotError::Superseded), out);
             }
             // A node that is away cannot be late. The time runs anew when it is back.

@@ -56,11 +56,8 @@ impl Hub {
         }
         cut.retain(|id| self.ledger.is_outdated(*id));
         for id in cut {
-            if let Some(command) = self.ledger.get_mut(id) {
-                command.step(now.wall, CommandState::Cancelled, Some(IotError::Superseded));
-            }
-            self.deadlines.cancel(Timer::Expiry(id));
-            self.ledger.settle(id, self.config.max_ended);
+            // It ends with the first input, and not here, so that its end is stored.
+            self.deadlines.set(Timer::Command(id), now.instant);
         }
     }
 

@@ -70,6 +70,8 @@ fn a_command_that_was_on_its_way_is_not_sent_after_a_newer_one_that_is_done() {
     world.answers(1, "c2", OutcomeStatus::DONE, Some(Value::Bool(false)));
     world.restart();
     assert_eq!(world.steps("c1"), ["queued", "sent", "queued", "cancelled"]);
+    let kept = world.kept.snapshot().commands;
+    assert!(kept.iter().all(|command| !command.state().is_under_way()), "its end is stored: {kept:?}");
 }
 
 #[test]

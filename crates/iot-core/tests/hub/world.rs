@@ -36,7 +36,7 @@ pub(crate) struct World {
     unanswered: BTreeSet<u64>,
     pub(crate) names: Names,
     lines: Vec<String>,
-    kept: Kept,
+    pub(crate) kept: Kept,
     /// Everything that the hub wanted done, where that is recorded.
     recorded: Option<Vec<String>>,
 }
