@@ -74,7 +74,7 @@ fn memory() -> InMemory {
 }
 
 fn subjects() -> [Box<dyn Subject>; 2] {
-    [Box::new(memory()), Box::new(OnDisk::new(8_192))]
+    [Box::new(memory()), Box::new(OnDisk::new(500))]
 }
 
 fn measured(subject: &dyn Subject, from: i64, to: i64, limit: usize) -> Vec<i64> {
@@ -171,13 +171,13 @@ fn what_is_folded_is_found_once_and_in_order() {
     }
 }
 
-/// A report of each node with readings that are mostly, but not always, newer than those before.
+/// A report of each node with readings of which many share a time with others, and some come late.
 fn report_of_all(sequence: u32, at: &mut i64) -> Batch {
     let batches = NODES.iter().map(|name| {
         let measured: Vec<_> = (0..20)
             .map(|number| {
                 *at += 7;
-                if (*at + number) % 11 == 0 { *at - 5_000 } else { *at / 2 }
+                if (*at + number) % 11 == 0 { *at - 5_000 } else { *at / 9_000 * 4_000 }
             })
             .collect();
         report(name, sequence, &measured)
