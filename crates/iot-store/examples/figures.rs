@@ -1,7 +1,7 @@
 //! What the store does on this machine: commits a second, bytes a reading, how long opening and reading take.
 //!
-//! `cargo run --release -p iot-store --example figures [directory]` prints the table of `docs/store.md`. The
-//! directory has to be on the disk that is meant; a file is made there and deleted.
+//! `cargo run --release -p iot-store --example figures [directory]` measures. The directory has to be on the
+//! disk that is meant; a file is made there and deleted.
 
 use std::{
     env,

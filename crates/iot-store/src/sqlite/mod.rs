@@ -49,11 +49,14 @@ pub struct SqliteLimits {
     pub readings_for: Option<Duration>,
     /// Commands kept that have ended; those under way are always kept.
     pub ended_commands: usize,
+    /// Reports and readings that may stand in the journal before the older half is folded into chunks. More
+    /// make commits cheaper and reading slower.
+    pub journal: usize,
 }
 
 impl Default for SqliteLimits {
     fn default() -> Self {
-        Self { readings_for: Some(Duration::from_hours(400 * 24)), ended_commands: 1_000 }
+        Self { readings_for: Some(Duration::from_hours(400 * 24)), ended_commands: 1_000, journal: 32_768 }
     }
 }
 
@@ -163,7 +166,7 @@ impl Store for SqliteStore {
         check(batch)?;
         let mut known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
         // The batch is on disk whatever becomes of this.
-        match known.upkeep.step(&mut self.db, self.limits.readings_for) {
+        match known.upkeep.step(&mut self.db, &self.limits) {
             Ok(()) => self.known = Some(known),
             Err(fault) => warn!("could not fold the journal: {}", fault.explain(&self.path)),
         }
@@ -236,7 +239,8 @@ mod tests {
     #[test]
     fn readings_that_are_too_old_go_and_those_that_are_not_stay() {
         let directory = tempfile::tempdir().unwrap();
-        let limits = SqliteLimits { readings_for: Some(Duration::from_secs(20)), ended_commands: 1 };
+        let limits =
+            SqliteLimits { readings_for: Some(Duration::from_secs(20)), ended_commands: 1, journal: 8_192 };
         let (mut store, history) = SqliteStore::open_with(&directory.path().join("hub.db"), limits).unwrap();
         for sequence in 1..=60 {
             store.commit(&report(sequence, 1_000)).unwrap();
@@ -259,7 +263,8 @@ mod tests {
     #[test]
     fn the_chunks_of_a_node_that_is_gone_are_deleted_step_by_step() {
         let directory = tempfile::tempdir().unwrap();
-        let (mut store, history) = SqliteStore::open(&directory.path().join("hub.db")).unwrap();
+        let limits = SqliteLimits { journal: 4_000, ..SqliteLimits::default() };
+        let (mut store, history) = SqliteStore::open_with(&directory.path().join("hub.db"), limits).unwrap();
         for sequence in 1..=20 {
             store.commit(&report(sequence, 1_000)).unwrap();
         }

@@ -4,7 +4,6 @@
 //! Each step is a transaction of its own. What it changes nobody sees: readers find the same readings
 //! before and after it.
 
-use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use iot_core::view::ReadingView;
@@ -12,19 +11,13 @@ use iot_proto::BootId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    chunk,
+    SqliteLimits, chunk,
     fault::Fault,
     journal::{self, Report},
     snapshot::runs_of,
     value::to_columns,
 };
 use crate::batch::note_run;
-
-/// The journal is folded when it has more items than these.
-const JOURNAL: usize = 16_384;
-
-/// Items that one step folds; the row that reaches it is folded whole.
-const FOLD: i64 = 8_192;
 
 /// A chunk with so many readings is full.
 const FULL: i64 = 1_000;
@@ -61,7 +54,7 @@ enum Sweep {
 /// What was read from the journal to be folded.
 #[derive(Default)]
 struct Folded {
-    items: i64,
+    items: usize,
     last_row: i64,
     reports: BTreeMap<i64, Vec<Report>>,
     readings: BTreeMap<i64, Vec<ReadingView>>,
@@ -89,23 +82,23 @@ impl Upkeep {
     }
 
     /// Does one step of each thing that is due.
-    pub(crate) fn step(&mut self, db: &mut Connection, keep_for: Option<Duration>) -> Result<(), Fault> {
-        if self.journal > JOURNAL {
-            self.fold(db)?;
+    pub(crate) fn step(&mut self, db: &mut Connection, limits: &SqliteLimits) -> Result<(), Fault> {
+        if self.journal > limits.journal {
+            self.fold(db, limits.journal / 2)?;
             self.sweep = Sweep::Due;
         }
         self.merge(db)?;
         if self.sweep == Sweep::Due {
-            let keep_for = keep_for.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+            let keep_for = limits.readings_for.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
             self.sweep = delete(db, keep_for.map(|age| self.now.saturating_sub(age)))?;
         }
         Ok(())
     }
 
-    /// Moves the oldest rows of the journal into chunks.
-    fn fold(&mut self, db: &mut Connection) -> Result<(), Fault> {
+    /// Moves the oldest rows of the journal into chunks, until at least so many items have gone.
+    fn fold(&mut self, db: &mut Connection, at_least: usize) -> Result<(), Fault> {
         let db = db.transaction()?;
-        let folded = read_journal(&db)?;
+        let folded = read_journal(&db, at_least)?;
         for (source, reports) in &folded.reports {
             note_reports(&db, *source, reports)?;
         }
@@ -116,7 +109,7 @@ impl Upkeep {
         }
         db.prepare_cached("DELETE FROM journal WHERE id <= ?")?.execute([folded.last_row])?;
         db.commit()?;
-        self.journal = self.journal.saturating_sub(usize::try_from(folded.items).unwrap_or(0));
+        self.journal = self.journal.saturating_sub(folded.items);
         self.grown.extend(grown);
         Ok(())
     }
@@ -148,15 +141,15 @@ impl Upkeep {
     }
 }
 
-fn read_journal(db: &Connection) -> Result<Folded, Fault> {
+fn read_journal(db: &Connection, at_least: usize) -> Result<Folded, Fault> {
     let mut folded = Folded::default();
     let mut select = db.prepare_cached("SELECT id, items, entries FROM journal ORDER BY id")?;
     let mut rows = select.query([])?;
-    while folded.items < FOLD
+    while folded.items <= at_least
         && let Some(row) = rows.next()?
     {
         folded.last_row = row.get(0)?;
-        folded.items += row.get::<_, i64>(1)?;
+        folded.items += usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
         let entries = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         journal::read(entries, |report, reading| {
             match reading {

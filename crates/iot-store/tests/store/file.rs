@@ -6,7 +6,7 @@ use std::{
 };
 
 use iot_core::store::Store as _;
-use iot_store::{MemoryLimits, MemoryStore, OpenError, SqliteStore};
+use iot_store::{MemoryLimits, MemoryStore, OpenError, SqliteLimits, SqliteStore};
 use proptest::{collection::vec, prelude::*};
 use tempfile::TempDir;
 
@@ -62,7 +62,8 @@ proptest! {
 #[test]
 fn a_process_that_is_killed_while_it_folds_leaves_each_reading_once() {
     let (_directory, path) = in_directory();
-    let (mut store, _history) = SqliteStore::open(&path).unwrap();
+    let limits = SqliteLimits { journal: 4_000, ..SqliteLimits::default() };
+    let (mut store, _history) = SqliteStore::open_with(&path, limits).unwrap();
     let limits = MemoryLimits { readings: usize::MAX, ..MemoryLimits::default() };
     let mut model = MemoryStore::with_limits(limits);
     for round in 1..=60 {
@@ -132,7 +133,8 @@ fn a_file_of_a_newer_hub_is_refused() {
 #[test]
 fn a_damaged_file_that_nobody_closed_is_refused_with_advice() {
     let (_directory, path) = in_directory();
-    let (mut store, history) = SqliteStore::open(&path).unwrap();
+    let (mut store, history) =
+        SqliteStore::open_with(&path, SqliteLimits { journal: 4_000, ..SqliteLimits::default() }).unwrap();
     for round in 1..=40 {
         let many: Vec<_> = (0..500).map(|number| i64::from(round) * 500 + number).collect();
         store.commit(&report("a", round, &many)).unwrap();
