@@ -29,6 +29,12 @@ const PROGRAMS: &[Program] = &[
         packages: &["chromium", "fonts-liberation"],
         purpose: "to look at the pages as people see them",
     },
+    Program {
+        name: "x86_64-w64-mingw32-gcc",
+        packages: &["gcc-mingw-w64-x86-64"],
+        purpose: "to compile SQLite for the check for Windows",
+    },
+    Program { name: "cc", packages: &["gcc", "libc6-dev"], purpose: "to compile SQLite" },
     Program { name: "python3", packages: &["python3"], purpose: "to run the example node in Python" },
 ];
 

@@ -5,25 +5,24 @@ use std::{path::Path, sync::Arc};
 
 use iot_core::store::{History, Store};
 use iot_store::{MemoryStore, SqliteLimits, SqliteStore};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{ServerError, config::StoreKind};
 
 /// Name of the store's file in the data directory.
 const FILE_NAME: &str = "hub.db";
 
+/// A store, and what reads it.
+pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>);
+
 /// Opens the store, or makes it.
 ///
 /// # Errors
 /// [`ServerError::Store`], naming the settings.
-pub(crate) fn open(
-    kind: StoreKind,
-    data_dir: &Path,
-    readings_for_days: u16,
-) -> Result<(Box<dyn Store>, Arc<dyn History>), ServerError> {
+pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> Result<Opened, ServerError> {
     match kind {
         StoreKind::Memory => {
-            warn!("everything is kept in memory: a restart forgets it");
+            info!("everything is kept in memory: a restart forgets it");
             let store = MemoryStore::default();
             Ok((Box::new(store.clone()), Arc::new(store)))
         }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use thiserror::Error;
 
 use super::{
@@ -187,6 +187,8 @@ fn prepare(db: &mut Connection) -> Result<(), Fault> {
     }
     db.execute_batch(WRITER)?;
     db.set_prepared_statement_cache_capacity(64);
+    // A transaction that reads before it writes would otherwise fail where another program wrote in between.
+    db.set_transaction_behavior(TransactionBehavior::Immediate);
     MIGRATIONS.to_latest(db).map_err(|error| {
         if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
             return Fault::Sql(err);

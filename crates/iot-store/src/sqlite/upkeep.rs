@@ -21,10 +21,10 @@ use super::{
 use crate::batch::note_run;
 
 /// The journal is folded when it has more items than these.
-const JOURNAL: usize = 8_192;
+const JOURNAL: usize = 16_384;
 
 /// Items that one step folds; the row that reaches it is folded whole.
-const FOLD: i64 = 4_096;
+const FOLD: i64 = 8_192;
 
 /// A chunk with so many readings is full.
 const FULL: i64 = 1_000;
