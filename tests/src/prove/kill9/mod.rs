@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 pub use self::figures::Figures;
@@ -149,6 +149,7 @@ impl Director<'_> {
         while self.kills < self.plan.kills {
             self.await_load()?;
             self.stage.down();
+            check_log(&hub)?;
             hub.kill()?;
             self.kills += 1;
             if self.kills < self.plan.kills && self.chance.one_in(STUMBLES) {
@@ -233,10 +234,14 @@ impl Director<'_> {
             verify::readings(&hub.api, self.book, number, Scope::Everything, &mut breaches)?;
         }
         verify::ledger(&self.book.ledger(), &mut breaches);
-        let errors = hub.lines_of("ERROR");
-        if !errors.is_empty() {
-            bail!("the hub logged errors: {errors:?}");
-        }
+        check_log(hub)?;
         Ok(breaches)
     }
+}
+
+/// A hub that is killed has nothing to complain of.
+fn check_log(hub: &HubProcess) -> Result<()> {
+    let errors = hub.lines_of("ERROR");
+    ensure!(errors.is_empty(), "the hub logged errors: {errors:?}");
+    Ok(())
 }

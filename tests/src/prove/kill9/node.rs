@@ -1,7 +1,8 @@
 //! A node under load: reports in flight, a resend after each cut, and commands run once.
 //!
 //! It does what the protocol asks of a node and notes in the book what it gave, what it was promised and
-//! which commands it ran. It registers once: later sessions rely on the hub's memory.
+//! which commands it ran. It registers once: later sessions rely on the hub's memory. Between two sessions it
+//! may begin a new run; the commands that it remembers outlive that, as in flash.
 
 use std::{collections::VecDeque, net::SocketAddr, sync::atomic::Ordering, thread, time::Duration};
 
@@ -25,8 +26,8 @@ pub(super) const SENSOR: u8 = 0;
 /// Index of the module that is commanded.
 pub(super) const RELAY: u8 = 1;
 
-/// The run of every node: none of them restarts.
-const BOOT: u32 = 9;
+/// Once in so many sessions that left nothing unacknowledged, a node begins a new run.
+const NEW_RUN: u64 = 3;
 
 /// Keepalive that nodes wish, in seconds: long, since they report all the time.
 const KEEPALIVE_S: u32 = 60;
@@ -56,7 +57,9 @@ pub(super) struct Node<'a> {
     pending: VecDeque<Pending>,
     /// How many of these have been sent in this session.
     in_flight: usize,
-    /// The number of the last report.
+    /// The run that it is in.
+    boot: BootId,
+    /// The number of the last report of this run.
     sequence: u32,
     /// The last commands that it ran, with the value that it answered.
     remembered: VecDeque<(CommandId, bool)>,
@@ -81,6 +84,7 @@ impl<'a> Node<'a> {
             chance,
             pending: VecDeque::new(),
             in_flight: 0,
+            boot: BootId(1),
             sequence: 0,
             remembered: VecDeque::new(),
         }
@@ -97,13 +101,17 @@ impl<'a> Node<'a> {
             if let Err(error) = self.session(place.tcp) {
                 self.book.ledger().trouble = format!("{}: {error:#}", self.page.id);
             }
+            if self.pending.is_empty() && self.chance.one_in(NEW_RUN) {
+                self.boot.0 += 1;
+                self.sequence = 0;
+            }
         }
     }
 
     /// One session, which ends in an error since the hub ends it.
     fn session(&mut self, hub: SocketAddr) -> Result<()> {
         let can = Capabilities::KEEPS_SESSION;
-        let (mut line, answer) = HandNode::hello(hub, &self.page.name, BOOT, KEEPALIVE_S, can)?;
+        let (mut line, answer) = HandNode::hello(hub, &self.page.name, self.boot.0, KEEPALIVE_S, can)?;
         let HubMessage::Welcome(welcome) = answer.message()? else { bail!("no welcome: {answer:?}") };
         ensure!(welcome.admission == Admission::ADMITTED, "not let in: {:?}", welcome.admission);
         let window = usize::from(welcome.inflight);
@@ -165,7 +173,7 @@ impl<'a> Node<'a> {
             };
             let readings: Vec<_> = (report.first..report.first + report.count).map(reading).collect();
             line.queue(&Report {
-                boot: BootId(BOOT),
+                boot: self.boot,
                 sequence: report.sequence,
                 readings: List::new(&readings)?,
             })?;
