@@ -1,6 +1,6 @@
 //! `kill9`: the hub is killed at random moments under load, and what it promised is still there.
 //!
-//! Some tens of nodes keep reports in flight and people switch relays; a [book](book) outside of the hub
+//! Some tens of nodes keep reports in flight and people switch relays; a book outside of the hub
 //! notes what was sent and what was acknowledged. The run ends with the first breach, and then leaves the
 //! data as the hub left it.
 
