@@ -2,7 +2,8 @@
 //!
 //! Effects gather in one buffer. While nothing has to be stored they are free at once. Records are
 //! committed one batch at a time; whatever gathers meanwhile forms the next batch, so that batches grow
-//! with the load and no timer is needed. Order is never changed. This file neither commits nor executes.
+//! with the load. A few reports of several nodes may wait for company first ([`GroupCommit::may_gather`]);
+//! the driver says for how long. Order is never changed. This file neither commits nor executes.
 //!
 //! Invariant: effects are given out only after every record that was gathered before them is on disk;
 //! where a commit failed its records stay in front of the next batch, and its effects are given out as
@@ -11,12 +12,15 @@
 use core::mem;
 
 use iot_core::{
-    Effects,
-    store::{Batch, StoreError},
+    Effects, NodeId,
+    store::{Batch, Record, StoreError},
 };
 
 /// Bytes and items that an emptied buffer may keep for the next use; a burst does not stay in memory.
 const KEPT: usize = 64 * 1024;
+
+/// So many records are worth a commit of their own.
+const ENOUGH: usize = 64;
 
 /// Effects on their way to being executed.
 #[derive(Debug, Default)]
@@ -27,6 +31,8 @@ pub(crate) struct GroupCommit {
     flying: Option<Effects>,
     /// An emptied buffer.
     spare: Effects,
+    /// Whose report the last commit ended with.
+    last: Option<NodeId>,
     /// Batches given out so far.
     released: u64,
 }
@@ -60,11 +66,21 @@ impl GroupCommit {
         self.flying.is_none() && !self.open.records.is_empty()
     }
 
+    /// Whether what has gathered may wait for company: a few reports, and none of the node whose report was
+    /// committed last, since that one may be waiting to send on. What people want never waits.
+    pub(crate) fn may_gather(&self) -> bool {
+        let records = &self.open.records.records;
+        let may_wait =
+            |record: &Record| reporter(record).is_some_and(|node| Some(node) != self.last.as_ref());
+        !records.is_empty() && records.len() < ENOUGH && records.iter().all(may_wait)
+    }
+
     /// Begins a commit: everything gathered so far waits for the records that are given out here.
     pub(crate) fn begin(&mut self) -> Option<Batch> {
         self.can_begin().then(|| {
             let mut flying = mem::replace(&mut self.open, mem::take(&mut self.spare));
             let batch = mem::take(&mut flying.records);
+            self.last = batch.records.last().and_then(reporter).cloned();
             self.flying = Some(flying);
             batch
         })
@@ -114,10 +130,18 @@ impl GroupCommit {
     }
 }
 
+/// Whose report a record is, if it is one.
+fn reporter(record: &Record) -> Option<&NodeId> {
+    match record {
+        Record::Report { node, .. } => Some(node),
+        Record::Node(_) | Record::Gone(_) | Record::Command(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use iot_core::{Effect, NodeId, SessionId, store::Record};
-    use iot_proto::Name;
+    use iot_core::{Effect, SessionId, UnixMillis};
+    use iot_proto::{BootId, Name};
 
     use super::*;
 
@@ -168,6 +192,38 @@ mod tests {
         assert_eq!((sessions(&effects), why), (vec![1], full));
         let retry = commit.begin().unwrap();
         assert_eq!(retry.records, [gone("a"), gone("b")]);
+    }
+
+    #[test]
+    fn only_a_few_reports_of_other_nodes_may_wait_for_company() {
+        let mut commit = GroupCommit::default();
+        assert!(!commit.may_gather(), "nothing waits");
+        report(&mut commit, "a");
+        assert!(commit.may_gather());
+        let batch = commit.begin().unwrap();
+        commit.ended(batch, Ok(())).unwrap();
+
+        report(&mut commit, "a");
+        assert!(!commit.may_gather(), "a lone node is not held up");
+        let batch = commit.begin().unwrap();
+        commit.ended(batch, Ok(())).unwrap();
+
+        report(&mut commit, "b");
+        assert!(commit.may_gather());
+        record(&mut commit, "c");
+        assert!(!commit.may_gather(), "nothing but reports waits");
+        let batch = commit.begin().unwrap();
+        commit.ended(batch, Ok(())).unwrap();
+
+        (0..ENOUGH).for_each(|_| report(&mut commit, "b"));
+        assert!(!commit.may_gather(), "these are enough");
+    }
+
+    fn report(commit: &mut GroupCommit, name: &str) {
+        let node = NodeId::plain(Name::new(name).unwrap());
+        let (boot, arrived) = (BootId(1), UnixMillis(0));
+        let report = Record::Report { node, boot, sequence: 1, gap: 0, arrived, readings: 0 };
+        commit.open().records.records.push(report);
     }
 
     fn close(commit: &mut GroupCommit, session: u64) {
