@@ -26,6 +26,14 @@ pub enum CommandState {
 }
 
 impl CommandState {
+    const ALL: [Self; 7] =
+        [Self::Queued, Self::Sent, Self::Accepted, Self::Done, Self::Failed, Self::Expired, Self::Cancelled];
+
+    /// The state that has this [word](Self::word).
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     /// The state's word in the API and on pages, such as `queued`.
     pub fn word(self) -> &'static str {
         match self {

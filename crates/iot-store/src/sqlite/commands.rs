@@ -10,16 +10,6 @@ use rusqlite::{Connection, Row, params, types::ToSqlOutput};
 
 use super::{cause, fault::Fault, nodes, value};
 
-const STATES: [CommandState; 7] = [
-    CommandState::Queued,
-    CommandState::Sent,
-    CommandState::Accepted,
-    CommandState::Done,
-    CommandState::Failed,
-    CommandState::Expired,
-    CommandState::Cancelled,
-];
-
 /// Writes a command in place of what was known of it. Where more than `ended_limit` have ended, the
 /// oldest of them goes.
 pub(crate) fn put(db: &Connection, command: &CommandRecord, ended_limit: usize) -> Result<(), Fault> {
@@ -135,6 +125,6 @@ fn read_wanted(row: &Row<'_>) -> Result<Wanted, Fault> {
 }
 
 fn parse_state(word: &str) -> Result<CommandState, Fault> {
-    let found = STATES.into_iter().find(|state| state.word() == word);
-    found.ok_or_else(|| Fault::Unreadable(format!("{word:?} is no state of a command")))
+    CommandState::from_word(word)
+        .ok_or_else(|| Fault::Unreadable(format!("{word:?} is no state of a command")))
 }

@@ -32,17 +32,6 @@ const COMMANDS: (usize, usize) = (100, 1_000);
 /// Longest wait for a command, in seconds.
 const WAIT_S: u64 = 30;
 
-/// All states, by word.
-const STATES: [CommandState; 7] = [
-    CommandState::Queued,
-    CommandState::Sent,
-    CommandState::Accepted,
-    CommandState::Done,
-    CommandState::Failed,
-    CommandState::Expired,
-    CommandState::Cancelled,
-];
-
 /// A command.
 #[derive(Serialize)]
 pub(super) struct Command<'a> {
@@ -128,8 +117,8 @@ fn wanted(wanted: &Wanted, definition: Option<&ValueType>) -> Json {
 /// # Errors
 /// [`WebError::Malformed`].
 fn state(word: &str) -> Result<CommandState, WebError> {
-    let found = STATES.into_iter().find(|state| state.word() == word);
-    found.ok_or_else(|| WebError::malformed(format!("no command state is called {word}")))
+    CommandState::from_word(word)
+        .ok_or_else(|| WebError::malformed(format!("no command state is called {word}")))
 }
 
 /// For how long a script wants to wait: `?wait=5`.
