@@ -40,7 +40,13 @@ fn main() -> Outcome<()> {
     let size = std::fs::metadata(&path)?.len() / 1_000_000;
     tell(&format!("{millions} million readings, {size} MB"))?;
 
-    row("undisturbed", &load.beside(|| Ok(thread::sleep(Duration::from_secs(3))))?)?;
+    row(
+        "undisturbed",
+        &load.beside(|| {
+            thread::sleep(Duration::from_secs(3));
+            Ok(())
+        })?,
+    )?;
     let copy = directory.join("copy.db");
     row(
         "backup",
@@ -48,7 +54,7 @@ fn main() -> Outcome<()> {
             back_up(&path, &copy, Existing::Replace, &mut |_| ControlFlow::Continue(()))?;
             Ok(())
         })?,
-    );
+    )?;
     let vacuumed = directory.join("vacuumed.db");
     row(
         "VACUUM INTO",
@@ -56,9 +62,13 @@ fn main() -> Outcome<()> {
             rusqlite::Connection::open(&path)?.execute("VACUUM INTO ?", [vacuumed.to_string_lossy()])?;
             Ok(())
         })?,
-    );
+    )?;
     row("look through, in steps", &load.beside(|| look_through(&path))?)?;
-    row("verify, at once", &load.beside(|| Ok(verify(&path, &mut |_| {}).map(drop)?))?)?;
+    let verified = load.beside(|| {
+        verify(&path, &mut |_| {})?;
+        Ok(())
+    })?;
+    row("verify, at once", &verified)?;
     drop((store, history));
 
     let opened = Instant::now();
@@ -99,8 +109,10 @@ impl Load<'_> {
             let arrived = UnixMillis(i64::from(self.sequence) * 1_000);
             let (boot, sequence, gap) = (BootId(1), self.sequence, 0);
             for at in 0..readings {
-                let noise = f64::from((self.sequence * 7 + at * 13 + number) % 40) / 10.0;
-                let value = OwnedValue::Float(Finite::new(20.0 + noise)?);
+                // Values that cannot be packed well, so that few readings make a large file.
+                let mixed = (self.sequence.wrapping_mul(1_000_003) ^ at.wrapping_mul(10_007) ^ number)
+                    .wrapping_mul(0x9E37_79B9);
+                let value = OwnedValue::Float(Finite::new(f64::from(mixed) / 1_000.0)?);
                 let measured = UnixMillis(arrived.0 + i64::from(at) * 10);
                 batch.readings.push(StoredReading { module: 0, channel: 1, measured, value });
             }

@@ -94,8 +94,8 @@ fn a_backup_while_commits_go_on_is_one_state_of_the_store() {
     assert_eq!(told.last().unwrap().percent(), 100);
     assert_eq!(names(copies.path()), ["copy.db"], "no log and no part beside it");
 
-    let (mut copy, copied) = SqliteStore::open(&to).unwrap();
-    assert_eq!((copy.load().unwrap(), all_readings(&copied)), before);
+    let (mut copy, its_history) = SqliteStore::open(&to).unwrap();
+    assert_eq!((copy.load().unwrap(), all_readings(&its_history)), before);
 }
 
 #[cfg(unix)]
