@@ -1,6 +1,6 @@
 //! The page of the store: whether everything is being stored, whether the file is whole, and the backups.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use askama::Template;
 use http::StatusCode;
@@ -49,7 +49,6 @@ struct FileRow {
 /// As the backend's.
 pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
     let (store, words) = (web.store(), web.words());
-    let newest = store.backups.kept.first().map_or("FILE", |file| &*file.name);
     let page = StorePage {
         shell: Shell::load(web, "store").await?,
         heading: heading(&store),
@@ -59,7 +58,7 @@ pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
         backup: store.backups.percent,
         failed: store.backups.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),
         rule: rule(&store),
-        command: format!("iot-server restore backups/{newest} --force"),
+        command: command(&store),
         files: store.backups.kept.iter().map(|file| FileRow::new(file, &words)).collect(),
     };
     Ok(rendered(StatusCode::OK, &page))
@@ -80,6 +79,15 @@ fn lede(store: &StoreView) -> String {
         Some(file) => format!("Nodes, readings and commands lie in {file}."),
         None => "A restart forgets nodes, readings and commands.".into(),
     }
+}
+
+/// What restores the newest backup.
+fn command(store: &StoreView) -> String {
+    let directory = store.file.as_deref().and_then(|file| Path::new(file).parent());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    let newest = store.backups.kept.first().map_or("FILE", |file| &*file.name);
+    let backup = directory.join("backups").join(newest);
+    format!("iot-server restore {} --data-dir {} --force", backup.display(), directory.display())
 }
 
 /// When backups are made and how many are kept.
