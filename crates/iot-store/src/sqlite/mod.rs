@@ -3,6 +3,8 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
+//! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
+//! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
 //! | `nodes.rs`, `commands.rs`, `cause.rs` | what is kept in plain columns |
 //! | `journal.rs` | reports as they came: a row for each commit |
@@ -11,19 +13,24 @@
 //! | `snapshot.rs`, `history.rs` | what is read: at the start, and by pages |
 //! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
 
+mod backup;
 mod cause;
 mod chunk;
 mod commands;
 mod fault;
 mod history;
+mod inspect;
+mod integrity;
 mod journal;
 mod nodes;
 mod numbers;
 mod open;
+mod restore;
 mod schema;
 mod snapshot;
 mod upkeep;
 mod value;
+mod verify;
 
 use std::{fs::File, path::Path, time::Duration};
 
@@ -31,6 +38,15 @@ use iot_core::store::{Batch, Record, Snapshot, Store, StoreError, Upkeep};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
+pub use self::{
+    backup::{BackupError, Existing, back_up},
+    history::SqliteHistory,
+    inspect::{Inspection, Progress},
+    integrity::Contents,
+    open::OpenError,
+    restore::{RestoreError, Restored, restore},
+    verify::{VerifyError, verify},
+};
 use self::{
     fault::Fault,
     journal::{Draft, Entry, Reading, Report},
@@ -38,7 +54,6 @@ use self::{
     upkeep::Work,
     value::Kept,
 };
-pub use self::{history::SqliteHistory, open::OpenError};
 use crate::batch::check;
 
 /// How much a [`SqliteStore`] keeps.
