@@ -1,6 +1,7 @@
 //! The real hub as a process of its own, with its log as it is written.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpListener},
@@ -19,6 +20,46 @@ use crate::{api::Api, wait::until};
 /// How long the hub may take to start, and to stop.
 const START: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(10);
+
+/// The hubs that run, by the ids of their processes.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// From now on the hubs that run are killed when this process is told to end.
+///
+/// # Errors
+/// Where the operating system has no thread or no signals to give.
+#[cfg(unix)]
+pub fn end_with_this_process() -> Result<()> {
+    use tokio::{
+        runtime,
+        signal::unix::{SignalKind, signal},
+    };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let told = runtime.block_on(async { signal(SignalKind::terminate()) })?;
+    thread::Builder::new().name("end".into()).spawn(move || {
+        let mut told = told;
+        runtime.block_on(told.recv());
+        for id in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            // It may just have ended by itself.
+            let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+        }
+        std::process::exit(TERMINATED);
+    })?;
+    Ok(())
+}
+
+/// Nothing is done here where there are no such signals.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn end_with_this_process() -> Result<()> {
+    Ok(())
+}
+
+/// What a shell tells of a process that was told to end.
+#[cfg(unix)]
+const TERMINATED: i32 = 143;
 
 /// A running hub. Killed when dropped.
 #[derive(Debug)]
@@ -87,6 +128,7 @@ impl HubProcess {
         let ended = child.try_wait()?;
         child.kill()?;
         child.wait()?;
+        forget(&child);
         ended.map_or(Ok(()), |status| bail!("the hub ended at once: {status}"))
     }
 
@@ -155,6 +197,7 @@ impl Drop for HubProcess {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        forget(&self.child);
     }
 }
 
@@ -184,7 +227,7 @@ impl Ports {
 /// Starts the hub with its log on a pipe.
 fn spawn(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
     let program = binaries()?.join("iot-server");
-    Command::new(&program)
+    let child = Command::new(&program)
         .args(["--log-format", "json", "--address", "127.0.0.1", "--announce", "no"])
         .args(["--tcp-port", &ports.tcp.to_string(), "--web-port", &ports.web.to_string(), "--data-dir"])
         .arg(data_dir)
@@ -193,7 +236,14 @@ fn spawn(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("start {}", program.display()))
+        .with_context(|| format!("start {}", program.display()))?;
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
+    Ok(child)
+}
+
+/// The process has ended.
+fn forget(child: &Child) {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&child.id());
 }
 
 /// What a process has used.

@@ -51,7 +51,11 @@ enum Plant {
 }
 
 fn main() -> ExitCode {
-    let (name, outcome) = match Proof::parse() {
+    let proof = Proof::parse();
+    if let Err(error) = iot_tests::hub::end_with_this_process() {
+        out::progress(&format!("hubs may be left behind: {error:#}"));
+    }
+    let (name, outcome) = match proof {
         Proof::Kill9(args) => ("kill9", kill9(&args)),
         #[cfg(target_os = "linux")]
         Proof::Diskfull(options) => ("diskfull", iot_tests::prove::diskfull::run(&options)),

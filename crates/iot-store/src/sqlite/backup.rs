@@ -6,8 +6,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io,
+    fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
     thread,
@@ -151,7 +150,7 @@ impl Part {
         copy.execute_batch(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;",
         )?;
-        let file = File::open(&self.path).map_err(unsynced)?;
+        let file = private().open(&self.path).map_err(Fault::Disk)?;
         let page_size: u32 = source.pragma_query_value(None, "page_size", |row| row.get(0))?;
         // Held until the end: without it each commit of the hub would begin the copy anew.
         let source = source.transaction()?;
@@ -169,7 +168,7 @@ impl Part {
                 break;
             }
             if step % SYNC_EVERY == 0 {
-                file.sync_data().map_err(unsynced)?;
+                file.sync_data().map_err(Fault::Disk)?;
             }
             // The hub has the disk and the processor for as long as this had them.
             thread::sleep(began.elapsed());
@@ -206,7 +205,7 @@ impl Part {
     /// Puts the file on disk, gives it its name, and puts that on disk.
     pub(crate) fn put(self, to: &Path) -> Result<(), BackupError> {
         let put = || {
-            File::open(&self.path)?.sync_all()?;
+            private().open(&self.path)?.sync_all()?;
             fs::rename(&self.path, to)?;
             sync_directory(to)
         };
@@ -227,8 +226,4 @@ impl Drop for Part {
     fn drop(&mut self) {
         self.delete();
     }
-}
-
-fn unsynced(source: io::Error) -> Fault {
-    Fault::Disk(source)
 }

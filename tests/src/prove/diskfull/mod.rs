@@ -9,7 +9,7 @@ mod node;
 mod small_disk;
 
 use std::{
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -158,6 +158,7 @@ fn fill_once(disk: &SmallDisk, hub: &HubProcess, load: &Load, figures: &mut Figu
     if named.0 != 503 {
         figures.breach(format!("a person who named a node on a full disk was answered {named:?}"));
     }
+    fail_to_back_up(disk, hub, figures)?;
     let more = load.acknowledged() - before;
     if more > 0 {
         figures.acknowledged_while_full += more;
@@ -174,6 +175,23 @@ fn fill_once(disk: &SmallDisk, hub: &HubProcess, load: &Load, figures: &mut Figu
     match recovered {
         Ok(after) => figures.recovered.push(after),
         Err(error) => figures.breach(format!("round {}: {error:#}", figures.rounds)),
+    }
+    Ok(())
+}
+
+/// A backup on a full disk fails, says why and leaves nothing behind.
+fn fail_to_back_up(disk: &SmallDisk, hub: &HubProcess, figures: &mut Figures) -> Result<()> {
+    if hub.api.post("/backup", &json!({}))?.0 == 409 {
+        figures.breach("no backup is begun".into());
+        return Ok(());
+    }
+    let told = until("the backup has failed", NOTICE, || {
+        let told = hub.api.get("/backup")?;
+        Ok(told["percent"].is_null().then_some(told))
+    })?;
+    let left = fs::read_dir(disk.data_dir().join("backups")).map_or(0, Iterator::count);
+    if told["failed"].is_null() || left > 0 {
+        figures.breach(format!("a backup on a full disk: {left} files, {told}"));
     }
     Ok(())
 }
