@@ -4,9 +4,12 @@
 //! keeps everything in memory: for tests, demonstrations, and wherever nothing needs to survive the process.
 
 mod batch;
+mod buckets;
 mod memory;
+mod retention;
 mod ring;
 mod sqlite;
 
 pub use memory::{MemoryLimits, MemoryStore};
+pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{OpenError, SqliteHistory, SqliteLimits, SqliteStore};
