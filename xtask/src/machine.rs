@@ -40,6 +40,7 @@ const PROGRAMS: &[Program] = &[
         purpose: "to compile SQLite for the check for Windows",
     },
     Program { name: "cc", packages: &["gcc", "libc6-dev"], purpose: "to compile SQLite" },
+    Program { name: "sqlite3", packages: &["sqlite3"], purpose: "to look into the store as people do" },
     Program { name: "python3", packages: &["python3"], purpose: "to run the example node in Python" },
 ];
 

@@ -12,6 +12,7 @@ use std::{
 
 use iot_core::store::{Batch, Store, StoreError, Upkeep};
 use tokio::sync::mpsc::{self, error::TryRecvError};
+use tracing::warn;
 
 /// Where batches go, and where they come back from.
 #[derive(Debug)]
@@ -63,10 +64,13 @@ fn next(store: &mut dyn Store, given: &mut mpsc::Receiver<Batch>) -> Option<Batc
             Err(TryRecvError::Disconnected) => return None,
             Err(TryRecvError::Empty) => {}
         }
-        // After a panic, which has been logged, the store is left alone until the next commit.
-        let upkeep = catch_unwind(AssertUnwindSafe(|| store.upkeep())).unwrap_or(Upkeep::Done);
-        if upkeep == Upkeep::Done {
-            return given.blocking_recv();
+        match upkeep(store) {
+            Ok(Upkeep::Due) => {}
+            Ok(Upkeep::Done) => return given.blocking_recv(),
+            Err(why) => {
+                warn!("could not pack what is stored: {why}");
+                return given.blocking_recv();
+            }
         }
     }
 }
@@ -74,5 +78,14 @@ fn next(store: &mut dyn Store, given: &mut mpsc::Receiver<Batch>) -> Option<Batc
 /// A store that panics has not stored: its records are kept and tried again.
 fn commit(store: &mut dyn Store, batch: &Batch) -> Result<(), StoreError> {
     let outcome = catch_unwind(AssertUnwindSafe(|| store.commit(batch)));
-    outcome.unwrap_or_else(|_| Err(StoreError { why: "the store has panicked; see the lines above".into() }))
+    outcome.unwrap_or_else(|_| Err(panicked()))
+}
+
+fn upkeep(store: &mut dyn Store) -> Result<Upkeep, StoreError> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| store.upkeep()));
+    outcome.unwrap_or_else(|_| Err(panicked()))
+}
+
+fn panicked() -> StoreError {
+    StoreError { why: "the store has panicked; see the lines above".into() }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
 use iot_core::store::{History, Store};
-use iot_store::{MemoryStore, SqliteLimits, SqliteStore};
+use iot_store::{MemoryStore, Retention, RetentionPolicy, SqliteLimits, SqliteStore};
 use tracing::info;
 
 use crate::{ServerError, config::StoreKind};
@@ -29,7 +29,9 @@ pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> 
         StoreKind::Disk => {
             let path = data_dir.join(FILE_NAME);
             let readings_for = Duration::from_hours(24 * u64::from(readings_for_days));
-            let limits = SqliteLimits { readings_for: Some(readings_for), ..SqliteLimits::default() };
+            let all = Retention { readings: Some(readings_for), ..Retention::default() };
+            let retention = RetentionPolicy { all, ..RetentionPolicy::default() };
+            let limits = SqliteLimits { retention, ..SqliteLimits::default() };
             let (store, history) = SqliteStore::open_with(&path, limits).map_err(ServerError::Store)?;
             info!(path = %path.display(), "the store is open");
             Ok((Box::new(store), Arc::new(history)))

@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while fleet.reports < MANY {
         fleet.batch(100, &mut batch)?;
         store.commit(&batch)?;
-        while store.upkeep() == Upkeep::Due {}
+        while store.upkeep()? == Upkeep::Due {}
     }
     // As a process that was killed leaves it: the log is not in the file yet, and nobody closed it.
     let killed = tempfile::tempdir_in(directory.path())?;
@@ -145,7 +145,7 @@ fn commits(path: &Path, size: u32) -> Result<String, Box<dyn Error>> {
         took.push(started.elapsed());
         let started = Instant::now();
         // As under load: another batch waits behind each step.
-        let _due = store.upkeep();
+        store.upkeep()?;
         steps.push(started.elapsed());
     }
     let per_second = f64::from(u32::try_from(took.len())?) / begun.elapsed().as_secs_f64();

@@ -7,11 +7,14 @@
 //! hub uses it.
 
 mod batch;
+mod buckets;
 mod memory;
+mod retention;
 mod ring;
 mod sqlite;
 
 pub use memory::{MemoryLimits, MemoryStore};
+pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{
     BackupError, Contents, Existing, Inspection, OpenError, Progress, RestoreError, Restored, SqliteHistory,
     SqliteLimits, SqliteStore, VerifyError, back_up, restore, verify,

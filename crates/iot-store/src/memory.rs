@@ -9,8 +9,8 @@ use std::{
 use iot_core::{
     NodeId, Series, UnixMillis,
     store::{
-        Batch, CommandRecord, History, NodeRecord, ReadingQuery, Record, Snapshot, Store, StoreError,
-        StoredReading,
+        Batch, Bucket, CommandRecord, GapQuery, GapView, History, NodeRecord, ReadingQuery, Record,
+        RollupQuery, Snapshot, Store, StoreError, StoredReading,
     },
     view::ReadingView,
 };
@@ -18,13 +18,14 @@ use iot_proto::{BootId, CommandId};
 
 use crate::{
     batch::{check, note_run},
+    buckets::Buckets,
     ring::Ring,
 };
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
-    /// Readings kept of each series. 240 fill a chart; a thousand nodes with three properties each then
+    /// Readings kept of each series, and gaps of each node. 240 fill a chart; a thousand nodes with three properties each then
     /// need less than 20 MB.
     pub readings: usize,
     /// Commands kept that have ended; those under way are always kept.
@@ -50,6 +51,8 @@ struct Kept {
     /// The last runs of each node with their highest sequences, the latest last.
     sequences: BTreeMap<NodeId, Vec<(BootId, u32)>>,
     series: BTreeMap<Series, Ring>,
+    /// What is missing between the reports of each node, by run and the number of the report behind it.
+    gaps: BTreeMap<NodeId, BTreeMap<(BootId, u32), GapView>>,
     /// By id, which is by age.
     commands: BTreeMap<CommandId, CommandRecord>,
     /// How many of `commands` have ended.
@@ -97,8 +100,12 @@ impl Store for MemoryStore {
             match record {
                 Record::Node(node) => drop(kept.nodes.insert(node.id.clone(), (**node).clone())),
                 Record::Gone(node) => kept.forget(node),
-                Record::Report { node, boot, sequence, arrived, readings: count, .. } => {
+                Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
                     kept.keep_sequence(node, *boot, *sequence);
+                    if *gap > 0 {
+                        let (arrived, boot, before, missing) = (*arrived, *boot, *sequence, *gap);
+                        kept.keep_gap(node, GapView { arrived, boot, before, missing }, limits.readings);
+                    }
                     let (own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
                     readings = later;
                     for reading in own {
@@ -118,12 +125,44 @@ impl History for MemoryStore {
         let ring = kept.series.get(&query.series);
         Ok(ring.map(|ring| ring.range(query.from, Some(query.to), query.limit)).unwrap_or_default())
     }
+
+    fn oldest(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError> {
+        let mut readings = self.readings(&ReadingQuery { limit: usize::MAX, ..query.clone() })?;
+        readings.truncate(query.limit);
+        Ok(readings)
+    }
+
+    fn rollup(&self, query: &RollupQuery) -> Result<Vec<Bucket>, StoreError> {
+        let mut buckets = Buckets::new(query.resolution);
+        if query.from < query.to {
+            let from = query.resolution.start_of(query.from);
+            let last = query.resolution.start_of(UnixMillis(query.to.0.saturating_sub(1)));
+            let to = UnixMillis(last.0.saturating_add(query.resolution.millis()));
+            let kept = self.kept();
+            let ring = kept.series.get(&query.series);
+            let readings = ring.map(|ring| ring.range(from, Some(to), usize::MAX)).unwrap_or_default();
+            for reading in &readings {
+                buckets.add(reading);
+            }
+        }
+        Ok(buckets.into_vec())
+    }
+
+    fn gaps(&self, query: &GapQuery) -> Result<Vec<GapView>, StoreError> {
+        let kept = self.kept();
+        let gaps = kept.gaps.get(&query.node).into_iter().flat_map(BTreeMap::values);
+        let mut gaps: Vec<_> =
+            gaps.filter(|gap| (query.from..query.to).contains(&gap.arrived)).copied().collect();
+        gaps.sort_unstable();
+        Ok(gaps)
+    }
 }
 
 impl Kept {
     fn forget(&mut self, node: &NodeId) {
         self.nodes.remove(node);
         self.sequences.remove(node);
+        self.gaps.remove(node);
         self.series.retain(|series, _| series.node != *node);
         self.commands.retain(|_, command| command.node != *node);
         self.ended = self.commands.values().filter(|command| has_ended(command)).count();
@@ -138,6 +177,14 @@ impl Kept {
             None => self.sequences.entry(node.clone()).or_default(),
         };
         note_run(runs, boot, sequence);
+    }
+
+    fn keep_gap(&mut self, node: &NodeId, gap: GapView, limit: usize) {
+        let gaps = self.gaps.entry(node.clone()).or_default();
+        gaps.entry((gap.boot, gap.before)).or_insert(gap);
+        if gaps.len() > limit {
+            gaps.pop_first();
+        }
     }
 
     fn keep_reading(&mut self, node: &NodeId, arrived: UnixMillis, reading: &StoredReading, limit: usize) {

@@ -4,7 +4,7 @@
 //! Opening reads nothing whose size grows with the readings, so that a hub with years of them starts at
 //! once. What that leaves out is looked through in the background by [`super::inspect`].
 
-use std::{fs, path::Path};
+use std::{collections::HashMap, fs, path::Path};
 
 use rusqlite::Connection;
 use tracing::info;
@@ -65,11 +65,10 @@ pub(crate) fn at_opening(db: &Connection, path: &Path) -> Result<(), Fault> {
     for name in SMALL {
         table(db, name, Depth::Quick)?;
     }
-    let mut newest = db.prepare("SELECT readings, columns FROM chunk ORDER BY id DESC LIMIT ?")?;
+    let mut newest = db.prepare("SELECT readings, columns, bits FROM chunk ORDER BY id DESC LIMIT ?")?;
     let mut rows = newest.query([NEWEST])?;
     while let Some(row) = rows.next()? {
-        let count = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
-        chunk::decode(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, count)?;
+        chunk::read(row)?;
     }
     Ok(())
 }
@@ -168,15 +167,17 @@ fn in_chunks(db: &Connection, watch: &mut dyn FnMut(u64, u64)) -> Result<u64, Fa
 
 /// Chunks behind an id, with what their columns say of them.
 pub(crate) const CHUNKS: &str =
-    "SELECT id, earliest, latest, readings, columns FROM chunk WHERE id > ? ORDER BY id LIMIT ?";
+    "SELECT id, earliest, latest, readings, columns, bits FROM chunk WHERE id > ? ORDER BY id LIMIT ?";
 
 /// Unpacks a row of [`CHUNKS`] and compares it with what its columns say; gives how many readings it has.
 pub(crate) fn unpack(row: &rusqlite::Row<'_>) -> Result<u64, Fault> {
     let (id, earliest, latest, count): (i64, i64, i64, i64) =
         (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
     let of = |why: &dyn ToString| Fault::Unreadable(format!("chunk {id}: {}", why.to_string()));
-    let packed = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
-    let readings = chunk::decode(packed, usize::try_from(count).unwrap_or(0)).map_err(|why| of(&why))?;
+    let readings = chunk::read(row).map_err(|why| of(&why))?;
+    if i64::try_from(readings.len()).ok() != Some(count) {
+        return Err(of(&format!("it has {} readings instead of {count}", readings.len())));
+    }
     let times = (readings.first().map(|first| first.measured.0), readings.last().map(|last| last.measured.0));
     if times == (Some(earliest), Some(latest)) && readings.is_sorted_by_key(|reading| reading.measured) {
         return Ok(u64::try_from(readings.len()).unwrap_or(u64::MAX));
@@ -184,36 +185,48 @@ pub(crate) fn unpack(row: &rusqlite::Row<'_>) -> Result<u64, Fault> {
     Err(of(&format!("measured from {earliest} to {latest}, it says, and its readings say {times:?}")))
 }
 
-/// Reads the journal, and counts the readings.
+/// Reads the journal, and counts the readings that are not in chunks yet.
 fn in_journal(db: &Connection) -> Result<u64, Fault> {
+    let folded = folded(db, "series")?;
     let mut readings = 0;
-    journal_rows(db, |_, reading| {
-        readings += u64::from(reading.is_some());
+    journal_rows(db, |row, _, reading| {
+        let series = reading.and_then(|reading| folded.get(&reading.series));
+        readings += u64::from(series.is_some_and(|folded| row > *folded));
         Ok(())
     })?;
     Ok(readings)
 }
 
-/// Reports that never came: those in the table and those that the journal knows of.
+/// Reports that never came: those in the table and those that only the journal knows of.
 fn missing(db: &Connection) -> Result<u64, Fault> {
     let noted: i64 = db.query_row("SELECT coalesce(sum(missing), 0) FROM gap", [], |row| row.get(0))?;
+    let folded = folded(db, "source")?;
     let mut missing = u64::try_from(noted).unwrap_or(0);
-    journal_rows(db, |report, reading| {
-        missing += if reading.is_none() { u64::from(report.gap) } else { 0 };
+    journal_rows(db, |row, report, reading| {
+        let is_new = reading.is_none() && folded.get(&report.source).is_some_and(|folded| row > *folded);
+        missing += if is_new { u64::from(report.gap) } else { 0 };
         Ok(())
     })?;
     Ok(missing)
 }
 
+/// Up to which row of the journal each number of a table was folded. Numbers that are gone are not there.
+fn folded(db: &Connection, table: &str) -> Result<HashMap<i64, i64>, Fault> {
+    let mut select = db.prepare(&format!("SELECT number, folded FROM {table}"))?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn journal_rows(
     db: &Connection,
-    mut each: impl FnMut(journal::Report, Option<journal::Reading<'_>>) -> Result<(), Fault>,
+    mut each: impl FnMut(i64, journal::Report, Option<journal::Reading<'_>>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut select = db.prepare("SELECT entries FROM journal ORDER BY id")?;
+    let mut select = db.prepare("SELECT id, entries FROM journal ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-        journal::read(entries, &mut each)?;
+        let id = row.get(0)?;
+        let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        journal::read(entries, |report, reading| each(id, report, reading))?;
     }
     Ok(())
 }

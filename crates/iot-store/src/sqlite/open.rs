@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::{
     fault::Fault,
     integrity,
-    schema::{APPLICATION_ID, MIGRATIONS, NEWEST},
+    schema::{APPLICATION_ID, NEWEST, migrations},
 };
 
 /// The oldest SQLite that is used: those before can corrupt a file with a write-ahead log.
@@ -204,7 +204,7 @@ fn prepare(db: &mut Connection) -> Result<(), Fault> {
     db.set_prepared_statement_cache_capacity(64);
     // A transaction that reads before it writes would otherwise fail where another program wrote in between.
     db.set_transaction_behavior(TransactionBehavior::Immediate);
-    MIGRATIONS.to_latest(db).map_err(|error| {
+    migrations().to_latest(db).map_err(|error| {
         if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
             return Fault::Sql(err);
         }

@@ -17,7 +17,7 @@ use super::{
     inspect::Progress,
     integrity::{Contents, Depth},
     open::{OpenError, lock, sync_directory},
-    schema::MIGRATIONS,
+    schema::migrations,
     verify::{VerifyError, verify},
 };
 
@@ -104,7 +104,7 @@ fn renew(part: &Part, now: UnixMillis) -> Result<u64, Fault> {
     let mut db = part.open()?;
     super::integrity::table(&db, "sqlite_schema", Depth::Full)?;
     db.execute_batch("PRAGMA foreign_keys = ON")?;
-    MIGRATIONS.to_latest(&mut db).map_err(|error| Fault::unreadable("its schema", &error))?;
+    migrations().to_latest(&mut db).map_err(|error| Fault::unreadable("its schema", &error))?;
     let changes = db.transaction()?;
     let mut cancelled = 0;
     for mut command in commands::load(&changes)? {

@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use iot_core::{
     CommandState, Series, UnixMillis,
-    store::{Batch, History, ReadingQuery, Record, Snapshot, Store, Upkeep},
+    store::{
+        Batch, Bucket, GapQuery, History, Pages, ReadingQuery, Record, Resolution, RollupQuery, Snapshot,
+        Store, Upkeep,
+    },
     view::Wanted,
 };
 use iot_proto::BootId;
-use iot_store::{MemoryLimits, MemoryStore, SqliteHistory, SqliteLimits, SqliteStore};
+use iot_store::{
+    MemoryLimits, MemoryStore, Retention, RetentionPolicy, SqliteHistory, SqliteLimits, SqliteStore,
+};
 use proptest::{collection::vec, prelude::*};
 use tempfile::TempDir;
 
-use crate::given::{NODES, all_readings, batch, batches, command, node, report};
+use crate::given::{NODES, all_buckets, all_gaps, all_readings, batch, batches, command, node, report};
 
 /// Ended commands that the stores here keep.
 const ENDED: usize = 5;
@@ -26,7 +31,7 @@ trait Subject {
     /// Does what is due behind commits, but at most so many steps of it.
     fn upkeep(&mut self, steps: usize) {
         for _ in 0..steps {
-            if self.store().upkeep() == Upkeep::Done {
+            if self.store().upkeep().unwrap() == Upkeep::Done {
                 return;
             }
         }
@@ -77,7 +82,9 @@ impl Subject for OnDisk {
         self.open = None;
         // A step is one unit, so that a test can stop between any two.
         let (journal, step) = (self.journal, Duration::ZERO);
-        let limits = SqliteLimits { readings_for: None, ended_commands: ENDED, journal, step };
+        let all = Retention { readings: None, five_minutes: None, hours: None, days: None };
+        let retention = RetentionPolicy { all, ..RetentionPolicy::default() };
+        let limits = SqliteLimits { retention, ended_commands: ENDED, journal, step };
         self.open = Some(SqliteStore::open_with(&self.directory.path().join("hub.db"), limits).unwrap());
     }
 }
@@ -159,6 +166,80 @@ fn a_node_that_is_gone_and_comes_back_has_no_past() {
     }
 }
 
+#[test]
+fn a_range_of_any_length_is_read_page_by_page() {
+    for mut subject in subjects() {
+        // Of the second minute there are more readings than a page has.
+        let minutes: Vec<_> =
+            (0..90).map(|number: usize| [1, 2, 2, 2, 2, 2, 3, 4, 5][number % 9] * 60_000).collect();
+        for (sequence, measured) in (1..).zip(minutes.chunks(7)) {
+            subject.store().commit(&report("a", sequence, measured)).unwrap();
+        }
+        let series = Series { node: node("a"), module: 0, channel: 1 };
+        let (from, to) = (UnixMillis(60_000), UnixMillis(5 * 60_000));
+        let query = ReadingQuery { series, from, to, limit: 4 };
+        let pages: Vec<_> = Pages::new(subject.history(), query.clone()).map(Result::unwrap).collect();
+        assert!(
+            pages.iter().all(|page| page.len() <= 4),
+            "{:?}",
+            pages.iter().map(Vec::len).collect::<Vec<_>>()
+        );
+        let all = subject.history().readings(&ReadingQuery { limit: usize::MAX, ..query }).unwrap();
+        assert_eq!((pages.concat(), all.len()), (all.clone(), 80));
+    }
+}
+
+#[test]
+fn a_bucket_has_the_readings_of_its_time_whenever_they_came() {
+    let (day, hour) = (86_400_000, 3_600_000);
+    for mut subject in subjects() {
+        // Each half hour of two days, then one of the first day, late.
+        let times: Vec<_> = (0..96).map(|half: i64| half * hour / 2 + 5).collect();
+        for (sequence, measured) in (1..).zip(times.chunks(5)) {
+            subject.store().commit(&report("a", sequence, measured)).unwrap();
+            subject.upkeep(3);
+        }
+        subject.store().commit(&report("a", 99, &[7])).unwrap();
+        let rollup = |subject: &dyn Subject, resolution, from, to| {
+            let series = Series { node: node("a"), module: 0, channel: 1 };
+            let query = RollupQuery { series, resolution, from: UnixMillis(from), to: UnixMillis(to) };
+            subject.history().rollup(&query).unwrap()
+        };
+        let days = rollup(&*subject, Resolution::Day, 0, 2 * day);
+        assert_eq!(days.iter().map(|day| day.count).collect::<Vec<_>>(), [49, 48]);
+        let hours = rollup(&*subject, Resolution::Hour, 10, 2 * hour);
+        let told: Vec<_> = hours.iter().map(|hour| (hour.start.0, hour.count, hour.min, hour.max)).collect();
+        assert_eq!(told, [(0, 3, 5.0, 1_800_005.0), (hour, 2, 3_600_005.0, 5_400_005.0)]);
+        assert!(rollup(&*subject, Resolution::FiveMinutes, 2 * day, 9 * day).is_empty());
+        assert!(rollup(&*subject, Resolution::FiveMinutes, day, 0).is_empty(), "upside down");
+    }
+}
+
+#[test]
+fn gaps_are_told_by_when_the_report_behind_them_came() {
+    for mut subject in subjects() {
+        for sequence in [1, 2, 4, 5] {
+            // `report` says that sequence % 3 are missing, and that it came at 1,000 + sequence.
+            subject.store().commit(&report("a", sequence, &[10])).unwrap();
+        }
+        let (from, to) = (UnixMillis(1_002), UnixMillis(1_005));
+        let gaps = subject.history().gaps(&GapQuery { node: node("a"), from, to }).unwrap();
+        let told: Vec<_> = gaps.iter().map(|gap| (gap.arrived.0, gap.before, gap.missing)).collect();
+        assert_eq!(told, [(1_002, 2, 2), (1_004, 4, 1)]);
+    }
+}
+
+/// Sums depend on the order in which floats are added, and everything else is the same.
+fn are_alike(left: &[Vec<Bucket>], right: &[Vec<Bucket>]) -> bool {
+    let is_near = |left: &Bucket, right: &Bucket| {
+        let most = left.min.abs().max(left.max.abs()) * f64::from(u32::try_from(left.count).unwrap());
+        (left.sum - right.sum).abs() <= most * 1e-9 && Bucket { sum: right.sum, ..*left } == *right
+    };
+    let pairs = || left.iter().flatten().zip(right.iter().flatten());
+    left.iter().map(Vec::len).eq(right.iter().map(Vec::len))
+        && pairs().all(|(left, right)| is_near(left, right))
+}
+
 /// Many small commits, so that the journal is folded and chunks are merged, packed and filled.
 #[test]
 fn what_is_folded_is_found_once_and_in_order() {
@@ -219,6 +300,8 @@ proptest! {
             // As text, because there a negative zero is not the same as zero.
             let of = |subject: &dyn Subject| format!("{:?}", all_readings(subject.history()));
             prop_assert_eq!(of(&disk), of(&memory));
+            prop_assert!(are_alike(&all_buckets(disk.history()), &all_buckets(memory.history())));
+            prop_assert_eq!(all_gaps(disk.history()), all_gaps(memory.history()));
         }
     }
 }

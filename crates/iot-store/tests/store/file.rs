@@ -79,7 +79,7 @@ fn a_process_that_is_killed_while_it_folds_leaves_each_reading_once() {
                 assert_eq!(found.load().unwrap(), model.load().unwrap());
                 assert!(all_readings(&history) == all_readings(&model), "round {round}, step {step}");
             }
-            if store.upkeep() == Upkeep::Done {
+            if store.upkeep().unwrap() == Upkeep::Done {
                 break;
             }
         }

@@ -3,8 +3,8 @@
 use iot_core::{
     AdmissionState, CommandState, IotError, NodeId, Series, UnixMillis,
     store::{
-        Batch, CommandRecord, Disabling, History, ModuleRecord, NodeRecord, ReadingQuery, Record,
-        StoredReading,
+        Batch, Bucket, CommandRecord, Disabling, GapQuery, GapView, History, ModuleRecord, NodeRecord,
+        ReadingQuery, Record, Resolution, RollupQuery, StoredReading,
     },
     view::{ReadingView, Step, Wanted},
 };
@@ -75,19 +75,31 @@ pub(crate) fn command(
     }))
 }
 
-/// Every reading of every series that the random batches can have, as a store gives it.
+/// Every series that the random batches can have.
+fn all_series() -> impl Iterator<Item = Series> {
+    let series = |name| (0..4).map(move |at| Series { node: node(name), module: at / 2, channel: at % 2 });
+    NODES.into_iter().flat_map(series)
+}
+
+const EVER: (UnixMillis, UnixMillis) = (UnixMillis(i64::MIN), UnixMillis(i64::MAX));
+
+/// Every reading of each series, as a store gives it.
 pub(crate) fn all_readings(history: &dyn History) -> Vec<Vec<ReadingView>> {
-    let mut all = Vec::new();
-    for name in NODES {
-        for module in 0..2 {
-            for channel in 0..2 {
-                let series = Series { node: node(name), module, channel };
-                let (from, to) = (UnixMillis(i64::MIN), UnixMillis(i64::MAX));
-                all.push(history.readings(&ReadingQuery { series, from, to, limit: usize::MAX }).unwrap());
-            }
-        }
-    }
-    all
+    let query = |series| ReadingQuery { series, from: EVER.0, to: EVER.1, limit: usize::MAX };
+    all_series().map(|series| history.readings(&query(series)).unwrap()).collect()
+}
+
+/// Every bucket of each series and resolution, as a store gives it.
+pub(crate) fn all_buckets(history: &dyn History) -> Vec<Vec<Bucket>> {
+    let all = all_series().flat_map(|series| Resolution::ALL.map(|resolution| (series.clone(), resolution)));
+    let query = |(series, resolution)| RollupQuery { series, resolution, from: EVER.0, to: EVER.1 };
+    all.map(|which| history.rollup(&query(which)).unwrap()).collect()
+}
+
+/// Every gap of each node, as a store gives it.
+pub(crate) fn all_gaps(history: &dyn History) -> Vec<Vec<GapView>> {
+    let query = |name| GapQuery { node: node(name), from: EVER.0, to: EVER.1 };
+    NODES.into_iter().map(|name| history.gaps(&query(name)).unwrap()).collect()
 }
 
 pub(crate) fn values() -> impl Strategy<Value = OwnedValue> {
@@ -105,9 +117,11 @@ fn names() -> impl Strategy<Value = &'static str> {
 }
 
 fn reports() -> impl Strategy<Value = Batch> {
+    // Times of three days, some of them the same.
     let parts = (0..2_u8, 0..2_u8, 0..50_i64, values());
-    let reading = parts.prop_map(|(module, channel, at, value)| reading(module, channel, at, value));
-    (names(), 0..7_u32, 0..9_u32, 0..100_i64, vec(reading, 0..12)).prop_map(
+    let reading =
+        parts.prop_map(|(module, channel, at, value)| reading(module, channel, at * 5_000_000, value));
+    (names(), 0..7_u32, 0..9_u32, 0..400_000_000_i64, vec(reading, 0..12)).prop_map(
         |(name, boot, sequence, arrived, readings)| {
             report_of(name, BootId(boot), sequence, arrived, readings)
         },

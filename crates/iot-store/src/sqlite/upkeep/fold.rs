@@ -16,6 +16,7 @@ use crate::{
         chunk,
         fault::Fault,
         journal::{self, Folded, Report},
+        rollup,
         snapshot::runs_of,
         value::to_columns,
     },
@@ -148,5 +149,6 @@ fn add_readings(
     )?
     .execute(params![series, value_type, value, latest.measured.0, latest.arrived.0])?;
     chunk::insert(db, series, &readings)?;
+    rollup::add(db, series, &readings)?;
     Ok(Some(()))
 }

@@ -1,16 +1,20 @@
-//! Merges small chunks of a series into one.
+//! Merges small chunks of a series into such that fill a page.
 
 use std::collections::VecDeque;
 
 use rusqlite::{Connection, params};
 
-use crate::sqlite::{chunk, fault::Fault};
+use crate::sqlite::{
+    chunk::{self, fill_page},
+    fault::Fault,
+};
 
-/// A chunk with so many readings is full.
-const FULL: i64 = 1_000;
-
-/// So many chunks of a series that are not full are merged.
+/// So many chunks of a series that are not full are merged, and no more at a time.
 const MERGE: i64 = 32;
+
+/// They are merged before where they have so many bytes: one page and the half of another, so that what is
+/// left over is not written again for each reading.
+const ENOUGH: i64 = 6_000;
 
 /// Series that have chunks that are not full.
 pub(crate) fn open_series(db: &Connection) -> Result<VecDeque<i64>, Fault> {
@@ -18,48 +22,45 @@ pub(crate) fn open_series(db: &Connection) -> Result<VecDeque<i64>, Fault> {
     Ok(open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// Makes one chunk of all of a series that are not full, where they are many or have enough readings. It
-/// takes the place of the oldest.
-pub(crate) fn unit(db: &Connection, series: i64) -> Result<(), Fault> {
-    let open = "SELECT count(*), coalesce(sum(readings), 0) FROM chunk INDEXED BY chunk_open
-                WHERE series = ? AND sealed = 0";
-    let (chunks, readings): (i64, i64) =
-        db.prepare_cached(open)?.query_row([series], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if chunks < MERGE && readings < FULL {
-        return Ok(());
+/// Merges chunks of a series that are not full, where they are many or large enough. Tells whether there may
+/// be more to merge.
+///
+/// Chunks keep the order of their commits: those that are full have lower numbers than those that are not.
+pub(crate) fn unit(db: &Connection, series: i64) -> Result<bool, Fault> {
+    let open = "SELECT count(*), coalesce(sum(length(bits)), 0) FROM
+                (SELECT bits FROM chunk INDEXED BY chunk_open WHERE series = ? AND sealed = 0 ORDER BY id LIMIT ?)";
+    let (chunks, bytes): (i64, i64) =
+        db.prepare_cached(open)?.query_row([series, MERGE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if chunks < MERGE && (bytes < ENOUGH || chunks < 2) {
+        return Ok(false);
     }
     let mut readings = Vec::new();
     let mut ids: Vec<i64> = Vec::new();
     let mut select = db.prepare_cached(
-        "SELECT id, readings, columns FROM chunk WHERE series = ? AND sealed = 0 ORDER BY id",
+        "SELECT id, readings, columns, bits FROM chunk INDEXED BY chunk_open
+         WHERE series = ? AND sealed = 0 ORDER BY id LIMIT ?",
     )?;
-    let mut rows = select.query([series])?;
+    let mut rows = select.query([series, MERGE])?;
     while let Some(row) = rows.next()? {
         ids.push(row.get(0)?);
-        let count = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
-        readings.extend(chunk::decode(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?, count)?);
+        readings.extend(chunk::read(row)?);
     }
+    drop(rows);
     readings.sort_by_key(|reading| reading.measured);
-    let (Some((oldest, others)), Some(first), Some(last)) =
-        (ids.split_first(), readings.first(), readings.last())
-    else {
-        return Ok(());
-    };
-    let mut remove = db.prepare_cached("DELETE FROM chunk WHERE id = ?")?;
-    for id in others {
-        remove.execute([id])?;
+    let mut rest = readings.as_slice();
+    let mut write = db.prepare_cached("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for id in ids {
+        let (page, chunk) = fill_page(rest)?;
+        rest = rest.get(page.len()..).unwrap_or_default();
+        let (Some(first), Some(last)) = (page.first(), page.last()) else {
+            db.prepare_cached("DELETE FROM chunk WHERE id = ?")?.execute([id])?;
+            continue;
+        };
+        let (first, last, count) = (first.measured.0, last.measured.0, chunk::count(page));
+        let is_full = !rest.is_empty();
+        write.execute(params![id, series, first, last, count, is_full, chunk.columns, chunk.bits])?;
     }
-    let count = chunk::count(&readings);
-    db.prepare_cached(
-        "UPDATE chunk SET earliest = ?, latest = ?, readings = ?, sealed = ?, columns = ? WHERE id = ?",
-    )?
-    .execute(params![
-        first.measured.0,
-        last.measured.0,
-        count,
-        count >= FULL,
-        chunk::encode(&readings)?,
-        oldest
-    ])?;
-    Ok(())
+    // More than there was room for, because columns of readings that came out of order are wider.
+    chunk::insert(db, series, rest)?;
+    Ok(true)
 }
