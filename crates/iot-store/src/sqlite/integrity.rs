@@ -9,14 +9,14 @@ use std::{collections::HashMap, fs, path::Path};
 use rusqlite::Connection;
 use tracing::info;
 
-use super::{chunk, fault::Fault, journal, snapshot};
+use super::{chunk, fault::Fault, journal, schema::NEWEST, snapshot};
 
 /// Tables that a hub reads whole when it starts, so that looking at them costs little.
 pub(crate) const SMALL: [&str; 8] =
     ["node", "module", "command", "command_step", "source", "series", "run", "latest"];
 
 /// Chunks that are unpacked when a file is opened: those that were written last.
-const NEWEST: i64 = 64;
+const CHUNKS_AT_OPENING: i64 = 64;
 
 /// Faults that are told at most.
 const TOLD: usize = 5;
@@ -53,9 +53,8 @@ pub(crate) enum Depth {
     Full,
 }
 
-/// Looks at what a hub needs to start and at what was written last. The time that it takes does not grow
-/// with the readings.
-pub(crate) fn at_opening(db: &Connection, path: &Path) -> Result<(), Fault> {
+/// Looks at what a hub needs to start. The time that it takes does not grow with the readings.
+pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32) -> Result<(), Fault> {
     let clean: bool = db.query_row("SELECT clean FROM state", [], |row| row.get(0))?;
     if !clean {
         info!(path = %path.display(), "the hub that had this file last did not close it; its log is played over it");
@@ -65,8 +64,14 @@ pub(crate) fn at_opening(db: &Connection, path: &Path) -> Result<(), Fault> {
     for name in SMALL {
         table(db, name, Depth::Quick)?;
     }
+    // Those of an older schema are unpacked one and all when they are packed anew.
+    if schema == NEWEST { newest(db) } else { Ok(()) }
+}
+
+/// Unpacks the chunks that were written last.
+fn newest(db: &Connection) -> Result<(), Fault> {
     let mut newest = db.prepare("SELECT readings, columns, bits FROM chunk ORDER BY id DESC LIMIT ?")?;
-    let mut rows = newest.query([NEWEST])?;
+    let mut rows = newest.query([CHUNKS_AT_OPENING])?;
     while let Some(row) = rows.next()? {
         chunk::read(row)?;
     }

@@ -106,7 +106,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
     match schema {
         Schema::Foreign => return Err(OpenError::Foreign { path: path.into() }),
         Schema::Newer(found) => return Err(OpenError::Newer { path: path.into(), found }),
-        Schema::Ours(_) => integrity::at_opening(&writer, path).map_err(unusable)?,
+        Schema::Ours(schema) => integrity::at_opening(&writer, path, schema).map_err(unusable)?,
         Schema::Empty => {}
     }
     prepare(&mut writer).map_err(unusable)?;

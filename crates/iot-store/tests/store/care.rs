@@ -209,9 +209,9 @@ fn a_whole_file_is_found_whole() {
 #[test]
 fn a_chunk_that_says_something_else_than_its_readings_is_found() {
     for damage in [
-        "UPDATE chunk SET earliest = earliest - 1 WHERE id = (SELECT max(id) FROM chunk) - 3",
+        "UPDATE chunk SET earliest = earliest - 1 WHERE id = (SELECT max(id) FROM chunk)",
         "UPDATE chunk SET readings = readings + 1 WHERE id = (SELECT min(id) FROM chunk)",
-        "UPDATE chunk SET columns = x'0777' WHERE id = (SELECT min(id) FROM chunk)",
+        "UPDATE chunk SET bits = x'0777' WHERE id = (SELECT min(id) FROM chunk)",
     ] {
         let (_directory, path, _) = closed();
         let changed = rusqlite::Connection::open(&path).unwrap().execute(damage, []).unwrap();
@@ -253,7 +253,7 @@ fn a_page_that_rotted_and_an_end_that_is_cut_off_are_found_and_a_damaged_backup_
         let (place, aside) = (directory.path().join("new.db"), directory.path().join("aside"));
         restore(&path, (&place, Existing::Keep), &aside, UnixMillis(1), &mut |_| {}).unwrap_err();
         assert!(!to.exists() && !place.exists());
-        assert_eq!(fs::read(&path).unwrap(), bytes, "nothing in it was changed");
+        assert!(fs::read(&path).unwrap() == bytes, "nothing in it was changed");
     }
 }
 
