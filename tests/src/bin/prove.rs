@@ -1,4 +1,4 @@
-//! Runs one proof against the real binary, and prints its figures as a table or as JSON. Run by
+//! Runs one proof, and prints its figures as a table or as JSON. Run by
 //! `cargo xtask prove`. Ends without success where the proof, or its control, falls short.
 
 use std::process::ExitCode;
@@ -7,7 +7,11 @@ use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
-    prove::kill9::{self, Figures, Plan},
+    prove::{
+        iofail,
+        kill9::{self, Figures, Plan},
+        powerloss,
+    },
 };
 
 /// Proves what the hub promises.
@@ -15,6 +19,10 @@ use iot_tests::{
 enum Proof {
     /// Kill the hub at random moments under load; nothing acknowledged may be lost
     Kill9(Kill9),
+    /// Cut the power at any moment; nothing that was committed may be lost
+    Powerloss(powerloss::Options),
+    /// Let each operation of the disk fail in turn; nothing may be promised that is not kept
+    Iofail(iofail::Options),
 }
 
 /// How to kill.
@@ -48,11 +56,15 @@ enum Plant {
 }
 
 fn main() -> ExitCode {
-    let Proof::Kill9(args) = Proof::parse();
-    match kill9(&args) {
+    let (name, outcome) = match Proof::parse() {
+        Proof::Kill9(args) => ("kill9", kill9(&args)),
+        Proof::Powerloss(options) => ("powerloss", powerloss::run(&options)),
+        Proof::Iofail(options) => ("iofail", iofail::run(&options)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            out::progress(&format!("kill9: FAILED: {error:#}"));
+            out::progress(&format!("{name}: FAILED: {error:#}"));
             ExitCode::FAILURE
         }
     }

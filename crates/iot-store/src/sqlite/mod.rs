@@ -38,7 +38,10 @@ use self::{
     upkeep::Upkeep,
     value::Kept,
 };
-pub use self::{history::SqliteHistory, open::OpenError};
+pub use self::{
+    history::SqliteHistory,
+    open::{OpenError, SqliteDisk},
+};
 use crate::batch::check;
 
 /// How much a [`SqliteStore`] keeps.
@@ -72,7 +75,7 @@ pub struct SqliteStore {
     known: Option<Known>,
     draft: Draft,
     /// Held until the file is closed.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -95,7 +98,19 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open_with(path: &Path, limits: SqliteLimits) -> Result<(Self, SqliteHistory), OpenError> {
-        let opened = open::open(path)?;
+        Self::open_on(SqliteDisk::default(), path, limits)
+    }
+
+    /// As [`open_with`](Self::open_with), on this disk.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open_on(
+        disk: SqliteDisk,
+        path: &Path,
+        limits: SqliteLimits,
+    ) -> Result<(Self, SqliteHistory), OpenError> {
+        let opened = open::open(path, disk)?;
         let known = Known::load(&opened.writer)
             .map_err(|fault| OpenError::Unusable { why: fault.explain(path).why })?;
         let history = SqliteHistory::new(path, opened.reader);

@@ -31,12 +31,28 @@ const WRITER: &str = "
     PRAGMA mmap_size = 0;
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -8192;
-    PRAGMA wal_autocheckpoint = 2000;
     PRAGMA journal_size_limit = 16777216;";
 const READER: &str = "
     PRAGMA query_only = ON;
     PRAGMA mmap_size = 0;
     PRAGMA cache_size = -4096;";
+
+/// What lies beneath the file. Proofs put a disk of their own there, to cut its power and to make it fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqliteDisk {
+    /// The name under which SQLite knows the file system; `None` for the operating system's. On any other one
+    /// the file must exist, and nothing keeps a second hub away from it.
+    pub vfs: Option<&'static str>,
+    /// Pages in the log with which it is copied into the file. 2,000 are 8 MB: large enough that copying costs
+    /// commits little.
+    pub checkpoint: u32,
+}
+
+impl Default for SqliteDisk {
+    fn default() -> Self {
+        Self { vfs: None, checkpoint: 2_000 }
+    }
+}
 
 /// Why a store could not be opened.
 #[derive(Debug, Error)]
@@ -89,18 +105,18 @@ pub(crate) struct Opened {
     pub(crate) writer: Connection,
     pub(crate) reader: Connection,
     /// Locked for as long as it is open.
-    pub(crate) lock: File,
+    pub(crate) lock: Option<File>,
 }
 
 /// Opens the file, or makes it.
-pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
+pub(crate) fn open(path: &Path, disk: SqliteDisk) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::SqliteTooOld { found: rusqlite::version() });
     }
-    let lock = make_files(path)?;
+    let lock = if disk.vfs.is_none() { Some(make_files(path)?) } else { None };
     let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
     let writer = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut writer = Connection::open_with_flags(path, writer).map_err(|error| unusable(error.into()))?;
+    let mut writer = connect(path, writer, disk).map_err(|error| unusable(error.into()))?;
     let schema = identify(&writer).map_err(unusable)?;
     match schema {
         Schema::Foreign => return Err(OpenError::Foreign { path: path.into() }),
@@ -108,14 +124,21 @@ pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
         Schema::Ours => verify(&writer).map_err(unusable)?,
         Schema::Empty => {}
     }
-    prepare(&mut writer).map_err(unusable)?;
+    prepare(&mut writer, disk).map_err(unusable)?;
     let reader = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let reader = Connection::open_with_flags(path, reader).and_then(|reader| {
+    let reader = connect(path, reader, disk).and_then(|reader| {
         reader.busy_timeout(PATIENCE)?;
         reader.execute_batch(READER)?;
         Ok(reader)
     });
     Ok(Opened { writer, reader: reader.map_err(|error| unusable(error.into()))?, lock })
+}
+
+fn connect(path: &Path, flags: OpenFlags, disk: SqliteDisk) -> rusqlite::Result<Connection> {
+    match disk.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+        None => Connection::open_with_flags(path, flags),
+    }
 }
 
 /// Makes directory and file where they are missing, readable by nobody else, and takes the lock.
@@ -180,12 +203,13 @@ fn verify(db: &Connection) -> Result<(), Fault> {
 }
 
 /// Brings the file to the newest schema and notes that it is in use.
-fn prepare(db: &mut Connection) -> Result<(), Fault> {
+fn prepare(db: &mut Connection, disk: SqliteDisk) -> Result<(), Fault> {
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         return Err(Fault::Unreadable(format!("its journal mode stays {mode}")));
     }
     db.execute_batch(WRITER)?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", disk.checkpoint, |_| Ok(()))?;
     db.set_prepared_statement_cache_capacity(64);
     // A transaction that reads before it writes would otherwise fail where another program wrote in between.
     db.set_transaction_behavior(TransactionBehavior::Immediate);
