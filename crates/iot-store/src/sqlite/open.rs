@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io::{self, Read, Seek as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,6 +18,9 @@ use super::{
 
 /// The oldest SQLite that is used: those before can corrupt a file with a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Bytes of a page.
+const PAGE: u64 = 4_096;
 
 /// How long the writer waits for another program that has the file locked, such as a shell.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,11 +41,14 @@ const READER: &str = "
     PRAGMA cache_size = -4096;";
 
 /// What lies beneath the file. Proofs put a disk of their own there, to cut its power and to make it fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct SqliteDisk {
     /// The name under which SQLite knows the file system; `None` for the operating system's. On any other one
     /// the file must exist, and nothing keeps a second hub away from it.
     pub vfs: Option<&'static str>,
+    /// Writes the first page of a file and all of its log again as they are, and syncs both; a file that is not
+    /// there is passed over. After a sync that failed the operating system may give back what it never wrote.
+    pub renew: fn(&Path) -> io::Result<()>,
     /// Pages in the log with which it is copied into the file. 2,000 are 8 MB: large enough that copying costs
     /// commits little.
     pub checkpoint: u32,
@@ -50,7 +56,7 @@ pub struct SqliteDisk {
 
 impl Default for SqliteDisk {
     fn default() -> Self {
-        Self { vfs: None, checkpoint: 2_000 }
+        Self { vfs: None, renew, checkpoint: 2_000 }
     }
 }
 
@@ -114,6 +120,7 @@ pub(crate) fn open(path: &Path, disk: SqliteDisk) -> Result<Opened, OpenError> {
         return Err(OpenError::SqliteTooOld { found: rusqlite::version() });
     }
     let lock = if disk.vfs.is_none() { Some(make_files(path)?) } else { None };
+    (disk.renew)(path).map_err(|source| OpenError::Io { path: path.into(), source })?;
     let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
     let writer = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = connect(path, writer, disk).map_err(|error| unusable(error.into()))?;
@@ -169,6 +176,25 @@ fn make_files(path: &Path) -> Result<File, OpenError> {
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))?;
     }
     Ok(lock)
+}
+
+/// What [`SqliteDisk::renew`] says. The rest of the file needs no such care: SQLite removes a log only when what was
+/// in it has been synced into the file, and copies all of it again where that failed.
+fn renew(path: &Path) -> io::Result<()> {
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    for (path, length) in [(path, PAGE), (&log, u64::MAX)] {
+        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut file).take(length).read_to_end(&mut bytes)?;
+        file.rewind()?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// What the file holds.

@@ -15,7 +15,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use iot_store::{OpenError, SqliteDisk, SqliteHistory, SqliteLimits, SqliteStore};
@@ -28,6 +28,9 @@ use self::{shared::Locks, vfs::Beneath};
 
 /// The name under which SQLite knows the disk.
 const NAME: &str = "iot-proof";
+
+/// The one of this process: what a store calls beside SQLite has to find it.
+static DISK: OnceLock<Disk> = OnceLock::new();
 
 /// The file of the store.
 const FILE: &str = "/hub.db";
@@ -102,7 +105,7 @@ impl Disk {
         let disk = Self { name: NAME, state: Arc::default() };
         disk.clear();
         sqlite_vfs::register(NAME, Beneath(disk.clone()), false)?;
-        Ok(disk)
+        Ok(DISK.get_or_init(|| disk).clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,7 +165,7 @@ impl Disk {
     /// # Errors
     /// As [`SqliteStore::open_with`].
     pub(crate) fn open(&self, limits: SqliteLimits) -> Result<(SqliteStore, SqliteHistory), OpenError> {
-        let disk = SqliteDisk { vfs: Some(self.name), checkpoint: CHECKPOINT };
+        let disk = SqliteDisk { vfs: Some(self.name), renew: vfs::renew, checkpoint: CHECKPOINT };
         SqliteStore::open_on(disk, Path::new(FILE), limits)
     }
 

@@ -5,12 +5,13 @@
 
 use std::{
     io::{self, ErrorKind},
+    path::Path,
     time::Duration,
 };
 
 use sqlite_vfs::{DatabaseHandle, LockKind, OpenAccess, OpenOptions, Vfs};
 
-use super::{Change, Disk, Fault, fault::failure, shared::Index};
+use super::{Change, DISK, Disk, Fault, fault::failure, shared::Index};
 
 /// What SQLite is given.
 #[derive(Debug)]
@@ -151,6 +152,27 @@ impl DatabaseHandle for Handle {
     fn wal_index(&self, _readonly: bool) -> Result<Index, io::Error> {
         Ok(Index { disk: self.disk.clone(), inode: self.inode, handle: self.number })
     }
+}
+
+/// As the store's own does on the disk of the machine.
+pub(super) fn renew(path: &Path) -> io::Result<()> {
+    let Some(disk) = DISK.get() else { return Ok(()) };
+    let name = path.to_string_lossy();
+    for (name, length) in [(name.to_string(), 4_096), (format!("{name}-wal"), u64::MAX)] {
+        let mut handle = {
+            let mut state = disk.state();
+            state.begin_whole()?;
+            let Some(inode) = state.names.get(&name).copied() else { continue };
+            state.handles += 1;
+            Handle { disk: disk.clone(), inode, number: state.handles }
+        };
+        let length = handle.size()?.min(length);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        handle.read_exact_at(&mut bytes, 0)?;
+        handle.write_all_at(&bytes, 0)?;
+        handle.sync(false)?;
+    }
+    Ok(())
 }
 
 /// What is said of an operation that was done.
