@@ -1,6 +1,8 @@
-//! `cargo xtask prove`: does harm to the real binary and shows that its promises hold.
+//! `cargo xtask prove`: does harm and shows that the hub's promises hold.
 //!
 //! The proofs themselves are a binary of the package `iot-tests`; `docs/proofs.md` says what each one shows.
+
+use std::ffi::OsStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use xshell::{Shell, cmd};
@@ -13,13 +15,33 @@ const SHORT_KILLS: u32 = 5;
 /// Readings that it acknowledges.
 const SHORT_ACKNOWLEDGED: u64 = 20_000;
 
+/// Short runs of the proofs that do their work in one process, and their controls.
+const SHORT: &[(&str, &[&str])] = &[
+    ("powerloss", &["--images", "4000"]),
+    ("powerloss", &["--images", "1000", "--plant", "dropped-sync"]),
+    ("iofail", &["--batches", "12", "--every", "7"]),
+    ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
+    ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
+];
+
 /// One proof.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
     /// Kill the hub at random moments under load: nothing acknowledged is lost, nothing runs twice.
     Kill9(Kill9),
+    /// Cut the power at any moment: nothing that was committed is lost.
+    Powerloss(Passed),
+    /// Let each operation of the disk fail in turn: nothing is promised that is not kept.
+    Iofail(Passed),
 }
 
+/// Options that the proof reads itself; `--help` after `--` tells them.
+#[derive(Debug, Args)]
+pub(crate) struct Passed {
+    /// As docs/proofs.md has them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    options: Vec<String>,
+}
 /// How to kill.
 #[derive(Debug, Args)]
 pub(crate) struct Kill9 {
@@ -53,8 +75,11 @@ pub(crate) enum Plant {
 /// When something does not build, a promise is broken, or a planted fault is not found.
 pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
     build(sh)?;
-    let Proof::Kill9(options) = proof;
-    kill9(sh, options)
+    match proof {
+        Proof::Kill9(options) => kill9(sh, options),
+        Proof::Powerloss(Passed { options }) => in_process(sh, "powerloss", options),
+        Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
+    }
 }
 
 /// The short runs that are part of the checks, each with its control.
@@ -67,7 +92,18 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
         let (kills, acknowledged) = (SHORT_KILLS, SHORT_ACKNOWLEDGED);
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
     }
+    for (proof, options) in SHORT {
+        in_process(sh, proof, options.iter().chain(&["--json"]))?;
+    }
     Ok(())
+}
+
+fn in_process<S: AsRef<OsStr>>(
+    sh: &Shell,
+    proof: &str,
+    options: impl IntoIterator<Item = S>,
+) -> anyhow::Result<()> {
+    exec::run(cmd!(sh, "target/release/prove {proof} {options...}"))
 }
 
 fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {

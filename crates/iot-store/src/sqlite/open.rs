@@ -230,9 +230,14 @@ fn verify(db: &Connection) -> Result<(), Fault> {
 
 /// Brings the file to the newest schema and notes that it is in use.
 fn prepare(db: &mut Connection, disk: SqliteDisk) -> Result<(), Fault> {
-    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(Fault::Unreadable(format!("its journal mode stays {mode}")));
+    // Stepped to its end, because SQLite tells the new mode before it has written it: where that fails, it would
+    // go on without a write-ahead log.
+    let mode = db
+        .prepare("PRAGMA journal_mode = WAL")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    if mode != ["wal"] {
+        return Err(Fault::Unreadable(format!("its journal mode stays {}", mode.concat())));
     }
     db.execute_batch(WRITER)?;
     db.pragma_update_and_check(None, "wal_autocheckpoint", disk.checkpoint, |_| Ok(()))?;
