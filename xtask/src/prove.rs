@@ -22,6 +22,8 @@ const SHORT: &[(&str, &[&str])] = &[
     ("iofail", &["--batches", "12", "--every", "7"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
+    ("bitrot", &["--flips", "2000", "--truncations", "200"]),
+    ("bitrot", &["--flips", "100", "--truncations", "0", "--plant", "wrong-value"]),
 ];
 
 /// One proof.
@@ -33,6 +35,8 @@ pub(crate) enum Proof {
     Powerloss(Passed),
     /// Let each operation of the disk fail in turn: nothing is promised that is not kept.
     Iofail(Passed),
+    /// Turn bits over in the files of a store: no wrong value is served.
+    Bitrot(Passed),
 }
 
 /// Options that the proof reads itself; `--help` after `--` tells them.
@@ -78,6 +82,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
     match proof {
         Proof::Kill9(options) => kill9(sh, options),
         Proof::Powerloss(Passed { options }) => in_process(sh, "powerloss", options),
+        Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
     }
 }

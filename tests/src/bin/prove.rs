@@ -8,7 +8,7 @@ use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
     prove::{
-        iofail,
+        bitrot, iofail,
         kill9::{self, Figures, Plan},
         powerloss,
     },
@@ -21,6 +21,8 @@ enum Proof {
     Kill9(Kill9),
     /// Cut the power at any moment; nothing that was committed may be lost
     Powerloss(powerloss::Options),
+    /// Damage the files of a store; no wrong value may be served
+    Bitrot(bitrot::Options),
     /// Let each operation of the disk fail in turn; nothing may be promised that is not kept
     Iofail(iofail::Options),
 }
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
     let (name, outcome) = match Proof::parse() {
         Proof::Kill9(args) => ("kill9", kill9(&args)),
         Proof::Powerloss(options) => ("powerloss", powerloss::run(&options)),
+        Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
     };
     match outcome {

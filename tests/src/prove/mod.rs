@@ -4,6 +4,7 @@
 //! planted fault that it must find, or it proves nothing. `kill9` harms the real binary, the others the real
 //! store on a disk of their own.
 
+pub mod bitrot;
 mod chance;
 mod disk;
 mod found;

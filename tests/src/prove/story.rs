@@ -67,6 +67,11 @@ impl Story {
     /// A story of so many batches.
     pub(crate) fn new(chance: &mut Chance, batches: usize) -> Self {
         let readings_for = chance.one_in(2).then_some(Duration::from_secs(20));
+        Self::keeping(readings_for, chance, batches)
+    }
+
+    /// A story in which readings are kept so long.
+    pub(crate) fn keeping(readings_for: Option<Duration>, chance: &mut Chance, batches: usize) -> Self {
         let limits = SqliteLimits { readings_for, ended_commands: ENDED, journal: 40 };
         let mut teller = Teller::default();
         let batches = (0..batches).map(|at| teller.next(at, chance)).collect();

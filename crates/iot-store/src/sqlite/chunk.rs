@@ -2,7 +2,8 @@
 //!
 //! The first byte says which layout follows. Few readings, texts and mixed types stand one after the
 //! other in postcard's coding, times as differences. Many of one type are three columns packed by `pco`,
-//! each behind its length: measured, how much later they arrived, values. Both give back every bit.
+//! each behind its length: measured, how much later they arrived, values. Both give back every bit. A checksum
+//! follows.
 
 use iot_core::{UnixMillis, view::ReadingView};
 use iot_proto::OwnedValue;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     fault::Fault,
+    seal,
     value::{Kept, finite},
 };
 
@@ -52,14 +54,16 @@ struct Columns<'a> {
 /// Packs readings that are ordered by when they were measured.
 pub(crate) fn encode(readings: &[ReadingView]) -> Result<Vec<u8>, Fault> {
     let packed = if readings.len() < WORTH_PACKING { None } else { pack_values(readings)? };
-    match packed {
-        Some((layout, values)) => encode_columns(readings, layout, &values),
-        None => encode_plain(readings),
-    }
+    let bytes = match packed {
+        Some((layout, values)) => encode_columns(readings, layout, &values)?,
+        None => encode_plain(readings)?,
+    };
+    Ok(seal::close(bytes))
 }
 
 /// Unpacks `count` readings.
 pub(crate) fn decode(bytes: &[u8], count: usize) -> Result<Vec<ReadingView>, Fault> {
+    let bytes = seal::open(bytes).ok_or_else(|| damaged(&"its checksum is another"))?;
     let (layout, bytes) = bytes.split_first().ok_or_else(|| damaged(&"it is empty"))?;
     let readings = match *layout {
         PLAIN => decode_plain(bytes)?,

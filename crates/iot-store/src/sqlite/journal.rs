@@ -1,12 +1,13 @@
 //! Rows of the journal: the reports of one commit with their readings, as they came.
 //!
-//! A row is entries one after the other, each in postcard's coding. A report stands before its readings.
+//! A row is entries one after the other, each in postcard's coding. A report stands before its readings, and a
+//! checksum behind all.
 
 use iot_core::{UnixMillis, view::ReadingView};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::{fault::Fault, value::Kept};
+use super::{fault::Fault, seal, value::Kept};
 
 /// One entry. Variants are only ever added at the end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -85,16 +86,18 @@ impl Draft {
         let items = i64::try_from(self.items).unwrap_or(i64::MAX);
         let (earliest, latest) = self.span.unzip();
         db.prepare_cached("INSERT INTO journal (items, earliest, latest, entries) VALUES (?, ?, ?, ?)")?
-            .execute(params![items, earliest, latest, self.entries])?;
+            .execute(params![items, earliest, latest, seal::close(self.entries.clone())])?;
         Ok(self.items)
     }
 }
 
 /// Reads a row: `each` is given every entry with the report that it belongs to.
 pub(crate) fn read<'a>(
-    mut entries: &'a [u8],
+    row: &'a [u8],
     mut each: impl FnMut(Report, Option<Reading<'a>>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
+    let mut entries = seal::open(row)
+        .ok_or_else(|| Fault::Unreadable("a row of the journal has another checksum".into()))?;
     let mut of = None;
     while !entries.is_empty() {
         let (entry, rest) =

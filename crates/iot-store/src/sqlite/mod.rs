@@ -9,7 +9,7 @@
 //! | `chunk.rs` | readings of one series, packed |
 //! | `upkeep.rs` | what is done behind commits: from the journal into chunks |
 //! | `snapshot.rs`, `history.rs` | what is read: at the start, and by pages |
-//! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
+//! | `numbers.rs`, `value.rs`, `seal.rs`, `fault.rs` | numbers for series, values on disk, checksums, what went wrong |
 
 mod cause;
 mod chunk;
@@ -21,6 +21,7 @@ mod nodes;
 mod numbers;
 mod open;
 mod schema;
+mod seal;
 mod snapshot;
 mod upkeep;
 mod value;
