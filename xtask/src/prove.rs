@@ -37,6 +37,22 @@ pub(crate) enum Proof {
     Iofail(Passed),
     /// Turn bits over in the files of a store: no wrong value is served.
     Bitrot(Passed),
+    /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
+    Diskfull(Diskfull),
+}
+
+/// How to fill the disk.
+#[derive(Debug, Args)]
+pub(crate) struct Diskfull {
+    /// How often the disk is filled.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Plant a fault, which must be found.
+    #[arg(long)]
+    plant: Option<Plant>,
 }
 
 /// Options that the proof reads itself; `--help` after `--` tells them.
@@ -46,6 +62,7 @@ pub(crate) struct Passed {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<String>,
 }
+
 /// How to kill.
 #[derive(Debug, Args)]
 pub(crate) struct Kill9 {
@@ -84,6 +101,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Powerloss(Passed { options }) => in_process(sh, "powerloss", options),
         Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
+        Proof::Diskfull(options) => diskfull(sh, options),
     }
 }
 
@@ -96,6 +114,7 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
     for plant in [None, Some(Plant::Memory)] {
         let (kills, acknowledged) = (SHORT_KILLS, SHORT_ACKNOWLEDGED);
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
+        diskfull(sh, &Diskfull { rounds: 1, json: true, plant })?;
     }
     for (proof, options) in SHORT {
         in_process(sh, proof, options.iter().chain(&["--json"]))?;
@@ -123,6 +142,13 @@ fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {
         sh,
         "target/release/prove kill9 --kills {kills} --acknowledged {acknowledged} --seed {seed} {json...} {plant...}"
     ))
+}
+
+fn diskfull(sh: &Shell, options: &Diskfull) -> anyhow::Result<()> {
+    let rounds = options.rounds.to_string();
+    let json = options.json.then_some("--json");
+    let plant = options.plant.map_or([].as_slice(), |Plant::Memory| &["--plant", "memory"]);
+    exec::run(cmd!(sh, "target/release/prove diskfull --rounds {rounds} {json...} {plant...}"))
 }
 
 fn build(sh: &Shell) -> anyhow::Result<()> {

@@ -20,8 +20,12 @@ mod input;
 mod page;
 mod route;
 mod server;
+mod store;
 mod web;
 mod wording;
 
 pub use backend::Backend;
 pub use server::{WebConfig, serve};
+pub use store::{
+    BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
+};

@@ -13,7 +13,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
-use iot_core::{UnixMillis, store::Store as _};
+use iot_core::{
+    UnixMillis,
+    store::{Store as _, Upkeep},
+};
 use iot_proto::OwnedValue;
 use iot_store::SqliteStore;
 use serde_json::{Map, Value, json};
@@ -150,6 +153,7 @@ fn tell(story: &Story, path: &Path, plant: Option<Plant>) -> Result<[Files; 2]> 
         let mut open = SqliteStore::open_with(path, story.limits)?;
         for batch in half {
             open.0.commit(batch)?;
+            while open.0.upkeep() == Upkeep::Due {}
         }
         killed = Some(Files::read(path)?);
     }

@@ -214,6 +214,9 @@ impl<'a> Run<'a> {
         for at in 1..=self.story.batches.len() {
             let end = at.max(self.offered);
             open = self.offer(open, end, trouble)?;
+            if at % 3 == 0 {
+                open.0.upkeep();
+            }
             if at % 4 == 0 {
                 self.compare(&mut open)?;
             }

@@ -125,6 +125,9 @@ fn tell(disk: &Disk, chance: &mut Chance, trouble: Trouble) -> Result<Told> {
         disk.note(Change::Offered(at + 1));
         open.0.commit(batch)?;
         disk.note(Change::Promised(at + 1));
+        if chance.one_in(2) {
+            open.0.upkeep();
+        }
         match chance.below(16) {
             0 => {
                 drop(open);

@@ -5,12 +5,14 @@ mod command;
 mod node;
 mod overview;
 mod reading;
+mod store;
 
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use command::{accepted, command, command_when_ended, commands, wait};
 pub(crate) use node::{module, node, nodes};
 pub(crate) use overview::{activity, overview};
 pub(crate) use reading::readings;
+pub(crate) use store::{backup_file, backups, begun, health, store};
 
 use iot_core::IotError;
 use serde::Serialize;

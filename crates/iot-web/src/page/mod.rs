@@ -17,6 +17,7 @@ mod overview;
 mod refusal;
 mod shell;
 mod sketch;
+mod store;
 mod ticks;
 
 pub(crate) use catalogue::{catalogue, kind};
@@ -29,3 +30,4 @@ pub(crate) use nodes::nodes;
 pub(crate) use overview::overview;
 pub(crate) use refusal::{Place, Refusal, after, again};
 pub(crate) use sketch::part_of_range;
+pub(crate) use store::store;

@@ -2,6 +2,7 @@
 //!
 //! It remembers what it was asked and does with commands what a node would, when it is told to.
 
+mod kept;
 mod scene;
 
 use std::{
@@ -19,8 +20,8 @@ use iot_core::{
     },
 };
 use iot_proto::{CommandId, Finite, Name, OwnedValue, UnixMillis};
-use iot_web::Backend;
-use tokio::sync::broadcast;
+use iot_web::{Backend, BackupData, BackupRefused, StoreView};
+use tokio::sync::{broadcast, watch};
 
 /// A hub that is made up.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ pub(crate) struct Fake {
     catalogue: Arc<Catalogue>,
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) store: watch::Sender<StoreView>,
 }
 
 /// What the hub knows, and what it was asked.
@@ -61,7 +63,8 @@ impl Fake {
         let commands = scene::commands();
         let state = State { nodes, commands, asked: Vec::new(), open: false, stopping: false, broken: false };
         let (events, _) = broadcast::channel(64);
-        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events }
+        let store = watch::Sender::new(kept::store());
+        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events, store }
     }
 
     /// Lets everyone in from now on.
@@ -284,6 +287,33 @@ impl Backend for Fake {
             | Request::Revoke { .. } => Ok(Answer::Done),
             Request::Send { .. } => Err(IotError::Stopping),
         }
+    }
+
+    fn store(&self) -> watch::Receiver<StoreView> {
+        self.store.subscribe()
+    }
+
+    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+        let mut begun = Err(BackupRefused::UnderWay);
+        self.store.send_if_modified(|store| {
+            let is_free = store.backups.percent.is_none();
+            if is_free {
+                store.backups.percent = Some(0);
+                begun = Ok(kept::BACKUP.into());
+            }
+            is_free
+        });
+        begun
+    }
+
+    async fn backup(&self, name: &str) -> Option<BackupData> {
+        if name != kept::BACKUP {
+            return None;
+        }
+        let file =
+            std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("it is there");
+        let bytes = file.metadata().expect("it is there").len();
+        Some(BackupData { file, bytes })
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

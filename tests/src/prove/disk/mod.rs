@@ -165,7 +165,8 @@ impl Disk {
     /// # Errors
     /// As [`SqliteStore::open_with`].
     pub(crate) fn open(&self, limits: SqliteLimits) -> Result<(SqliteStore, SqliteHistory), OpenError> {
-        let disk = SqliteDisk { vfs: Some(self.name), renew: vfs::renew, checkpoint: CHECKPOINT };
+        let disk =
+            SqliteDisk { vfs: Some(self.name), renew: vfs::renew, size: vfs::size, checkpoint: CHECKPOINT };
         SqliteStore::open_on(disk, Path::new(FILE), limits)
     }
 

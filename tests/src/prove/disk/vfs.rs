@@ -154,6 +154,14 @@ impl DatabaseHandle for Handle {
     }
 }
 
+/// Bytes of a file; 0 where there is none.
+pub(super) fn size(path: &Path) -> u64 {
+    let Some(disk) = DISK.get() else { return 0 };
+    let state = disk.state();
+    let inode = state.names.get(&*path.to_string_lossy());
+    inode.map_or(0, |inode| state.files[*inode].len().try_into().unwrap_or(u64::MAX))
+}
+
 /// As the store's own does on the disk of the machine.
 pub(super) fn renew(path: &Path) -> io::Result<()> {
     let Some(disk) = DISK.get() else { return Ok(()) };
