@@ -22,7 +22,6 @@ const SHORT: &[(&str, &[&str])] = &[
     ("iofail", &["--batches", "12", "--every", "7"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
-    ("bitrot", &["--flips", "2000", "--truncations", "200"]),
     ("bitrot", &["--flips", "100", "--truncations", "0", "--plant", "wrong-value"]),
 ];
 

@@ -73,7 +73,7 @@ impl Story {
     /// A story in which readings are kept so long.
     pub(crate) fn keeping(readings_for: Option<Duration>, chance: &mut Chance, batches: usize) -> Self {
         let limits =
-            SqliteLimits { readings_for, ended_commands: ENDED, journal: 40, step: Duration::from_secs(60) };
+            SqliteLimits { readings_for, ended_commands: ENDED, journal: 40, step: Duration::from_mins(1) };
         let mut teller = Teller::default();
         let batches = (0..batches).map(|at| teller.next(at, chance)).collect();
         Self::of(batches, limits)

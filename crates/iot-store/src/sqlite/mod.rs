@@ -3,6 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
+//! | `log.rs` | whether the write-ahead log lost commits that were synced |
 //! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
 //! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
@@ -22,6 +23,7 @@ mod history;
 mod inspect;
 mod integrity;
 mod journal;
+mod log;
 mod nodes;
 mod numbers;
 mod open;

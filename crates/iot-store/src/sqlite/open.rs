@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::{
     fault::Fault,
-    integrity,
+    integrity, log,
     schema::{APPLICATION_ID, MIGRATIONS, NEWEST},
 };
 
@@ -48,8 +48,9 @@ pub struct SqliteDisk {
     /// the file must exist, and nothing keeps a second hub away from it.
     pub vfs: Option<&'static str>,
     /// Writes the first page of a file and all of its log again as they are, and syncs both; a file that is not
-    /// there is passed over. After a sync that failed the operating system may give back what it never wrote.
-    pub renew: fn(&Path) -> io::Result<()>,
+    /// there is passed over. After a sync that failed the operating system may give back what it never wrote. Gives
+    /// the log.
+    pub renew: fn(&Path) -> io::Result<Vec<u8>>,
     /// Bytes of a file; 0 where there is none.
     pub size: fn(&Path) -> u64,
     /// Pages in the log with which it is copied into the file. 2,000 are 8 MB: large enough that copying costs
@@ -123,8 +124,9 @@ pub(crate) fn open(path: &Path, disk: SqliteDisk) -> Result<Opened, OpenError> {
         return Err(OpenError::SqliteTooOld { found: rusqlite::version() });
     }
     let lock = if disk.vfs.is_none() { Some(make_files(path)?) } else { None };
-    (disk.renew)(path).map_err(|source| OpenError::Io { path: path.into(), source })?;
     let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
+    let log = (disk.renew)(path).map_err(|source| OpenError::Io { path: path.into(), source })?;
+    log::check(&log).map_err(unusable)?;
     let writer = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = connect(path, writer, disk).map_err(|error| unusable(error.into()))?;
     let schema = identify(&writer).map_err(unusable)?;
@@ -197,21 +199,22 @@ fn size(path: &Path) -> u64 {
 
 /// What [`SqliteDisk::renew`] says. The rest of the file needs no such care: SQLite removes a log only when what was
 /// in it has been synced into the file, and copies all of it again where that failed.
-fn renew(path: &Path) -> io::Result<()> {
+fn renew(path: &Path) -> io::Result<Vec<u8>> {
     let log = PathBuf::from(format!("{}-wal", path.display()));
+    let mut bytes = Vec::new();
     for (path, length) in [(path, PAGE), (&log, u64::MAX)] {
+        bytes.clear();
         let mut file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let mut bytes = Vec::new();
         Read::by_ref(&mut file).take(length).read_to_end(&mut bytes)?;
         file.rewind()?;
         file.write_all(&bytes)?;
         file.sync_all()?;
     }
-    Ok(())
+    Ok(bytes)
 }
 
 /// Puts on disk which files the directory of this one has.

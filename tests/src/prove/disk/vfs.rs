@@ -163,10 +163,12 @@ pub(super) fn size(path: &Path) -> u64 {
 }
 
 /// As the store's own does on the disk of the machine.
-pub(super) fn renew(path: &Path) -> io::Result<()> {
-    let Some(disk) = DISK.get() else { return Ok(()) };
+pub(super) fn renew(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let Some(disk) = DISK.get() else { return Ok(bytes) };
     let name = path.to_string_lossy();
     for (name, length) in [(name.to_string(), 4_096), (format!("{name}-wal"), u64::MAX)] {
+        bytes.clear();
         let mut handle = {
             let mut state = disk.state();
             state.begin_whole()?;
@@ -175,12 +177,12 @@ pub(super) fn renew(path: &Path) -> io::Result<()> {
             Handle { disk: disk.clone(), inode, number: state.handles }
         };
         let length = handle.size()?.min(length);
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        bytes.resize(usize::try_from(length).unwrap_or(0), 0);
         handle.read_exact_at(&mut bytes, 0)?;
         handle.write_all_at(&bytes, 0)?;
         handle.sync(false)?;
     }
-    Ok(())
+    Ok(bytes)
 }
 
 /// What is said of an operation that was done.
