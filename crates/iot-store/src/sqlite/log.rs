@@ -4,7 +4,7 @@
 //! that is its end. Where a bit has turned over earlier it would silently drop every commit behind it. Each commit
 //! is synced before the next one begins, so after a frame that is broken by a power cut there is at most one commit.
 //! Two of them, with checksums that follow from each other, show damage. A bit in the last two commits of a log
-//! cannot be told from a power cut.
+//! cannot be told from a power cut, and one in its head not from a head that was written in part.
 
 use super::fault::Fault;
 
@@ -15,14 +15,12 @@ const FRAME_HEAD: usize = 24;
 /// Says of a log whether synced commits in it are damaged.
 pub(crate) fn check(log: &[u8]) -> Result<(), Fault> {
     let Some((head, frames)) = log.split_at_checked(HEAD) else { return Ok(()) };
-    if head.iter().all(|byte| *byte == 0) || frames.is_empty() {
-        return Ok(());
-    }
     let big_endian = word(head, 0) & 1 == 1;
     let sum = sum((0, 0), &head[..24], big_endian);
     let page = usize::try_from(word(head, 8)).unwrap_or(0);
     if sum != (word(head, 24), word(head, 28)) || page == 0 {
-        return Err(Fault::Unreadable("the head of its write-ahead log has another checksum".into()));
+        // As a write of the head leaves it that failed half way, when a log begins anew that was copied into the file.
+        return Ok(());
     }
     let mut seed = sum;
     let mut is_broken = false;
@@ -102,11 +100,6 @@ mod tests {
             let mut damaged = log.clone();
             damaged[at] ^= 1;
             assert!(check(&damaged).is_err(), "byte {at}");
-        }
-        for at in 0..HEAD {
-            let mut damaged = log.clone();
-            damaged[at] ^= 1;
-            assert!(check(&damaged).is_err(), "byte {at} of the head");
         }
     }
 }
