@@ -1,6 +1,8 @@
-//! `cargo xtask prove`: does harm to the real binary and shows that its promises hold.
+//! `cargo xtask prove`: does harm and shows that the hub's promises hold.
 //!
 //! The proofs themselves are a binary of the package `iot-tests`; `docs/proofs.md` says what each one shows.
+
+use std::ffi::OsStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use xshell::{Shell, cmd};
@@ -13,11 +15,27 @@ const SHORT_KILLS: u32 = 5;
 /// Readings that it acknowledges.
 const SHORT_ACKNOWLEDGED: u64 = 20_000;
 
+/// Short runs of the proofs that do their work in one process, and their controls.
+const SHORT: &[(&str, &[&str])] = &[
+    ("powerloss", &["--images", "4000"]),
+    ("powerloss", &["--images", "1000", "--plant", "dropped-sync"]),
+    ("iofail", &["--batches", "12", "--every", "7"]),
+    ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
+    ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
+    ("bitrot", &["--flips", "100", "--truncations", "0", "--plant", "wrong-value"]),
+];
+
 /// One proof.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
     /// Kill the hub at random moments under load: nothing acknowledged is lost, nothing runs twice.
     Kill9(Kill9),
+    /// Cut the power at any moment: nothing that was committed is lost.
+    Powerloss(Passed),
+    /// Let each operation of the disk fail in turn: nothing is promised that is not kept.
+    Iofail(Passed),
+    /// Turn bits over in the files of a store: no wrong value is served.
+    Bitrot(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Diskfull),
 }
@@ -34,6 +52,14 @@ pub(crate) struct Diskfull {
     /// Plant a fault, which must be found.
     #[arg(long)]
     plant: Option<Plant>,
+}
+
+/// Options that the proof reads itself; `--help` after `--` tells them.
+#[derive(Debug, Args)]
+pub(crate) struct Passed {
+    /// As docs/proofs.md has them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    options: Vec<String>,
 }
 
 /// How to kill.
@@ -71,6 +97,9 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
     build(sh)?;
     match proof {
         Proof::Kill9(options) => kill9(sh, options),
+        Proof::Powerloss(Passed { options }) => in_process(sh, "powerloss", options),
+        Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
+        Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
         Proof::Diskfull(options) => diskfull(sh, options),
     }
 }
@@ -86,7 +115,18 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
         diskfull(sh, &Diskfull { rounds: 1, json: true, plant })?;
     }
+    for (proof, options) in SHORT {
+        in_process(sh, proof, options.iter().chain(&["--json"]))?;
+    }
     Ok(())
+}
+
+fn in_process<S: AsRef<OsStr>>(
+    sh: &Shell,
+    proof: &str,
+    options: impl IntoIterator<Item = S>,
+) -> anyhow::Result<()> {
+    exec::run(cmd!(sh, "target/release/prove {proof} {options...}"))
 }
 
 fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {

@@ -16,6 +16,6 @@ mod sqlite;
 pub use memory::{MemoryLimits, MemoryStore};
 pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{
-    BackupError, Contents, Existing, Inspection, OpenError, Progress, RestoreError, Restored, SqliteHistory,
-    SqliteLimits, SqliteStore, VerifyError, back_up, restore, verify,
+    BackupError, Contents, Existing, Inspection, OpenError, Progress, RestoreError, Restored, SqliteDisk,
+    SqliteHistory, SqliteLimits, SqliteStore, VerifyError, back_up, restore, verify,
 };

@@ -1,4 +1,4 @@
-//! Runs one proof against the real binary, and prints its figures as a table or as JSON. Run by
+//! Runs one proof, and prints its figures as a table or as JSON. Run by
 //! `cargo xtask prove`. Ends without success where the proof, or its control, falls short.
 
 use std::process::ExitCode;
@@ -7,7 +7,11 @@ use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
-    prove::kill9::{self, Figures, Plan},
+    prove::{
+        bitrot, iofail,
+        kill9::{self, Figures, Plan},
+        powerloss,
+    },
 };
 
 /// Proves what the hub promises.
@@ -15,9 +19,12 @@ use iot_tests::{
 enum Proof {
     /// Kill the hub at random moments under load; nothing acknowledged may be lost
     Kill9(Kill9),
-    /// Fill the disk under load; nothing may be acknowledged that is not kept, and pages stay up
-    #[cfg(target_os = "linux")]
-    Diskfull(iot_tests::prove::diskfull::Options),
+    /// Cut the power at any moment; nothing that was committed may be lost
+    Powerloss(powerloss::Options),
+    /// Damage the files of a store; no wrong value may be served
+    Bitrot(bitrot::Options),
+    /// Let each operation of the disk fail in turn; nothing may be promised that is not kept
+    Iofail(iofail::Options),
 }
 
 /// How to kill.
@@ -57,8 +64,9 @@ fn main() -> ExitCode {
     }
     let (name, outcome) = match proof {
         Proof::Kill9(args) => ("kill9", kill9(&args)),
-        #[cfg(target_os = "linux")]
-        Proof::Diskfull(options) => ("diskfull", iot_tests::prove::diskfull::run(&options)),
+        Proof::Powerloss(options) => ("powerloss", powerloss::run(&options)),
+        Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
+        Proof::Iofail(options) => ("iofail", iofail::run(&options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

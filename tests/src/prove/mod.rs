@@ -1,9 +1,14 @@
-//! Proofs against the real binary, run by `cargo xtask prove`. `docs/proofs.md` says what each one shows.
+//! Proofs of what the hub promises, run by `cargo xtask prove`. `docs/proofs.md` says what each one shows.
 //!
-//! A proof keeps a book of its own of what the hub promised, does harm, and compares. Each has a control: a
-//! planted fault that it must find, or it proves nothing.
+//! A proof keeps a book of its own of what was promised, does harm, and compares. Each has a control: a
+//! planted fault that it must find, or it proves nothing. `kill9` harms the real binary, the others the real
+//! store on a disk of their own.
 
+pub mod bitrot;
 mod chance;
-#[cfg(target_os = "linux")]
-pub mod diskfull;
+mod disk;
+mod found;
+pub mod iofail;
 pub mod kill9;
+pub mod powerloss;
+mod story;

@@ -23,7 +23,7 @@ use super::{
     fault::Fault,
     inspect::Progress,
     integrity::Contents,
-    open::{PATIENCE, Schema, identify, open_reader, private, sync_directory},
+    open::{PATIENCE, Schema, SqliteDisk, identify, open_reader, private, sync_directory},
     verify::{VerifyError, verify},
 };
 
@@ -121,7 +121,7 @@ impl Part {
         watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(), BackupError> {
         let of = |fault: Fault| BackupError::Verify(VerifyError::of(from, &fault));
-        let mut source = open_reader(from).map_err(of)?;
+        let mut source = open_reader(from, SqliteDisk::default()).map_err(of)?;
         match identify(&source).map_err(of)? {
             Schema::Ours(_) => {}
             Schema::Newer(found) => return Err(VerifyError::Schema { path: from.into(), found }.into()),

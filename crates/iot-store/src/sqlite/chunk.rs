@@ -13,6 +13,7 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    checksum,
     column::Column,
     fault::Fault,
     form::{Form, to_float, to_numbers},
@@ -53,16 +54,38 @@ const MIXED: &str = r#"{"form":"mixed"}"#;
 
 /// Adds readings that are ordered by when they were measured, as chunks that are not full.
 pub(crate) fn insert(db: &Connection, series: i64, mut readings: &[ReadingView]) -> Result<(), Fault> {
-    let mut insert = db.prepare_cached(
-        "INSERT INTO chunk (series, earliest, latest, readings, sealed, columns, bits)
-         VALUES (?, ?, ?, ?, 0, ?, ?)",
-    )?;
-    while let Some(first) = readings.first() {
+    while !readings.is_empty() {
         let (page, chunk) = fill_page(readings)?;
         readings = readings.get(page.len()..).unwrap_or_default();
-        let latest = page.last().unwrap_or(first).measured.0;
-        insert.execute(params![series, first.measured.0, latest, count(page), chunk.columns, chunk.bits])?;
+        write(db, Place { id: None, series, sealed: false }, page, &chunk)?;
     }
+    Ok(())
+}
+
+/// Where a chunk goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// In place of this one, or behind all others.
+    pub(crate) id: Option<i64>,
+    pub(crate) series: i64,
+    /// Whether it is full, and never written again.
+    pub(crate) sealed: bool,
+}
+
+/// Writes these readings, packed, as one row; of no readings nothing.
+pub(crate) fn write(
+    db: &Connection,
+    place: Place,
+    readings: &[ReadingView],
+    chunk: &Chunk,
+) -> Result<(), Fault> {
+    let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return Ok(()) };
+    let Place { id, series, sealed } = place;
+    let (first, last, count) = (first.measured.0, last.measured.0, count(readings));
+    let Chunk { columns, bits } = chunk;
+    let checksum = checksum::of(&[series, first, last, count], columns, bits);
+    db.prepare_cached("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![id, series, first, last, count, sealed, columns, bits, checksum])?;
     Ok(())
 }
 
@@ -162,11 +185,15 @@ fn to_column(readings: &[ReadingView]) -> Option<(Form, i64, Vec<i64>)> {
     }
 }
 
-/// Unpacks the chunk of a row that has `readings`, `columns` and `bits`.
+/// Unpacks the chunk of a row that has all of its columns but `id` and `sealed`, if its checksum is right.
 pub(crate) fn read(row: &Row<'_>) -> Result<Vec<ReadingView>, Fault> {
     let count: i64 = row.get("readings")?;
     let columns = row.get_ref("columns")?.as_str().map_err(rusqlite::Error::from)?;
     let bits = row.get_ref("bits")?.as_blob().map_err(rusqlite::Error::from)?;
+    let numbers = [row.get("series")?, row.get("earliest")?, row.get("latest")?, count];
+    if checksum::of(&numbers, columns, bits) != row.get::<_, u32>("checksum")? {
+        return Err(damaged(&"its checksum is another"));
+    }
     decode(columns, bits, usize::try_from(count).unwrap_or(usize::MAX))
 }
 

@@ -168,7 +168,7 @@ fn from_chunks(
     };
     let mut ids = db.prepare_cached(ids)?;
     let mut ids = ids.query([number, query.from.0, query.to.0])?;
-    let mut fetch = db.prepare_cached("SELECT readings, columns, bits FROM chunk WHERE id = ?")?;
+    let mut fetch = db.prepare_cached("SELECT * FROM chunk WHERE id = ?")?;
     let mut chunks: Vec<(i64, Vec<ReadingView>)> = Vec::new();
     let mut found = journal.len();
     while let Some(row) = ids.next()? {

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::{
     fault::Fault,
     integrity::{self, CHUNKS, Depth, SMALL},
-    open::open_reader,
+    open::{SqliteDisk, open_reader},
     verify::VerifyError,
 };
 
@@ -53,7 +53,7 @@ impl Inspection {
     /// [`VerifyError`] where the file cannot be opened.
     pub fn begin(path: &Path) -> Result<Self, VerifyError> {
         let begin = || {
-            let db = open_reader(path)?;
+            let db = open_reader(path, SqliteDisk::default())?;
             let span = "SELECT coalesce(min(id), 1) - 1, coalesce(max(id), 0) FROM chunk";
             let (chunk, last_chunk) = db.query_row(span, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let tables = ["forgotten", "gap"].into_iter().chain(SMALL).chain(["sqlite_schema"]).collect();

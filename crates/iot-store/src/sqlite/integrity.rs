@@ -4,12 +4,12 @@
 //! Opening reads nothing whose size grows with the readings, so that a hub with years of them starts at
 //! once. What that leaves out is looked through in the background by [`super::inspect`].
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, path::Path};
 
 use rusqlite::Connection;
 use tracing::info;
 
-use super::{chunk, fault::Fault, journal, schema::NEWEST, snapshot};
+use super::{chunk, fault::Fault, journal, open::SqliteDisk, schema::NEWEST, snapshot};
 
 /// Tables that a hub reads whole when it starts, so that looking at them costs little.
 pub(crate) const SMALL: [&str; 8] =
@@ -54,12 +54,12 @@ pub(crate) enum Depth {
 }
 
 /// Looks at what a hub needs to start. The time that it takes does not grow with the readings.
-pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32) -> Result<(), Fault> {
+pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: SqliteDisk) -> Result<(), Fault> {
     let clean: bool = db.query_row("SELECT clean FROM state", [], |row| row.get(0))?;
     if !clean {
         info!(path = %path.display(), "the hub that had this file last did not close it; its log is played over it");
     }
-    length(db, path)?;
+    length(db, path, disk)?;
     table(db, "sqlite_schema", Depth::Quick)?;
     for name in SMALL {
         table(db, name, Depth::Quick)?;
@@ -70,7 +70,7 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32) -> Result<()
 
 /// Unpacks the chunks that were written last.
 fn newest(db: &Connection) -> Result<(), Fault> {
-    let mut newest = db.prepare("SELECT readings, columns, bits FROM chunk ORDER BY id DESC LIMIT ?")?;
+    let mut newest = db.prepare("SELECT * FROM chunk ORDER BY id DESC LIMIT ?")?;
     let mut rows = newest.query([CHUNKS_AT_OPENING])?;
     while let Some(row) = rows.next()? {
         chunk::read(row)?;
@@ -79,11 +79,10 @@ fn newest(db: &Connection) -> Result<(), Fault> {
 }
 
 /// A file must have all its pages, in itself or in its log.
-fn length(db: &Connection, path: &Path) -> Result<(), Fault> {
+fn length(db: &Connection, path: &Path, disk: SqliteDisk) -> Result<(), Fault> {
     let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0)).map(u64::from);
     let (pages, page_size) = (number("page_count")?, number("page_size")?);
-    // Opened by nobody here: closing a file of one's own would end SQLite's locks on it.
-    let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    let size = disk.size;
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let logged = size(Path::new(&log)).saturating_sub(WAL_HEAD) / (page_size + FRAME_HEAD);
@@ -135,7 +134,7 @@ pub(crate) fn whole(
     watch: &mut dyn FnMut(u64, u64),
 ) -> Result<Contents, Fault> {
     let db = db.transaction()?;
-    length(&db, path)?;
+    length(&db, path, SqliteDisk::default())?;
     healthy(&db, "PRAGMA integrity_check(100)")?;
     references(&db, "PRAGMA foreign_key_check")?;
     // Ids, states and values are read as at a start, and refused as there.
@@ -171,13 +170,12 @@ fn in_chunks(db: &Connection, watch: &mut dyn FnMut(u64, u64)) -> Result<u64, Fa
 }
 
 /// Chunks behind an id, with what their columns say of them.
-pub(crate) const CHUNKS: &str =
-    "SELECT id, earliest, latest, readings, columns, bits FROM chunk WHERE id > ? ORDER BY id LIMIT ?";
+pub(crate) const CHUNKS: &str = "SELECT * FROM chunk WHERE id > ? ORDER BY id LIMIT ?";
 
 /// Unpacks a row of [`CHUNKS`] and compares it with what its columns say; gives how many readings it has.
 pub(crate) fn unpack(row: &rusqlite::Row<'_>) -> Result<u64, Fault> {
     let (id, earliest, latest, count): (i64, i64, i64, i64) =
-        (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        (row.get("id")?, row.get("earliest")?, row.get("latest")?, row.get("readings")?);
     let of = |why: &dyn ToString| Fault::Unreadable(format!("chunk {id}: {}", why.to_string()));
     let readings = chunk::read(row).map_err(|why| of(&why))?;
     if i64::try_from(readings.len()).ok() != Some(count) {

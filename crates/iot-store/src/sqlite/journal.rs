@@ -1,6 +1,7 @@
 //! Rows of the journal: the reports of one commit with their readings, as they came.
 //!
-//! A row is entries one after the other, each in postcard's coding. A report stands before its readings.
+//! A row is entries one after the other, each in postcard's coding. A report stands before its readings, and a
+//! checksum behind all.
 
 use std::collections::HashMap;
 
@@ -8,7 +9,7 @@ use iot_core::{UnixMillis, view::ReadingView};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::{fault::Fault, value::Kept};
+use super::{checksum, fault::Fault, value::Kept};
 
 /// One entry. Variants are only ever added at the end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -89,16 +90,18 @@ impl Draft {
         db.prepare_cached(
             "INSERT INTO journal (id, items, earliest, latest, entries) VALUES (?, ?, ?, ?, ?)",
         )?
-        .execute(params![id, items, earliest, latest, self.entries])?;
+        .execute(params![id, items, earliest, latest, checksum::close(self.entries.clone())])?;
         Ok(self.items)
     }
 }
 
 /// Reads a row: `each` is given every entry with the report that it belongs to.
 pub(crate) fn read<'a>(
-    mut entries: &'a [u8],
+    row: &'a [u8],
     mut each: impl FnMut(Report, Option<Reading<'a>>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
+    let mut entries = checksum::open(row)
+        .ok_or_else(|| Fault::Unreadable("a row of the journal has another checksum".into()))?;
     let mut of = None;
     while !entries.is_empty() {
         let (entry, rest) =

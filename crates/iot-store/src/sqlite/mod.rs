@@ -3,6 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
+//! | `log.rs` | whether the write-ahead log lost commits that were synced |
 //! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
 //! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
@@ -12,10 +13,11 @@
 //! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
 //! | `upkeep/` | what is done behind commits: from the journal into chunks |
 //! | `snapshot.rs`, `history.rs`, `recent.rs` | what is read: at the start, and by pages |
-//! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
+//! | `numbers.rs`, `value.rs`, `checksum.rs`, `fault.rs` | numbers for series, values on disk, checksums, what went wrong |
 
 mod backup;
 mod cause;
+mod checksum;
 mod chunk;
 mod column;
 mod commands;
@@ -25,6 +27,7 @@ mod history;
 mod inspect;
 mod integrity;
 mod journal;
+mod log;
 mod nodes;
 mod numbers;
 mod open;
@@ -48,7 +51,7 @@ pub use self::{
     history::SqliteHistory,
     inspect::{Inspection, Progress},
     integrity::Contents,
-    open::OpenError,
+    open::{OpenError, SqliteDisk},
     restore::{RestoreError, Restored, restore},
     verify::{VerifyError, verify},
 };
@@ -101,7 +104,7 @@ pub struct SqliteStore {
     row: i64,
     draft: Draft,
     /// Held until the file is closed.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -124,7 +127,19 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open_with(path: &Path, limits: SqliteLimits) -> Result<(Self, SqliteHistory), OpenError> {
-        let opened = open::open(path)?;
+        Self::open_on(SqliteDisk::default(), path, limits)
+    }
+
+    /// As [`open_with`](Self::open_with), on this disk.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open_on(
+        disk: SqliteDisk,
+        path: &Path,
+        limits: SqliteLimits,
+    ) -> Result<(Self, SqliteHistory), OpenError> {
+        let opened = open::open(path, disk)?;
         let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
         let known = Known::load(&opened.writer).map_err(unusable)?;
         let row = journal::last_row(&opened.writer).map_err(unusable)?;
@@ -197,13 +212,14 @@ impl Store for SqliteStore {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         check(batch)?;
-        let known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
-        let is_behind = known.work.is_behind(&self.limits);
-        self.known = Some(known);
-        if is_behind && let Err(why) = self.upkeep() {
-            // The batch is on disk whatever becomes of this.
+        // Before the batch: whatever becomes of this, a batch that was refused is not on disk.
+        if self.known.as_ref().is_some_and(|known| known.work.is_behind(&self.limits))
+            && let Err(why) = self.upkeep()
+        {
             warn!("could not pack what is stored: {why}");
         }
+        let known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
+        self.known = Some(known);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    checksum,
     column::Column,
     fault::Fault,
     form::{Form, to_float, to_numbers},
@@ -105,8 +106,7 @@ fn add_to_row(
     mut buckets: Buckets,
 ) -> Result<(), Fault> {
     let first = row_of(resolution, UnixMillis(day));
-    let find =
-        "SELECT id, buckets, columns, bits FROM rollup WHERE series = ? AND resolution = ? AND start = ?";
+    let find = "SELECT * FROM rollup WHERE series = ? AND resolution = ? AND start = ?";
     let mut find = db.prepare_cached(find)?;
     let mut rows = find.query([series, resolution.millis(), first])?;
     let mut id: Option<i64> = None;
@@ -118,14 +118,16 @@ fn add_to_row(
     let buckets = buckets.into_vec();
     let count = i64::try_from(buckets.len()).unwrap_or(i64::MAX);
     let (columns, bits) = encode(&buckets)?;
-    db.prepare_cached("INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+    let checksum = checksum::of(&[series, resolution.millis(), first, count], &columns, &bits);
+    db.prepare_cached("INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
         id,
         series,
         resolution.millis(),
         first,
         count,
         columns,
-        bits
+        bits,
+        checksum
     ])?;
     Ok(())
 }
@@ -138,7 +140,7 @@ pub(crate) fn read(
     buckets: &mut Buckets,
 ) -> Result<(), Fault> {
     let mut select = db.prepare_cached(
-        "SELECT buckets, columns, bits FROM rollup
+        "SELECT * FROM rollup
          WHERE series = ? AND resolution = ? AND start >= ? AND start < ?",
     )?;
     let first = row_of(query.resolution, query.from);
@@ -209,6 +211,10 @@ fn read_row(row: &Row<'_>) -> Result<Vec<Bucket>, Fault> {
     let count: i64 = row.get("buckets")?;
     let columns = row.get_ref("columns")?.as_str().map_err(rusqlite::Error::from)?;
     let bits = row.get_ref("bits")?.as_blob().map_err(rusqlite::Error::from)?;
+    let numbers = [row.get("series")?, row.get("resolution")?, row.get("start")?, count];
+    if checksum::of(&numbers, columns, bits) != row.get::<_, u32>("checksum")? {
+        return Err(damaged(&"its checksum is another"));
+    }
     decode(columns, bits, usize::try_from(count).unwrap_or(usize::MAX))
 }
 

@@ -9,7 +9,7 @@ use super::{
     fault::Fault,
     inspect::Progress,
     integrity::{self, Contents},
-    open::{Schema, identify, open_reader},
+    open::{Schema, SqliteDisk, identify, open_reader},
     schema::NEWEST,
 };
 
@@ -78,7 +78,7 @@ pub fn verify(path: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Contents, 
         return Err(VerifyError::Missing { path: path.into() });
     }
     let of = |fault: Fault| VerifyError::of(path, &fault);
-    let mut db = open_reader(path).map_err(of)?;
+    let mut db = open_reader(path, SqliteDisk::default()).map_err(of)?;
     match identify(&db).map_err(of)? {
         Schema::Ours(NEWEST) => {}
         Schema::Ours(found) | Schema::Newer(found) => {

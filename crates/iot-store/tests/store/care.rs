@@ -8,7 +8,7 @@ use std::{
 
 use iot_core::{
     AdmissionState, CommandState, IotError, UnixMillis,
-    store::{NodeRecord, Record, Store as _},
+    store::{NodeRecord, Record, Store as _, Upkeep},
     view::Wanted,
 };
 use iot_proto::{BootId, Capabilities, OwnedValue};
@@ -29,6 +29,7 @@ fn filled(directory: &Path) -> (PathBuf, SqliteStore, SqliteHistory) {
     for round in 1..=20 {
         let many: Vec<_> = (0..200).map(|number| i64::from(round) * 200 + number).collect();
         store.commit(&join(vec![report("a", round, &many), report("b", round, &many)])).unwrap();
+        while store.upkeep().unwrap() == Upkeep::Due {}
     }
     let done = command(1, "a", Wanted::Restart, &[(CommandState::Queued, None), (CommandState::Done, None)]);
     let sent = command(2, "a", Wanted::Restart, &[(CommandState::Queued, None), (CommandState::Sent, None)]);

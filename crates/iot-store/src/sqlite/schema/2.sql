@@ -20,7 +20,8 @@ CREATE TABLE chunk (
     readings INTEGER NOT NULL,
     sealed   INTEGER NOT NULL,        -- full: never written again
     columns  TEXT NOT NULL,           -- JSON: how they are packed
-    bits     BLOB NOT NULL
+    bits     BLOB NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX chunk_by_series ON chunk (series, latest, earliest);
 CREATE INDEX chunk_open ON chunk (series, id) WHERE sealed = 0;
@@ -45,6 +46,7 @@ CREATE TABLE rollup (
     buckets    INTEGER NOT NULL,
     columns    TEXT NOT NULL,         -- JSON: how they are packed
     bits       BLOB NOT NULL,
+    checksum   INTEGER NOT NULL,
     UNIQUE (series, resolution, start)
 ) STRICT;
 

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::sqlite::{
-    chunk::{self, fill_page},
+    chunk::{self, Place, fill_page},
     fault::Fault,
 };
 
@@ -37,28 +37,24 @@ pub(crate) fn unit(db: &Connection, series: i64) -> Result<bool, Fault> {
     let mut readings = Vec::new();
     let mut ids: Vec<i64> = Vec::new();
     let mut select = db.prepare_cached(
-        "SELECT id, readings, columns, bits FROM chunk INDEXED BY chunk_open
-         WHERE series = ? AND sealed = 0 ORDER BY id LIMIT ?",
+        "SELECT * FROM chunk INDEXED BY chunk_open WHERE series = ? AND sealed = 0 ORDER BY id LIMIT ?",
     )?;
     let mut rows = select.query([series, MERGE])?;
     while let Some(row) = rows.next()? {
-        ids.push(row.get(0)?);
+        ids.push(row.get("id")?);
         readings.extend(chunk::read(row)?);
     }
     drop(rows);
     readings.sort_by_key(|reading| reading.measured);
     let mut rest = readings.as_slice();
-    let mut write = db.prepare_cached("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
     for id in ids {
         let (page, chunk) = fill_page(rest)?;
         rest = rest.get(page.len()..).unwrap_or_default();
-        let (Some(first), Some(last)) = (page.first(), page.last()) else {
+        if page.is_empty() {
             db.prepare_cached("DELETE FROM chunk WHERE id = ?")?.execute([id])?;
-            continue;
-        };
-        let (first, last, count) = (first.measured.0, last.measured.0, chunk::count(page));
-        let is_full = !rest.is_empty();
-        write.execute(params![id, series, first, last, count, is_full, chunk.columns, chunk.bits])?;
+        }
+        let place = Place { id: Some(id), series, sealed: !rest.is_empty() };
+        chunk::write(db, place, page, &chunk)?;
     }
     // More than there was room for, because columns of readings that came out of order are wider.
     chunk::insert(db, series, rest)?;
