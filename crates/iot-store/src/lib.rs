@@ -9,4 +9,4 @@ mod ring;
 mod sqlite;
 
 pub use memory::{MemoryLimits, MemoryStore};
-pub use sqlite::{OpenError, SqliteHistory, SqliteLimits, SqliteStore};
+pub use sqlite::{OpenError, SqliteChronicle, SqliteHistory, SqliteLimits, SqliteStore};

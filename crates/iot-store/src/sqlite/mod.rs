@@ -4,14 +4,17 @@
 //! |---|---|
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
-//! | `nodes.rs`, `commands.rs`, `cause.rs` | what is kept in plain columns |
+//! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
+//! | `replace.rs` | what moves when new hardware takes a node's place |
 //! | `journal.rs` | reports as they came: a row for each commit |
 //! | `chunk.rs` | readings of one series, packed |
 //! | `upkeep.rs` | what is done behind commits: from the journal into chunks |
-//! | `snapshot.rs`, `history.rs` | what is read: at the start, and by pages |
+//! | `snapshot.rs`, `history.rs`, `chronicle.rs` | what is read: at the start, and by pages |
 //! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
 
+mod audit;
 mod cause;
+mod chronicle;
 mod chunk;
 mod commands;
 mod fault;
@@ -20,6 +23,7 @@ mod journal;
 mod nodes;
 mod numbers;
 mod open;
+mod replace;
 mod schema;
 mod snapshot;
 mod upkeep;
@@ -31,6 +35,7 @@ use iot_core::store::{Batch, Record, Snapshot, Store, StoreError};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
+pub use self::{chronicle::SqliteChronicle, history::SqliteHistory, open::OpenError};
 use self::{
     fault::Fault,
     journal::{Draft, Entry, Reading, Report},
@@ -38,7 +43,6 @@ use self::{
     upkeep::Upkeep,
     value::Kept,
 };
-pub use self::{history::SqliteHistory, open::OpenError};
 use crate::batch::check;
 
 /// How much a [`SqliteStore`] keeps.
@@ -47,7 +51,7 @@ pub struct SqliteLimits {
     /// How long readings are kept, counted from the last report's arrival; `None` for ever. They go in
     /// whole chunks, a chunk when its last reading is too old.
     pub readings_for: Option<Duration>,
-    /// Commands kept that have ended; those under way are always kept.
+    /// Commands kept that have ended, the last ones; those under way are always kept.
     pub ended_commands: usize,
     /// Reports and readings that may stand in the journal before the older half is folded into chunks. More
     /// make commits cheaper and reading slower.
@@ -56,7 +60,7 @@ pub struct SqliteLimits {
 
 impl Default for SqliteLimits {
     fn default() -> Self {
-        Self { readings_for: Some(Duration::from_hours(400 * 24)), ended_commands: 1_000, journal: 32_768 }
+        Self { readings_for: Some(Duration::from_hours(400 * 24)), ended_commands: 100_000, journal: 32_768 }
     }
 }
 
@@ -79,6 +83,8 @@ pub struct SqliteStore {
 struct Known {
     numbers: Numbers,
     upkeep: Upkeep,
+    /// Commands that are kept and have ended.
+    ended: usize,
 }
 
 impl SqliteStore {
@@ -110,6 +116,16 @@ impl SqliteStore {
         Ok((store, history))
     }
 
+    /// What reads commands and changes beside the store.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn chronicle(&self) -> Result<SqliteChronicle, OpenError> {
+        let reader = open::reader(&self.path);
+        let reader = reader.map_err(|fault| OpenError::Unusable { why: fault.explain(&self.path).why })?;
+        Ok(SqliteChronicle::new(&self.path, reader))
+    }
+
     /// Writes the batch in one transaction, and gives what is known afterwards.
     fn write(&mut self, batch: &Batch) -> Result<Known, Fault> {
         let mut known = match self.known.take() {
@@ -119,13 +135,22 @@ impl SqliteStore {
         let db = self.db.transaction()?;
         self.draft.clear();
         let mut readings = batch.readings.iter();
-        let mut last_arrived = None;
+        let (mut last_arrived, mut items) = (None, 0);
         for record in &batch.records {
             match record {
                 Record::Node(node) => nodes::put(&db, node)?,
-                Record::Command(command) => commands::put(&db, command, self.limits.ended_commands)?,
+                Record::Command(command) => {
+                    commands::put(&db, command, &mut known.ended, self.limits.ended_commands)?;
+                }
+                Record::Audit(record) => audit::put(&db, record, (audit::KEPT, audit::KEPT_FOR))?,
+                Record::Replaced { old, new, modules } => {
+                    let parts = (&mut known.numbers, &mut self.draft);
+                    items += replace::replace(&db, parts, (old, new), modules)?;
+                    known.upkeep.sweep();
+                }
                 Record::Gone(node) => {
                     nodes::forget(&db, node)?;
+                    known.ended = commands::count_ended(&db)?;
                     known.numbers.forget(node);
                     known.upkeep.sweep();
                 }
@@ -143,7 +168,7 @@ impl SqliteStore {
                 }
             }
         }
-        let items = self.draft.insert(&db)?;
+        items += self.draft.insert(&db)?;
         db.commit()?;
         known.upkeep.grew(items, last_arrived);
         Ok(known)
@@ -152,7 +177,8 @@ impl SqliteStore {
 
 impl Known {
     fn load(db: &Connection) -> Result<Self, Fault> {
-        Ok(Self { numbers: Numbers::load(db)?, upkeep: Upkeep::load(db)? })
+        let (numbers, upkeep) = (Numbers::load(db)?, Upkeep::load(db)?);
+        Ok(Self { numbers, upkeep, ended: commands::count_ended(db)? })
     }
 }
 

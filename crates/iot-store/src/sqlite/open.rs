@@ -109,13 +109,17 @@ pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
         Schema::Empty => {}
     }
     prepare(&mut writer).map_err(unusable)?;
-    let reader = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let reader = Connection::open_with_flags(path, reader).and_then(|reader| {
-        reader.busy_timeout(PATIENCE)?;
-        reader.execute_batch(READER)?;
-        Ok(reader)
-    });
-    Ok(Opened { writer, reader: reader.map_err(|error| unusable(error.into()))?, lock })
+    let reader = reader(path).map_err(unusable)?;
+    Ok(Opened { writer, reader, lock })
+}
+
+/// A connection that reads beside the writer.
+pub(crate) fn reader(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    reader.busy_timeout(PATIENCE)?;
+    reader.execute_batch(READER)?;
+    Ok(reader)
 }
 
 /// Makes directory and file where they are missing, readable by nobody else, and takes the lock.

@@ -7,7 +7,7 @@ use iot_proto::BootId;
 use rusqlite::Connection;
 
 use super::{commands, fault::Fault, journal, nodes, nodes::parse_id, value::from_columns};
-use crate::batch::note_run;
+use crate::batch::{RECALLED, note_run};
 
 /// A node's last runs, each with its highest sequence.
 pub(crate) type Runs = Vec<(BootId, u32)>;
@@ -24,7 +24,7 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
         journal::read(entries, |report, reading| {
             match (reading, sources.get_mut(&report.source)) {
                 (None, Some((_, runs))) => note_run(runs, BootId(report.boot), report.sequence),
-                (Some(reading), Some(_)) if names.contains_key(&reading.series) => {
+                (Some(reading), _) if names.contains_key(&reading.series) => {
                     let reading_view = reading.restore(report.arrived)?;
                     let known = latest.get(&reading.series);
                     if known.is_none_or(|known| known.measured <= reading_view.measured) {
@@ -49,7 +49,7 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
         nodes: nodes::load(db)?,
         sequences: sequences.collect(),
         latest,
-        commands: commands::load(db)?,
+        commands: commands::load(db, RECALLED)?,
     })
 }
 

@@ -1,0 +1,2 @@
+-- Nothing yet: the second step belongs to readings.
+SELECT 1;
