@@ -103,13 +103,14 @@ impl IotServer {
         let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
         // Reading the store back may take its time.
         let start = move || {
-            let (store, history) = store::open(kind, &data_dir, days)?;
+            let (store, history, chronicle) = store::open(kind, &data_dir, days)?;
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
-            Ok((hub, history))
+            Ok((hub, history, chronicle))
         };
-        let (hub, history) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
+        let (hub, history, chronicle) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
 
-        let backend = HubBackend { hub: hub.handle().clone(), history, catalogue: Arc::clone(&catalogue) };
+        let (known, handle) = (Arc::clone(&catalogue), hub.handle().clone());
+        let backend = HubBackend { hub: handle, history, chronicle, catalogue: known };
         let (web_stop, stopped) = oneshot::channel();
         let web_config = WebConfig { hosts: config.web_hosts };
         let web = tokio::spawn(async move {

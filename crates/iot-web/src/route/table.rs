@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 35] = [
+const PATHS: [(&str, Place); 40] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
@@ -23,8 +23,10 @@ const PATHS: [(&str, Place); 35] = [
     ("/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Page)),
     ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page)),
     ("/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Page)),
+    ("/nodes/{node}/replacement", Place::Replacement(Surface::Page)),
     ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page)),
     ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page)),
+    ("/audit", Place::Page(Thing::Audit)),
     ("/events", Place::Events),
     ("/healthz", Place::Health),
     ("/static/{*path}", Place::Asset),
@@ -37,12 +39,15 @@ const PATHS: [(&str, Place); 35] = [
     ("/api/v1/readings", Place::Api(Thing::Readings)),
     ("/api/v1/commands", Place::Api(Thing::Commands)),
     ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
+    ("/api/v1/audit", Place::Api(Thing::Audit)),
+    ("/api/v1/audit/export", Place::Api(Thing::AuditExport)),
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
     ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Api)),
+    ("/api/v1/nodes/{node}/replacement", Place::Replacement(Surface::Api)),
     ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api)),
     ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api)),
     ("/api/v1/events", Place::Events),
@@ -73,6 +78,8 @@ pub(super) enum Place {
     Page(Thing),
     Api(Thing),
     Act(Deed, Surface),
+    /// Looked at and done at one place.
+    Replacement(Surface),
     Events,
     Health,
     Asset,
@@ -93,6 +100,8 @@ pub(super) enum Thing {
     Inbox,
     Catalogue,
     Kind,
+    Audit,
+    AuditExport,
 }
 
 /// Something that can be done.
@@ -111,6 +120,8 @@ pub(super) enum Deed {
 pub(super) enum Takes {
     Get,
     Post,
+    /// What is read there can be done there.
+    Both,
 }
 
 impl Place {
@@ -118,6 +129,7 @@ impl Place {
     pub(super) fn takes(self) -> Takes {
         match self {
             Self::Act(..) => Takes::Post,
+            Self::Replacement(_) => Takes::Both,
             Self::Page(_) | Self::Api(_) | Self::Events | Self::Health | Self::Asset | Self::ModuleFile => {
                 Takes::Get
             }
@@ -130,6 +142,8 @@ impl Place {
             Self::Page(thing) => Route::Page(thing.page(params)?),
             Self::Api(thing) => Route::Api(thing.api(params)?),
             Self::Act(deed, surface) => Route::Act(deed.act(params)?, surface),
+            Self::Replacement(Surface::Page) => Route::Page(Page::Replacement(node(params)?)),
+            Self::Replacement(Surface::Api) => Route::Api(Api::Replacement(node(params)?)),
             Self::Events => Route::Events,
             Self::Health => Route::Health,
             Self::Asset => Route::Asset(text(params, "path")?),
@@ -137,6 +151,22 @@ impl Place {
                 Route::ModuleFile { kind: text(params, "kind")?, path: text(params, "path")? }
             }
         })
+    }
+}
+
+impl Place {
+    /// What is done where something is looked at too.
+    pub(super) fn act(self, params: &Params<'_, '_>) -> Result<Route, Miss> {
+        match self {
+            Self::Replacement(surface) => Ok(Route::Act(Act::Node(node(params)?, NodeAct::Replace), surface)),
+            Self::Page(_)
+            | Self::Api(_)
+            | Self::Act(..)
+            | Self::Events
+            | Self::Health
+            | Self::Asset
+            | Self::ModuleFile => self.route(params),
+        }
     }
 }
 
@@ -151,7 +181,8 @@ impl Thing {
             Self::Inbox => Page::Inbox,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
-            Self::Activity | Self::Readings | Self::Command => return Err(Miss::Nothing),
+            Self::Audit => Page::Audit,
+            Self::Activity | Self::Readings | Self::Command | Self::AuditExport => return Err(Miss::Nothing),
         })
     }
 
@@ -167,6 +198,8 @@ impl Thing {
             Self::Command => Api::Command(command(params)?),
             Self::Catalogue => Api::Catalogue,
             Self::Kind => Api::Kind(text(params, "kind")?),
+            Self::Audit => Api::Audit,
+            Self::AuditExport => Api::AuditExport,
             Self::Inbox => return Err(Miss::Nothing),
         })
     }
