@@ -92,14 +92,22 @@ impl Difference {
             by_title: title.unwrap_or_else(|| by.as_str().into()),
             by: by.to_string(),
             rows: modules.iter().map(Row::new).collect(),
-            commands: format!(
-                "{} under way {} to it, {} cancelled.",
-                wording::capital(&wording::count(moving, "command", "commands")),
-                if moving == 1 { "moves" } else { "move" },
-                if cancelled == 1 { "1 is".to_owned() } else { format!("{cancelled} are") },
-            ),
+            commands: match (moving, cancelled) {
+                (0, 0) => "No commands are under way.".into(),
+                (moving, 0) => format!("{} under way.", moves(moving)),
+                (moving, cancelled) => format!(
+                    "{} under way. {} cancelled: their modules do not move, or they may have been run.",
+                    moves(moving),
+                    wording::capital(&wording::count(cancelled, "is", "are")),
+                ),
+            },
         }
     }
+}
+
+/// How many commands move, as the beginning of a sentence.
+fn moves(count: usize) -> String {
+    wording::capital(&wording::count(count, "command moves that is", "commands move that are"))
 }
 
 impl Row {
