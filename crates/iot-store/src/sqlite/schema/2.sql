@@ -1,2 +1,2 @@
--- Nothing yet: the second step belongs to readings.
+-- Nothing: the steps before and behind it are what they are without it.
 SELECT 1;
