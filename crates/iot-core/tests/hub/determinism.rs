@@ -170,6 +170,9 @@ fn decision(node: NodeId, what: u8) -> Request {
         1 => Request::Disable { node },
         2 => Request::Enable { node },
         3 => Request::Revoke { node },
+        4 => Request::Archive { node },
+        5 => Request::Unarchive { node },
+        6 => Request::Replace { node, by: id(NAMES[0]) },
         _ => Request::Admit { node },
     }
 }
