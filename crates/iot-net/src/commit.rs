@@ -134,7 +134,11 @@ impl GroupCommit {
 fn reporter(record: &Record) -> Option<&NodeId> {
     match record {
         Record::Report { node, .. } => Some(node),
-        Record::Node(_) | Record::Gone(_) | Record::Command(_) => None,
+        Record::Node(_)
+        | Record::Gone(_)
+        | Record::Command(_)
+        | Record::Replaced { .. }
+        | Record::Audit(_) => None,
     }
 }
 

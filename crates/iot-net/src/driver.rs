@@ -188,9 +188,9 @@ impl Driver {
 
     fn call(self: &Rc<Self>, call: Call) {
         match call {
-            Call::Ask { by, request, answer } => {
+            Call::Ask { by, why, request, answer } => {
                 let ticket = self.state.borrow_mut().executor.ticket(answer);
-                self.apply(Input::Ask { ticket, by: &by, request });
+                self.apply(Input::Ask { ticket, by: &by, why: &why, request });
             }
             Call::Read(read) => read(self.state.borrow().hub.view(self.clock.now())),
         }

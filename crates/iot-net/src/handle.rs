@@ -10,7 +10,7 @@ use crate::executor::AnswerSender;
 
 /// Something that is asked of the driver.
 pub(crate) enum Call {
-    Ask { by: Box<str>, request: Request, answer: AnswerSender },
+    Ask { by: Box<str>, why: Box<str>, request: Request, answer: AnswerSender },
     Read(Box<dyn FnOnce(View<'_>) + Send>),
 }
 
@@ -46,13 +46,14 @@ impl HubHandle {
         self.refusing.clone()
     }
 
-    /// Asks the hub to do something, in the name of `by`. The answer comes when what it says is on disk.
+    /// Asks the hub to do something, in the name of `by`, and says `why`, which may be empty. The answer comes when
+    /// what it says is on disk.
     ///
     /// # Errors
     /// Why it was not done; [`IotError::Stopping`] once the hub stops.
-    pub async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
+    pub async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {
         let (answer, answered) = oneshot::channel();
-        let call = Call::Ask { by: by.into(), request, answer };
+        let call = Call::Ask { by: by.into(), why: why.into(), request, answer };
         self.calls.send(call).await.map_err(|_| IotError::Stopping)?;
         answered.await.unwrap_or(Err(IotError::Stopping))
     }
@@ -98,6 +99,6 @@ impl HubHandle {
         iot_proto::encode_to_vec(message, Correlation::OneWay, &mut body)
             .map_err(|_| IotError::TooMany { what: "bytes of a message", limit })?;
         body.drain(..HEADER_LEN);
-        self.ask("send_message", Request::Send { address, port, kind: B::KIND, body }).await
+        self.ask("send_message", "", Request::Send { address, port, kind: B::KIND, body }).await
     }
 }

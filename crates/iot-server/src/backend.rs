@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
+    audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
-    store::{History, ReadingQuery},
-    view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
+    store::{Chronicle, History, ReadingQuery, StoreError},
+    view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
 use iot_net::HubHandle;
 use iot_proto::{CommandId, UnixMillis};
@@ -20,8 +21,21 @@ use crate::care::Care;
 pub(crate) struct HubBackend {
     pub(crate) hub: HubHandle,
     pub(crate) history: Arc<dyn History>,
+    pub(crate) chronicle: Arc<dyn Chronicle>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) care: Arc<Care>,
+}
+
+impl HubBackend {
+    /// Reads commands or changes where it holds nobody up.
+    async fn chronicle<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Chronicle) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IotError> {
+        let chronicle = Arc::clone(&self.chronicle);
+        let found = tokio::task::spawn_blocking(move || read(&*chronicle)).await;
+        found.map_err(|_| IotError::Stopping)?.map_err(|error| IotError::NotStored { why: error.why })
+    }
 }
 
 impl Backend for HubBackend {
@@ -37,8 +51,13 @@ impl Backend for HubBackend {
         self.hub.read(|view: View<'_>| view.overview()).await
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeView>, IotError> {
-        self.hub.read(|view: View<'_>| view.nodes()).await
+    async fn nodes(&self, filter: NodeFilter) -> Result<Vec<NodeView>, IotError> {
+        self.hub.read(move |view: View<'_>| view.nodes_that_fit(&filter)).await
+    }
+
+    async fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
+        let (node, by) = (node.clone(), by.clone());
+        self.hub.read(move |view: View<'_>| view.replacement(&node, &by)).await?
     }
 
     async fn node(&self, id: &NodeId) -> Result<NodeView, IotError> {
@@ -50,8 +69,26 @@ impl Backend for HubBackend {
         self.hub.read(move |view: View<'_>| view.commands(&filter)).await
     }
 
+    async fn ledger(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
+        let records = self.chronicle(move |chronicle| chronicle.commands(&filter)).await?;
+        self.hub.read(move |view: View<'_>| view.words_for(&records)).await
+    }
+
     async fn command(&self, id: CommandId) -> Result<CommandView, IotError> {
-        self.hub.read(move |view: View<'_>| view.command(id)).await?
+        let unknown = match self.hub.read(move |view: View<'_>| view.command(id)).await? {
+            Ok(command) => return Ok(command),
+            Err(error) => error,
+        };
+        // The hub remembers the last ones; the store has the others.
+        let Some(record) = self.chronicle(move |chronicle| chronicle.command(id)).await? else {
+            return Err(unknown);
+        };
+        let found = self.hub.read(move |view: View<'_>| view.words_for(&[record])).await?;
+        found.into_iter().next().ok_or(unknown)
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, IotError> {
+        self.chronicle(move |chronicle| chronicle.audit(&query)).await
     }
 
     async fn activity(&self, limit: usize) -> Result<Vec<Notice>, IotError> {
@@ -66,8 +103,8 @@ impl Backend for HubBackend {
         readings.map_err(|error| IotError::NotStored { why: error.why })
     }
 
-    async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
-        self.hub.ask(by, request).await
+    async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {
+        self.hub.ask(by, why, request).await
     }
 
     fn store(&self) -> watch::Receiver<StoreView> {

@@ -105,16 +105,17 @@ impl IotServer {
         let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
         // Reading the store back may take its time.
         let start = move || {
-            let (store, history) = store::open(kind, &data_dir, days)?;
+            let (store, history, chronicle) = store::open(kind, &data_dir, days)?;
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
-            Ok((hub, history))
+            Ok((hub, history, chronicle))
         };
-        let (hub, history) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
+        let (hub, history, chronicle) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
 
         let care = Arc::new(Care::start(&config, hub.handle()));
         let backend = HubBackend {
             hub: hub.handle().clone(),
             history,
+            chronicle,
             catalogue: Arc::clone(&catalogue),
             care: Arc::clone(&care),
         };

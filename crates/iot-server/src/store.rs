@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
-use iot_core::store::{History, Store};
+use iot_core::store::{Chronicle, History, Store};
 use iot_store::{MemoryStore, Retention, RetentionPolicy, SqliteLimits, SqliteStore};
 use tracing::info;
 
@@ -12,8 +12,8 @@ use crate::{ServerError, config::StoreKind};
 /// Name of the store's file in the data directory.
 pub const FILE_NAME: &str = "hub.db";
 
-/// A store, and what reads it.
-pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>);
+/// A store, and what reads it: readings, and commands with changes.
+pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>, Arc<dyn Chronicle>);
 
 /// Opens the store, or makes it.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> 
         StoreKind::Memory => {
             info!("everything is kept in memory: a restart forgets it");
             let store = MemoryStore::default();
-            Ok((Box::new(store.clone()), Arc::new(store)))
+            Ok((Box::new(store.clone()), Arc::new(store.clone()), Arc::new(store)))
         }
         StoreKind::Disk => {
             let path = data_dir.join(FILE_NAME);
@@ -34,7 +34,8 @@ pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> 
             let limits = SqliteLimits { retention, ..SqliteLimits::default() };
             let (store, history) = SqliteStore::open_with(&path, limits).map_err(ServerError::Store)?;
             info!(path = %path.display(), "the store is open");
-            Ok((Box::new(store), Arc::new(history)))
+            let chronicle = store.chronicle().map_err(ServerError::Store)?;
+            Ok((Box::new(store), Arc::new(history), Arc::new(chronicle)))
         }
     }
 }

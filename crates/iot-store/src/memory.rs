@@ -2,22 +2,23 @@
 //! on a clone finds what the one before it stored.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use iot_core::{
     NodeId, Series, UnixMillis,
+    audit::{AuditEntry, AuditQuery, AuditRecord},
     store::{
-        Batch, Bucket, CommandRecord, GapQuery, GapView, History, NodeRecord, ReadingQuery, Record,
-        RollupQuery, Snapshot, Store, StoreError, StoredReading,
+        Batch, Bucket, Chronicle, CommandRecord, GapQuery, GapView, History, NodeRecord, ReadingQuery,
+        Record, RollupQuery, Snapshot, Store, StoreError, StoredReading,
     },
-    view::ReadingView,
+    view::{CommandFilter, ReadingView},
 };
 use iot_proto::{BootId, CommandId};
 
 use crate::{
-    batch::{check, note_run},
+    batch::{RECALLED, check, note_run},
     buckets::Buckets,
     ring::Ring,
 };
@@ -28,13 +29,15 @@ pub struct MemoryLimits {
     /// Readings kept of each series, and gaps of each node. 240 fill a chart; a thousand nodes with three properties each then
     /// need less than 20 MB.
     pub readings: usize,
-    /// Commands kept that have ended; those under way are always kept.
+    /// Commands kept that have ended, the last ones; those under way are always kept.
     pub ended_commands: usize,
+    /// Changes that people made, the last ones.
+    pub audit: usize,
 }
 
 impl Default for MemoryLimits {
     fn default() -> Self {
-        Self { readings: 240, ended_commands: 1_000 }
+        Self { readings: 240, ended_commands: 1_000, audit: 10_000 }
     }
 }
 
@@ -55,8 +58,12 @@ struct Kept {
     gaps: BTreeMap<NodeId, BTreeMap<(BootId, u32), GapView>>,
     /// By id, which is by age.
     commands: BTreeMap<CommandId, CommandRecord>,
-    /// How many of `commands` have ended.
-    ended: usize,
+    /// Those of `commands` that have ended, by when they did.
+    ended: BTreeSet<(UnixMillis, CommandId)>,
+    /// What people changed, oldest first.
+    audit: VecDeque<AuditEntry>,
+    /// How many changes there have been.
+    changes: u64,
 }
 
 impl MemoryStore {
@@ -87,7 +94,7 @@ impl Store for MemoryStore {
                 .flat_map(|(node, runs)| runs.iter().map(|(boot, sequence)| (node.clone(), *boot, *sequence)))
                 .collect(),
             latest: latest.filter_map(|(series, ring)| Some((series.clone(), ring.latest()?))).collect(),
-            commands: kept.commands.values().cloned().collect(),
+            commands: kept.recalled(),
         })
     }
 
@@ -113,6 +120,8 @@ impl Store for MemoryStore {
                     }
                 }
                 Record::Command(command) => kept.keep_command(command, limits.ended_commands),
+                Record::Replaced { old, new, modules } => kept.replace((old, new), modules, limits.readings),
+                Record::Audit(record) => kept.keep_change(record, limits.audit),
             }
         }
         Ok(())
@@ -158,14 +167,77 @@ impl History for MemoryStore {
     }
 }
 
+impl Chronicle for MemoryStore {
+    fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandRecord>, StoreError> {
+        let kept = self.kept();
+        let fits = |command: &&CommandRecord| {
+            filter.node.as_ref().is_none_or(|node| command.node == *node)
+                && filter.module.is_none_or(|module| command.wanted.module() == Some(module))
+                && filter.before.is_none_or(|before| command.id < before)
+                && (filter.states.is_empty() || filter.states.contains(&command.state()))
+        };
+        Ok(kept.commands.values().rev().filter(fits).take(filter.limit).cloned().collect())
+    }
+
+    fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, StoreError> {
+        Ok(self.kept().commands.get(&id).cloned())
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        let kept = self.kept();
+        let fitting = kept.audit.iter().rev().filter(|entry| query.fits(entry));
+        Ok(fitting.take(query.limit).cloned().collect())
+    }
+}
+
 impl Kept {
+    /// Commands under way, and the last ones that ended, by id.
+    fn recalled(&self) -> Vec<CommandRecord> {
+        let last: BTreeSet<_> = self.ended.iter().rev().take(RECALLED).map(|(_, id)| *id).collect();
+        let is_recalled = |command: &&CommandRecord| command.ended().is_none() || last.contains(&command.id);
+        self.commands.values().filter(is_recalled).cloned().collect()
+    }
+
+    fn replace(&mut self, (old, new): (&NodeId, &NodeId), modules: &[u8], limit: usize) {
+        let moving: Vec<_> = self
+            .series
+            .keys()
+            .filter(|series| series.node == *old && modules.contains(&series.module))
+            .cloned()
+            .collect();
+        for series in moving {
+            let Some(mut ring) = self.series.remove(&series) else { continue };
+            let series = Series { node: new.clone(), ..series };
+            let own = self.series.remove(&series);
+            let own = own.map(|own| own.range(UnixMillis(i64::MIN), None, usize::MAX)).unwrap_or_default();
+            for reading in own {
+                ring.insert(reading, limit);
+            }
+            self.series.insert(series, ring);
+        }
+        for command in self.commands.values_mut().filter(|command| command.node == *old) {
+            if command.wanted.module().is_none_or(|module| modules.contains(&module)) {
+                command.node = new.clone();
+            }
+        }
+    }
+
+    fn keep_change(&mut self, record: &AuditRecord, limit: usize) {
+        self.changes += 1;
+        self.audit.push_back(AuditEntry { number: self.changes, record: record.clone() });
+        while self.audit.len() > limit {
+            self.audit.pop_front();
+        }
+    }
+
     fn forget(&mut self, node: &NodeId) {
         self.nodes.remove(node);
         self.sequences.remove(node);
         self.gaps.remove(node);
         self.series.retain(|series, _| series.node != *node);
         self.commands.retain(|_, command| command.node != *node);
-        self.ended = self.commands.values().filter(|command| has_ended(command)).count();
+        let commands = &self.commands;
+        self.ended.retain(|(_, id)| commands.contains_key(id));
     }
 
     fn keep_sequence(&mut self, node: &NodeId, boot: BootId, sequence: u32) {
@@ -196,20 +268,16 @@ impl Kept {
 
     fn keep_command(&mut self, command: &CommandRecord, limit: usize) {
         let before = self.commands.insert(command.id, command.clone());
-        self.ended -= usize::from(before.as_ref().is_some_and(has_ended));
-        self.ended += usize::from(has_ended(command));
-        if self.ended > limit {
-            let oldest = self.commands.values().find(|command| has_ended(command)).map(|command| command.id);
-            if let Some(oldest) = oldest {
+        if let Some(at) = before.and_then(|before| before.ended()) {
+            self.ended.remove(&(at, command.id));
+        }
+        self.ended.extend(command.ended().map(|at| (at, command.id)));
+        while self.ended.len() > limit {
+            if let Some((_, oldest)) = self.ended.pop_first() {
                 self.commands.remove(&oldest);
-                self.ended -= 1;
             }
         }
     }
-}
-
-fn has_ended(command: &CommandRecord) -> bool {
-    !command.state().is_under_way()
 }
 
 #[cfg(test)]
@@ -244,7 +312,11 @@ mod tests {
 
     #[test]
     fn the_oldest_readings_and_ended_commands_make_room() {
-        let mut store = MemoryStore::with_limits(MemoryLimits { readings: 3, ended_commands: 2 });
+        let mut store = MemoryStore::with_limits(MemoryLimits {
+            readings: 3,
+            ended_commands: 2,
+            ..MemoryLimits::default()
+        });
         store.commit(&report("a", 1, &[10, 20, 30, 40, 5])).unwrap();
         assert_eq!(measured(&store, 0, 100, 10), [20, 30, 40]);
 
@@ -317,6 +389,7 @@ mod tests {
             node: node("a"),
             wanted: Wanted::Restart,
             author: "test".into(),
+            why: "".into(),
             steps: vec![Step { state, at: UnixMillis(0), cause: None }],
             expires: UnixMillis(0),
             attempts: 1,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use iot_core::{
     Answer, Event, IotError, NodeId, Request,
+    audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
     store::ReadingQuery,
-    view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
+    view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
 use iot_proto::{CommandId, UnixMillis};
 use tokio::sync::{broadcast, watch};
@@ -26,8 +27,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// How all is, at one glance.
     fn overview(&self) -> impl Future<Output = Result<Overview, IotError>> + Send;
 
-    /// All nodes with their modules, by title.
-    fn nodes(&self) -> impl Future<Output = Result<Vec<NodeView>, IotError>> + Send;
+    /// The nodes that are asked for, with their modules, by id.
+    fn nodes(&self, filter: NodeFilter) -> impl Future<Output = Result<Vec<NodeView>, IotError>> + Send;
 
     /// One node.
     ///
@@ -35,11 +36,36 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// [`IotError::UnknownNode`].
     fn node(&self, id: &NodeId) -> impl Future<Output = Result<NodeView, IotError>> + Send;
 
-    /// Commands, newest first.
+    /// What would happen if the hardware `by` took the place of `node`.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    fn replacement(
+        &self,
+        node: &NodeId,
+        by: &NodeId,
+    ) -> impl Future<Output = Result<Replacement, IotError>> + Send;
+
+    /// Commands that are under way and the last ones that ended, newest first.
     fn commands(
         &self,
         filter: CommandFilter,
     ) -> impl Future<Output = Result<Vec<CommandView>, IotError>> + Send;
+
+    /// All commands that are kept, newest first, however long ago they ended.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn ledger(
+        &self,
+        filter: CommandFilter,
+    ) -> impl Future<Output = Result<Vec<CommandView>, IotError>> + Send;
+
+    /// What people changed, newest first.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Vec<AuditEntry>, IotError>> + Send;
 
     /// One command.
     ///
@@ -59,11 +85,16 @@ pub trait Backend: Clone + Send + Sync + 'static {
         query: ReadingQuery,
     ) -> impl Future<Output = Result<Vec<ReadingView>, IotError>> + Send;
 
-    /// Asks the hub for something in the name of `by`.
+    /// Asks the hub for something in the name of `by`, and says `why`, which may be empty.
     ///
     /// # Errors
     /// Why the hub does not do it.
-    fn ask(&self, by: &str, request: Request) -> impl Future<Output = Result<Answer, IotError>> + Send;
+    fn ask(
+        &self,
+        by: &str,
+        why: &str,
+        request: Request,
+    ) -> impl Future<Output = Result<Answer, IotError>> + Send;
 
     /// How the store is, and every change of that.
     fn store(&self) -> watch::Receiver<StoreView>;

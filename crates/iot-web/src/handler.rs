@@ -55,6 +55,8 @@ async fn read_page<B: Backend>(web: &Web<B>, page: Page, asked: &Asked) -> Resul
         Page::Store => page::store(web).await,
         Page::Catalogue => page::catalogue(web).await,
         Page::Kind(name) => page::kind(web, &name).await,
+        Page::Audit => page::audit(web, &asked.query).await,
+        Page::Replacement(node) => page::replacement(web, &node, &asked.query).await,
     }
 }
 
@@ -62,7 +64,7 @@ async fn read_api<B: Backend>(web: &Web<B>, api: Api, asked: &Asked) -> Result<R
     match api {
         Api::Overview => api::overview(web).await,
         Api::Activity => api::activity(web, &asked.query).await,
-        Api::Nodes => api::nodes(web).await,
+        Api::Nodes => api::nodes(web, &asked.query).await,
         Api::Node(node) => api::node(web, &node).await,
         Api::Module(node, index) => api::module(web, &node, index).await,
         Api::Readings => api::readings(web, &asked.query).await,
@@ -72,6 +74,9 @@ async fn read_api<B: Backend>(web: &Web<B>, api: Api, asked: &Asked) -> Result<R
         Api::Backups => Ok(api::backups(web)),
         Api::Catalogue => Ok(api::catalogue(&web.backend.catalogue())),
         Api::Kind(name) => api::kind(&web.backend.catalogue(), &name),
+        Api::Audit => api::audit(web, &asked.query).await,
+        Api::AuditExport => api::audit_export(web, &asked.query),
+        Api::Replacement(node) => api::replacement(web, &node, &asked.query).await,
     }
 }
 

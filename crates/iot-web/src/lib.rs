@@ -11,6 +11,7 @@ mod api;
 mod asset;
 mod backend;
 mod body;
+mod details;
 mod error;
 mod feed;
 mod guard;

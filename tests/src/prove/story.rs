@@ -83,8 +83,11 @@ impl Story {
 
     /// What is to be found after each of these batches.
     fn of(batches: Vec<Batch>, limits: SqliteLimits) -> Self {
-        let mut model =
-            MemoryStore::with_limits(MemoryLimits { readings: usize::MAX, ended_commands: ENDED });
+        let mut model = MemoryStore::with_limits(MemoryLimits {
+            readings: usize::MAX,
+            ended_commands: ENDED,
+            audit: 1_000,
+        });
         let mut now = i64::MIN;
         let history = model.clone();
         let mut states = vec![State::read(&mut model, &history, UnixMillis(now))];
@@ -228,6 +231,7 @@ impl Teller {
                 node,
                 wanted: Wanted::Set { module: 0, channel: 1, value },
                 author: "Ada".into(),
+                why: "it is cold".into(),
                 steps: vec![Step { state: CommandState::Queued, at: UnixMillis(now), cause: None }],
                 expires: UnixMillis(now + 60_000),
                 attempts: 0,
@@ -265,13 +269,16 @@ fn node_record(id: NodeId, at: usize, now: i64) -> NodeRecord {
         given: (index == 1).then(|| "window".into()),
         kind: "thermometer".into(),
         kind_version: 1,
+        registered_with: Some(1),
     };
     NodeRecord {
         id,
         title: format!("node {at}").into(),
         place: "north".into(),
+        tags: vec!["outdoors".into()],
         admission: AdmissionState::Admitted,
         disabled: None,
+        sleep: None,
         address: "192.168.137.20:40000".parse().ok(),
         capabilities: Capabilities(3),
         keepalive_s: 30,

@@ -70,7 +70,7 @@ impl Node {
             (Ok(_), AdmissionState::Admitted) if self.disabled.is_some() => ErrorCode::DISABLED,
             (Ok(_), AdmissionState::Admitted) => ErrorCode::OK,
             (Ok(_), AdmissionState::Pending) => ErrorCode::PENDING_APPROVAL,
-            (Ok(_), AdmissionState::Revoked) => ErrorCode::REVOKED,
+            (Ok(_), AdmissionState::Revoked | AdmissionState::Archived) => ErrorCode::REVOKED,
         }
     }
 

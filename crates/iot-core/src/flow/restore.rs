@@ -10,7 +10,7 @@ use crate::{
     commands::Command,
     deadlines::Timer,
     registry::Node,
-    store::{CommandRecord, Snapshot},
+    store::{CommandRecord, SleepRecord, Snapshot},
 };
 
 /// How soon after the start nodes are dialled for which something waits: most come by themselves.
@@ -23,15 +23,21 @@ impl Hub {
     /// Takes over what was stored. Whoever was known is expected to be heard again, and who has commands
     /// waiting and listens is dialled soon.
     pub(crate) fn restore(&mut self, now: Now, mut snapshot: Snapshot) {
-        snapshot.commands.sort_by_key(|record| record.id);
+        // Those that ended stand in the order in which they did, so that the oldest of them goes first.
+        snapshot.commands.sort_by_key(|record| (record.ended(), record.id));
         for record in snapshot.nodes {
             let mut node = Node::restored(record, &self.catalogue, now.wall);
             let keepalive = node.facts.keepalive(&self.config);
             let sleeps = node.facts.capabilities.has(Capabilities::SLEEPS);
-            // For how long a sleeper went is not kept.
+            // A sleeper that was awake may have gone to sleep meanwhile, and nobody heard for how long.
             let returns =
                 node.facts.returns(&self.config).or_else(|| sleeps.then_some(self.config.contact_within));
-            node.presence.expect_since_start(now, keepalive, returns);
+            match node.sleep {
+                Some(SleepRecord { since, for_s }) => {
+                    node.presence.expect_from_sleep(now, since, Duration::from_secs(for_s.into()));
+                }
+                None => node.presence.expect_since_start(now, keepalive, returns),
+            }
             let due = node.presence.deadline();
             let number = self.registry.add(node);
             if let Some(at) = due {
@@ -54,7 +60,7 @@ impl Hub {
             cut.extend((record.state() == CommandState::Sent).then_some(record.id));
             self.restore_command(now, record);
         }
-        cut.retain(|id| self.ledger.is_outdated(*id));
+        cut.retain(|id| self.ledger.outdated_by(*id).is_some());
         for id in cut {
             // It ends with the first input, and not here, so that its end is stored.
             self.deadlines.set(Timer::Command(id), now.instant);
@@ -78,5 +84,6 @@ impl Hub {
             self.deadlines.set(Timer::Redial(number), now.instant + DIAL_AFTER + spread);
         }
         self.ledger.add(command);
+        self.ledger.trim(self.config.max_ended);
     }
 }

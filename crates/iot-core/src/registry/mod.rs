@@ -6,7 +6,10 @@ mod runs;
 mod wanted;
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use core::net::{IpAddr, SocketAddr};
+use core::{
+    net::{IpAddr, SocketAddr},
+    ops::Bound,
+};
 
 pub(crate) use modules::{Module, is_as_wanted};
 pub(crate) use node::{Facts, Node};
@@ -114,6 +117,13 @@ impl Registry {
     /// All nodes, in the order in which they came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeNumber, &Node)> {
         self.nodes.iter().map(|(number, node)| (*number, node))
+    }
+
+    /// The nodes whose id comes after this one, in the order of their ids.
+    pub(crate) fn after(&self, id: Option<&NodeId>) -> impl Iterator<Item = (NodeNumber, &Node)> {
+        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
+        let known = self.by_id.range::<NodeId, _>((from, Bound::Unbounded));
+        known.filter_map(|(_, number)| Some((*number, self.nodes.get(number)?)))
     }
 
     /// How many nodes are known.

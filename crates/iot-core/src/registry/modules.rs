@@ -23,6 +23,8 @@ pub(crate) struct Module {
     given: Option<Box<str>>,
     pub(crate) kind_name: Box<str>,
     pub(crate) kind_version: u16,
+    /// Version of its kind in the catalogue when it was registered.
+    pub(crate) registered_with: Option<u16>,
     /// Its kind, or why it is not registered.
     pub(crate) kind: Result<Arc<ModuleKind>, IotError>,
     latest: Vec<(u8, ReadingView)>,
@@ -45,6 +47,10 @@ impl Module {
                 given: None,
                 kind: announcement.kind.as_str().into(),
                 kind_version: announcement.kind_version,
+                registered_with: catalogue
+                    .check_module_support(&announcement.kind, announcement.kind_version)
+                    .ok()
+                    .map(|kind| kind.version),
             },
             catalogue,
         )
@@ -60,6 +66,7 @@ impl Module {
             kind: catalogue.check_module_support(&record.kind, record.kind_version).cloned(),
             kind_name: record.kind,
             kind_version: record.kind_version,
+            registered_with: record.registered_with,
             latest: Vec::new(),
         }
     }
@@ -72,6 +79,7 @@ impl Module {
             given: self.given.clone(),
             kind: self.kind_name.clone(),
             kind_version: self.kind_version,
+            registered_with: self.registered_with,
         }
     }
 
@@ -114,6 +122,21 @@ impl Module {
         if self.kind_name == before.kind_name {
             self.latest.clone_from(&before.latest);
             self.name(before.given.clone());
+        }
+        if (&self.kind_name, self.kind_version) == (&before.kind_name, before.kind_version) {
+            self.registered_with = before.registered_with.or(self.registered_with);
+        }
+    }
+
+    /// Takes over the readings and the given name of the same module of other hardware, beside its own.
+    pub(crate) fn take_over(&mut self, other: &Self) {
+        for (channel, reading) in &other.latest {
+            if self.latest(*channel).is_none_or(|own| own.measured < reading.measured) {
+                self.take(*channel, reading);
+            }
+        }
+        if other.given.is_some() {
+            self.name(other.given.clone());
         }
     }
 }

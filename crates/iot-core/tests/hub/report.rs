@@ -130,7 +130,7 @@ fn nothing_is_kept_of_a_node_that_waits_or_is_disabled() {
     world.report(1, 1, &[reading(0, 1, true)]);
     world.expect(&["1 < error pending-approval", "refused plain:pump: plain:pump waits to be admitted"]);
     world.ask(Request::Admit { node: id("pump") });
-    world.ask(Request::Disable { node: id("pump"), why: "it leaks".into() });
+    world.ask(Request::Disable { node: id("pump") });
     world.skip();
     world.report(1, 1, &[reading(0, 1, true)]);
     world.expect(&["1 < error disabled", "refused plain:pump: plain:pump is disabled"]);

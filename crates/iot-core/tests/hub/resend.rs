@@ -100,9 +100,9 @@ fn a_newer_command_for_the_same_property_takes_the_place_of_one_that_waits() {
     world.skip();
     world.switch("pump", 0, false);
     world.expect(&[
-        "keep c1 cancelled: a newer command took its place",
         "keep c3 queued",
-        "note Relay 0: State On, cancelled: a newer command took its place.",
+        "keep c1 cancelled: a newer command took its place: c3",
+        "note Relay 0: State On, cancelled: a newer command took its place: c3.",
         "answer 3: c3",
     ]);
 }
@@ -116,8 +116,8 @@ fn a_command_that_is_not_answered_is_not_sent_again_after_a_newer_one_for_the_sa
     world.skip();
     world.pass(10);
     world.expect(&[
-        "keep c1 cancelled: a newer command took its place",
-        "note Relay 0: State On, cancelled: a newer command took its place.",
+        "keep c1 cancelled: a newer command took its place: c2",
+        "note Relay 0: State On, cancelled: a newer command took its place: c2.",
     ]);
 }
 

@@ -206,9 +206,7 @@ async fn what_could_not_be_stored_is_not_acknowledged_until_it_is() {
     let failed = script.begun().await;
     let asked = {
         let handle = hub.handle().clone();
-        tokio::spawn(
-            async move { handle.ask("test", Request::Disable { node: pump(), why: "".into() }).await },
-        )
+        tokio::spawn(async move { handle.ask("test", "", Request::Disable { node: pump() }).await })
     };
     script.fail("the disk is full");
 
@@ -306,7 +304,7 @@ async fn stopping_tells_nodes_when_to_come_back_and_everybody_else_that_it_stops
     assert_eq!(close.code, ErrorCode::STOPPING);
     assert!((1_000..=10_000).contains(&close.retry_after_ms), "{close:?}");
 
-    assert_eq!(handle.ask("test", Request::Admit { node: pump() }).await, Err(IotError::Stopping));
+    assert_eq!(handle.ask("test", "", Request::Admit { node: pump() }).await, Err(IotError::Stopping));
     assert_eq!(handle.read(|view| view.nodes().len()).await, Err(IotError::Stopping));
     while !matches!(events.recv().await, Err(broadcast::error::RecvError::Closed)) {}
     let again = HubServer::start(
@@ -377,7 +375,7 @@ fn pump() -> NodeId {
 async fn switch_on(hub: &Running) -> Result<CommandId, IotError> {
     let wanted = Wanted::Set { module: 0, channel: 1, value: OwnedValue::Bool(true) };
     let request = Request::Command { node: pump(), wanted, expires_in_s: None };
-    match hub.handle().ask("test", request).await? {
+    match hub.handle().ask("test", "", request).await? {
         Answer::Command(id) => Ok(id),
         other @ (Answer::Done | Answer::Response { .. }) => panic!("{other:?}"),
     }
@@ -435,7 +433,11 @@ async fn taken(hub: &Running) -> u64 {
 fn reports(records: &[Record]) -> usize {
     let nodes = records.iter().filter_map(|record| match record {
         Record::Report { node, .. } => Some(node),
-        Record::Node(_) | Record::Gone(_) | Record::Command(_) => None,
+        Record::Node(_)
+        | Record::Gone(_)
+        | Record::Command(_)
+        | Record::Replaced { .. }
+        | Record::Audit(_) => None,
     });
     nodes.collect::<BTreeSet<_>>().len()
 }

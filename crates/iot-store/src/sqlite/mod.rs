@@ -7,17 +7,20 @@
 //! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
 //! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
-//! | `nodes.rs`, `commands.rs`, `cause.rs` | what is kept in plain columns |
+//! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
+//! | `replace.rs` | what moves when new hardware takes a node's place |
 //! | `journal.rs` | reports as they came: a row for each commit |
 //! | `chunk.rs`, `rollup.rs` | readings of one series, and what they come to, packed |
 //! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
 //! | `upkeep/` | what is done behind commits: from the journal into chunks |
-//! | `snapshot.rs`, `history.rs`, `recent.rs` | what is read: at the start, and by pages |
+//! | `snapshot.rs`, `history.rs`, `recent.rs`, `chronicle.rs` | what is read: at the start, and by pages |
 //! | `numbers.rs`, `value.rs`, `checksum.rs`, `fault.rs` | numbers for series, values on disk, checksums, what went wrong |
 
+mod audit;
 mod backup;
 mod cause;
 mod checksum;
+mod chronicle;
 mod chunk;
 mod column;
 mod commands;
@@ -32,6 +35,7 @@ mod nodes;
 mod numbers;
 mod open;
 mod recent;
+mod replace;
 mod restore;
 mod rollup;
 mod schema;
@@ -48,6 +52,7 @@ use tracing::{info, warn};
 
 pub use self::{
     backup::{BackupError, Existing, back_up},
+    chronicle::SqliteChronicle,
     history::SqliteHistory,
     inspect::{Inspection, Progress},
     integrity::Contents,
@@ -69,7 +74,7 @@ use crate::{RetentionPolicy, batch::check};
 pub struct SqliteLimits {
     /// How long readings and roll-ups are kept.
     pub retention: RetentionPolicy,
-    /// Commands kept that have ended; those under way are always kept.
+    /// Commands kept that have ended, the last ones; those under way are always kept.
     pub ended_commands: usize,
     /// Reports and readings that may stand in the journal before they are folded into chunks. More make
     /// upkeep cheaper, and reading and starting slower.
@@ -83,7 +88,7 @@ impl Default for SqliteLimits {
     fn default() -> Self {
         Self {
             retention: RetentionPolicy::default(),
-            ended_commands: 1_000,
+            ended_commands: 100_000,
             journal: 32_768,
             step: Duration::from_millis(1),
         }
@@ -96,6 +101,7 @@ impl Default for SqliteLimits {
 #[derive(Debug)]
 pub struct SqliteStore {
     path: Box<Path>,
+    disk: SqliteDisk,
     limits: SqliteLimits,
     db: Connection,
     /// What is known in memory of the file; `None` after a failure, when it is read anew.
@@ -111,6 +117,8 @@ pub struct SqliteStore {
 struct Known {
     numbers: Numbers,
     work: Work,
+    /// Commands that are kept and have ended.
+    ended: usize,
 }
 
 impl SqliteStore {
@@ -146,6 +154,7 @@ impl SqliteStore {
         let history = SqliteHistory::new(path, opened.reader);
         let store = Self {
             path: path.into(),
+            disk,
             limits,
             db: opened.writer,
             known: Some(known),
@@ -154,6 +163,16 @@ impl SqliteStore {
             _lock: opened.lock,
         };
         Ok((store, history))
+    }
+
+    /// What reads commands and changes beside the store.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn chronicle(&self) -> Result<SqliteChronicle, OpenError> {
+        let reader = open::open_reader(&self.path, self.disk);
+        let reader = reader.map_err(|fault| OpenError::Unusable { why: fault.explain(&self.path).why })?;
+        Ok(SqliteChronicle::new(&self.path, reader))
     }
 
     /// Writes the batch in one transaction, and gives what is known afterwards.
@@ -165,13 +184,22 @@ impl SqliteStore {
         let db = self.db.transaction()?;
         self.draft.clear();
         let mut readings = batch.readings.iter();
-        let mut last_arrived = None;
+        let (mut last_arrived, mut items, mut row) = (None, 0, self.row);
         for record in &batch.records {
             match record {
                 Record::Node(node) => nodes::put(&db, node)?,
-                Record::Command(command) => commands::put(&db, command, self.limits.ended_commands)?,
+                Record::Command(command) => {
+                    commands::put(&db, command, &mut known.ended, self.limits.ended_commands)?;
+                }
+                Record::Audit(record) => audit::put(&db, record, (audit::KEPT, audit::KEPT_FOR))?,
+                Record::Replaced { old, new, modules } => {
+                    let parts = (&mut known.numbers, &mut self.draft, &mut row);
+                    items += replace::replace(&db, parts, (old, new), modules)?;
+                    known.work.forget();
+                }
                 Record::Gone(node) => {
                     nodes::forget(&db, node)?;
+                    known.ended = commands::count_ended(&db)?;
                     known.numbers.forget(node);
                     known.work.forget();
                 }
@@ -189,8 +217,8 @@ impl SqliteStore {
                 }
             }
         }
-        let row = self.row + 1;
-        let items = self.draft.insert(&db, row)?;
+        row += 1;
+        items += self.draft.insert(&db, row)?;
         db.commit()?;
         self.row = row;
         known.work.grew(items, last_arrived);
@@ -200,7 +228,8 @@ impl SqliteStore {
 
 impl Known {
     fn load(db: &Connection) -> Result<Self, Fault> {
-        Ok(Self { numbers: Numbers::load(db)?, work: Work::load(db)? })
+        let (numbers, work) = (Numbers::load(db)?, Work::load(db)?);
+        Ok(Self { numbers, work, ended: commands::count_ended(db)? })
     }
 }
 

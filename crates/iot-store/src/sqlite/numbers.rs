@@ -54,6 +54,37 @@ impl Numbers {
         self.sources.get_mut(node).ok_or_else(|| Fault::Unreadable(format!("{node} has no number")))
     }
 
+    /// The series of a node: module, channel and number, in order.
+    pub(crate) fn series_of(&self, node: &NodeId) -> Vec<(u8, u8, i64)> {
+        let known = self.sources.get(node).into_iter().flat_map(|source| &source.series);
+        let mut series: Vec<_> =
+            known.map(|((module, channel), number)| (*module, *channel, *number)).collect();
+        series.sort_unstable();
+        series
+    }
+
+    /// The series is another node's from now on, in place of the one that this node had there. Gives that.
+    pub(crate) fn give(
+        &mut self,
+        db: &Connection,
+        (module, channel, number): (u8, u8, i64),
+        (old, new): (&NodeId, &NodeId),
+    ) -> Result<Option<i64>, Fault> {
+        if let Some(source) = self.sources.get_mut(old) {
+            source.series.remove(&(module, channel));
+        }
+        let source = self.source(db, new)?;
+        let before = source.series.insert((module, channel), number);
+        if let Some(before) = before {
+            // What is still in the journal under its number is then nobody's, and its chunks are deleted.
+            db.prepare_cached("INSERT INTO forgotten (series) VALUES (?)")?.execute([before])?;
+            db.prepare_cached("DELETE FROM series WHERE number = ?")?.execute([before])?;
+        }
+        db.prepare_cached("UPDATE series SET source = ? WHERE number = ?")?
+            .execute([source.number, number])?;
+        Ok(before)
+    }
+
     /// The node is gone.
     pub(crate) fn forget(&mut self, node: &NodeId) {
         self.sources.remove(node);

@@ -106,12 +106,12 @@ fn renew(part: &Part, now: UnixMillis) -> Result<u64, Fault> {
     db.execute_batch("PRAGMA foreign_keys = ON")?;
     migrations().to_latest(&mut db).map_err(|error| Fault::unreadable("its schema", &error))?;
     let changes = db.transaction()?;
-    let mut cancelled = 0;
-    for mut command in commands::load(&changes)? {
+    let (mut cancelled, mut ended) = (0, commands::count_ended(&changes)?);
+    for mut command in commands::load(&changes, 0)? {
         if command.state().is_under_way() {
             let cause = Some(IotError::Cancelled { by: AUTHOR.into() });
             command.steps.push(Step { state: CommandState::Cancelled, at: now, cause });
-            commands::put(&changes, &command, usize::MAX)?;
+            commands::put(&changes, &command, &mut ended, usize::MAX)?;
             cancelled += 1;
         }
     }

@@ -14,7 +14,7 @@ use super::{
     nodes::parse_id,
     value::from_columns,
 };
-use crate::batch::note_run;
+use crate::batch::{RECALLED, note_run};
 
 /// A node's last runs, each with its highest sequence.
 pub(crate) type Runs = Vec<(BootId, u32)>;
@@ -35,7 +35,7 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
                 (None, Some((_, runs))) if folded.counts_for_source(id, report.source) => {
                     note_run(runs, BootId(report.boot), report.sequence);
                 }
-                (Some(reading), Some(_))
+                (Some(reading), _)
                     if names.contains_key(&reading.series)
                         && folded.counts_for_series(id, reading.series) =>
                 {
@@ -63,7 +63,7 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
         nodes: nodes::load(db)?,
         sequences: sequences.collect(),
         latest,
-        commands: commands::load(db)?,
+        commands: commands::load(db, RECALLED)?,
     })
 }
 

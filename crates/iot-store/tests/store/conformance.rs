@@ -4,20 +4,24 @@ use std::time::Duration;
 
 use iot_core::{
     CommandState, Series, UnixMillis,
+    audit::{AuditEntry, AuditQuery, Deed},
     store::{
-        Batch, Bucket, GapQuery, History, Pages, ReadingQuery, Record, Resolution, RollupQuery, Snapshot,
-        Store, Upkeep,
+        Batch, Bucket, Chronicle, CommandRecord, GapQuery, History, Pages, ReadingQuery, Record, Resolution,
+        RollupQuery, Snapshot, Store, Upkeep,
     },
-    view::Wanted,
+    view::{CommandFilter, Wanted},
 };
-use iot_proto::BootId;
+use iot_proto::{BootId, CommandId};
 use iot_store::{
-    MemoryLimits, MemoryStore, Retention, RetentionPolicy, SqliteHistory, SqliteLimits, SqliteStore,
+    MemoryLimits, MemoryStore, Retention, RetentionPolicy, SqliteChronicle, SqliteHistory, SqliteLimits,
+    SqliteStore,
 };
 use proptest::{collection::vec, prelude::*};
 use tempfile::TempDir;
 
-use crate::given::{NODES, all_buckets, all_gaps, all_readings, batch, batches, command, node, report};
+use crate::given::{
+    NODES, all_buckets, all_gaps, all_readings, batch, batches, change, command, join, node, report,
+};
 
 /// Ended commands that the stores here keep.
 const ENDED: usize = 5;
@@ -26,6 +30,7 @@ const ENDED: usize = 5;
 trait Subject {
     fn store(&mut self) -> &mut dyn Store;
     fn history(&self) -> &dyn History;
+    fn chronicle(&self) -> &dyn Chronicle;
     fn restart(&mut self);
 
     /// Does what is due behind commits, but at most so many steps of it.
@@ -49,6 +54,10 @@ impl Subject for InMemory {
         &self.0
     }
 
+    fn chronicle(&self) -> &dyn Chronicle {
+        &self.0
+    }
+
     fn restart(&mut self) {
         self.0 = self.0.clone();
     }
@@ -57,7 +66,7 @@ impl Subject for InMemory {
 struct OnDisk {
     /// Items in the journal before it is folded.
     journal: usize,
-    open: Option<(SqliteStore, SqliteHistory)>,
+    open: Option<(SqliteStore, SqliteHistory, SqliteChronicle)>,
     directory: TempDir,
 }
 
@@ -78,6 +87,10 @@ impl Subject for OnDisk {
         &self.open.as_ref().unwrap().1
     }
 
+    fn chronicle(&self) -> &dyn Chronicle {
+        &self.open.as_ref().unwrap().2
+    }
+
     fn restart(&mut self) {
         self.open = None;
         // A step is one unit, so that a test can stop between any two.
@@ -85,12 +98,18 @@ impl Subject for OnDisk {
         let all = Retention { readings: None, five_minutes: None, hours: None, days: None };
         let retention = RetentionPolicy { all, ..RetentionPolicy::default() };
         let limits = SqliteLimits { retention, ended_commands: ENDED, journal, step };
-        self.open = Some(SqliteStore::open_with(&self.directory.path().join("hub.db"), limits).unwrap());
+        let (store, history) = SqliteStore::open_with(&self.directory.path().join("hub.db"), limits).unwrap();
+        let chronicle = store.chronicle().unwrap();
+        self.open = Some((store, history, chronicle));
     }
 }
 
 fn memory() -> InMemory {
-    InMemory(MemoryStore::with_limits(MemoryLimits { readings: usize::MAX, ended_commands: ENDED }))
+    InMemory(MemoryStore::with_limits(MemoryLimits {
+        readings: usize::MAX,
+        ended_commands: ENDED,
+        audit: usize::MAX,
+    }))
 }
 
 fn subjects() -> [Box<dyn Subject>; 2] {
@@ -141,6 +160,157 @@ fn the_oldest_commands_that_ended_make_room_and_those_under_way_stay() {
         let kept = subject.store().load().unwrap().commands;
         let ids: Vec<_> = kept.iter().map(|command| command.id.0[0]).collect();
         assert_eq!(ids, [3, 15, 16, 17, 18, 19]);
+    }
+}
+
+/// Commands as a ledger gives them in pages of two.
+fn all_commands(subject: &dyn Subject) -> Vec<CommandRecord> {
+    let mut all: Vec<CommandRecord> = Vec::new();
+    loop {
+        let before = all.last().map(|command| command.id);
+        let filter = CommandFilter { before, limit: 2, ..CommandFilter::default() };
+        let page = subject.chronicle().commands(&filter).unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// Changes as an audit gives them in pages of three.
+fn all_changes(subject: &dyn Subject) -> Vec<AuditEntry> {
+    let mut all: Vec<AuditEntry> = Vec::new();
+    loop {
+        let before = all.last().map(|entry| entry.number);
+        let query = AuditQuery { before, limit: 3, ..AuditQuery::default() };
+        let page = subject.chronicle().audit(&query).unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+#[test]
+fn of_commands_that_ended_the_one_that_ended_first_goes_first_whatever_its_id() {
+    for mut subject in subjects() {
+        // Each step is as old as the id, but for the last one of the first, which took long.
+        for id in (1..=ENDED).chain([0, 9]) {
+            let id = u8::try_from(id).unwrap();
+            let mut record = command(id, "a", Wanted::Restart, &[(CommandState::Done, None)]);
+            if let (0, Record::Command(command)) = (id, &mut record) {
+                command.steps[0].at = UnixMillis(8);
+            }
+            subject.store().commit(&batch(record)).unwrap();
+        }
+        subject.restart();
+        let kept = subject.store().load().unwrap().commands;
+        let ids: Vec<_> = kept.iter().map(|command| command.id.0[0]).collect();
+        assert_eq!(ids, [0, 3, 4, 5, 9]);
+    }
+}
+
+#[test]
+fn commands_are_found_by_node_module_state_and_id_newest_first() {
+    for mut subject in subjects() {
+        for (id, of, wanted, state) in [
+            (1, "a", Wanted::Restart, CommandState::Queued),
+            (2, "a", Wanted::Get { module: 1, channel: 1 }, CommandState::Sent),
+            (3, "b", Wanted::Restart, CommandState::Done),
+            (4, "a", Wanted::Restart, CommandState::Failed),
+        ] {
+            subject.store().commit(&batch(command(id, of, wanted, &[(state, None)]))).unwrap();
+        }
+        let found = |filter: CommandFilter| -> Vec<_> {
+            let found = subject.chronicle().commands(&filter).unwrap();
+            found.iter().map(|command| command.id.0[0]).collect()
+        };
+        let all = || CommandFilter { limit: 10, ..CommandFilter::default() };
+        assert_eq!(found(all()), [4, 3, 2, 1]);
+        assert_eq!(found(CommandFilter { node: Some(node("a")), ..all() }), [4, 2, 1]);
+        assert_eq!(found(CommandFilter { node: Some(node("a")), module: Some(1), ..all() }), [2]);
+        let states = vec![CommandState::Done, CommandState::Queued];
+        assert_eq!(found(CommandFilter { states, ..all() }), [3, 1]);
+        let before = Some(CommandId([3; 16]));
+        assert_eq!(found(CommandFilter { before, limit: 1, ..all() }), [2]);
+        assert_eq!(subject.chronicle().command(CommandId([3; 16])).unwrap().unwrap().node, node("b"));
+        assert_eq!(subject.chronicle().command(CommandId([7; 16])).unwrap(), None);
+    }
+}
+
+#[test]
+fn changes_are_numbered_in_their_order_and_found_by_node_deed_author_and_time() {
+    for mut subject in subjects() {
+        let changes = [
+            change("a", Deed::Admit, 10, "at 10.0.0.5", None),
+            change("b", Deed::Name, 20, "at 10.0.0.6", None),
+            change("a", Deed::Name, 5, "at 10.0.0.5", Some(1)),
+        ];
+        for record in changes {
+            subject.store().commit(&batch(record)).unwrap();
+        }
+        subject.store().commit(&batch(Record::Gone(node("a")))).unwrap();
+        subject.restart();
+        let found = |query: AuditQuery| -> Vec<_> {
+            let found = subject.chronicle().audit(&AuditQuery { limit: 10, ..query }).unwrap();
+            found.iter().map(|entry| entry.number).collect()
+        };
+        assert_eq!(found(AuditQuery::default()), [3, 2, 1], "a node that is gone keeps its changes");
+        assert_eq!(found(AuditQuery { node: Some(node("a")), ..AuditQuery::default() }), [3, 1]);
+        assert_eq!(found(AuditQuery { deed: Some(Deed::Name), ..AuditQuery::default() }), [3, 2]);
+        assert_eq!(found(AuditQuery { by: Some("ADA AT 10.0.0.5".into()), ..AuditQuery::default() }), [3, 1]);
+        let (from, to) = (Some(UnixMillis(10)), Some(UnixMillis(20)));
+        assert_eq!(found(AuditQuery { from, to, ..AuditQuery::default() }), [1]);
+    }
+}
+
+fn moved(from: &str, to: &str, modules: &[u8]) -> Record {
+    Record::Replaced { old: node(from), new: node(to), modules: modules.into() }
+}
+
+#[test]
+fn new_hardware_has_the_history_beside_its_own_readings_and_each_its_own_runs() {
+    for journal in [0, 500] {
+        let subjects: [Box<dyn Subject>; 2] = [Box::new(memory()), Box::new(OnDisk::new(journal))];
+        for mut subject in subjects {
+            subject.store().commit(&report("b", 7, &[10, 30])).unwrap();
+            subject.store().commit(&report("a", 1, &[20, 40])).unwrap();
+            // In one commit with reports of both, before and behind it.
+            let batches = vec![
+                report("b", 8, &[50]),
+                report("a", 2, &[60]),
+                batch(moved("b", "a", &[0])),
+                report("a", 3, &[15]),
+            ];
+            subject.store().commit(&join(batches)).unwrap();
+            for _ in 0..3 {
+                assert_eq!(measured(&*subject, 0, 100, 10), [10, 15, 20, 30, 40, 50, 60]);
+                let snapshot = subject.store().load().unwrap();
+                let latest: Vec<_> = snapshot.latest.iter().map(|(series, _)| &series.node).collect();
+                assert!(!latest.contains(&&node("b")), "{latest:?}");
+                assert_eq!(snapshot.latest[0].1.measured, UnixMillis(60));
+                let runs = [(node("a"), BootId(1), 3), (node("b"), BootId(1), 8)];
+                assert_eq!(snapshot.sequences[..2], runs, "what is stored is known of each hardware");
+                subject.restart();
+                // Pushes what is in the journal into chunks where there is no room for it.
+                subject.store().commit(&report("c", 1, &[1])).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_move_stays_with_the_old_hardware() {
+    for mut subject in subjects() {
+        subject.store().commit(&report("a", 1, &[10])).unwrap();
+        for (id, wanted) in [(1, Wanted::Restart), (2, Wanted::Get { module: 0, channel: 1 })] {
+            subject.store().commit(&batch(command(id, "a", wanted, &[]))).unwrap();
+        }
+        subject.store().commit(&batch(moved("a", "b", &[1]))).unwrap();
+        subject.restart();
+        assert_eq!(measured(&*subject, 0, 100, 10), [10]);
+        let of: Vec<_> = subject.store().load().unwrap().commands.into_iter().map(|c| c.node).collect();
+        assert_eq!(of, [node("b"), node("a")], "what is for the node as a whole moves");
     }
 }
 
@@ -277,7 +447,7 @@ fn report_of_all(sequence: u32, at: &mut i64) -> Batch {
             .collect();
         report(name, sequence, &measured)
     });
-    crate::given::join(batches.collect())
+    join(batches.collect())
 }
 
 proptest! {
@@ -302,6 +472,8 @@ proptest! {
             prop_assert_eq!(of(&disk), of(&memory));
             prop_assert!(are_alike(&all_buckets(disk.history()), &all_buckets(memory.history())));
             prop_assert_eq!(all_gaps(disk.history()), all_gaps(memory.history()));
+            prop_assert_eq!(all_commands(&disk), all_commands(&memory));
+            prop_assert_eq!(all_changes(&disk), all_changes(&memory));
         }
     }
 }

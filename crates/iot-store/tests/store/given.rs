@@ -2,14 +2,15 @@
 
 use iot_core::{
     AdmissionState, CommandState, IotError, NodeId, Series, UnixMillis,
+    audit::{AuditRecord, Deed, Target},
     store::{
-        Batch, Bucket, CommandRecord, Disabling, GapQuery, GapView, History, ModuleRecord, NodeRecord,
-        ReadingQuery, Record, Resolution, RollupQuery, StoredReading,
+        Batch, Bucket, CommandRecord, Decision, GapQuery, GapView, History, ModuleRecord, NodeRecord,
+        ReadingQuery, Record, Resolution, RollupQuery, SleepRecord, StoredReading,
     },
     view::{ReadingView, Step, Wanted},
 };
 use iot_proto::{BootId, Capabilities, CommandId, Finite, Name, OwnedValue};
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, option, prelude::*};
 
 /// Nodes that the random batches are about.
 pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];
@@ -69,6 +70,7 @@ pub(crate) fn command(
         node: node(of),
         wanted,
         author: "Ada".into(),
+        why: if id.is_multiple_of(2) { "frost".into() } else { "".into() },
         steps: states.iter().map(step).collect(),
         expires: UnixMillis(99),
         attempts: u32::from(id),
@@ -129,8 +131,12 @@ fn reports() -> impl Strategy<Value = Batch> {
 }
 
 fn node_records() -> impl Strategy<Value = Batch> {
-    let admission = proptest::sample::select(vec![AdmissionState::Admitted, AdmissionState::Revoked]);
-    (names(), "[a-zü ]{1,9}", admission, any::<u16>(), any::<bool>(), 0..4_u8).prop_map(
+    let admission = proptest::sample::select(vec![
+        AdmissionState::Admitted,
+        AdmissionState::Revoked,
+        AdmissionState::Archived,
+    ]);
+    (names(), "[a-zü \"]{1,9}", admission, any::<u16>(), any::<bool>(), 0..4_u8).prop_map(
         |(name, title, admission, bits, is_off, modules)| {
             let module = |index: u8| ModuleRecord {
                 index,
@@ -138,14 +144,17 @@ fn node_records() -> impl Strategy<Value = Batch> {
                 given: (index % 2 == 1).then(|| format!("{title}, given").into()),
                 kind: "relay".into(),
                 kind_version: bits,
+                registered_with: (bits % 2 == 0).then_some(bits / 2),
             };
-            let disabling = Disabling { by: "Ada".into(), why: "".into(), at: UnixMillis(-5) };
+            let decision = Decision { by: "Ada".into(), why: "".into(), at: UnixMillis(-5) };
             batch(Record::Node(Box::new(NodeRecord {
                 id: node(name),
                 title: title.as_str().into(),
                 place: title.as_str().get(1..).unwrap_or_default().into(),
                 admission,
-                disabled: is_off.then_some(disabling),
+                tags: (0..modules).map(|tag| format!("{title}{tag}").into()).collect(),
+                disabled: is_off.then_some(decision),
+                sleep: is_off.then_some(SleepRecord { since: UnixMillis(bits.into()), for_s: bits.into() }),
                 address: (!is_off).then(|| "[fe80::1%3]:5070".parse().unwrap()),
                 capabilities: Capabilities(bits),
                 keepalive_s: u32::from(bits),
@@ -177,9 +186,40 @@ fn commands() -> impl Strategy<Value = Batch> {
         .prop_map(|(id, of, wanted, steps)| batch(command(id, of, wanted, &steps)))
 }
 
+fn replaced() -> impl Strategy<Value = Batch> {
+    (names(), names(), vec(0..4_u8, 0..3)).prop_filter_map("another node", |(old, new, modules)| {
+        let (old, new) = (node(old), node(new));
+        (old != new).then(|| batch(Record::Replaced { old, new, modules }))
+    })
+}
+
+fn changes() -> impl Strategy<Value = Batch> {
+    let deeds = proptest::sample::select(Deed::ALL.to_vec());
+    (names(), deeds, "[a-zü\"]{0,5}", option::of(any::<u8>()), -9..99_i64)
+        .prop_map(|(name, deed, words, number, at)| batch(change(name, deed, at, &words, number)))
+}
+
+/// Someone changed something.
+pub(crate) fn change(name: &str, deed: Deed, at: i64, words: &str, number: Option<u8>) -> Record {
+    Record::Audit(Box::new(AuditRecord {
+        at: UnixMillis(at),
+        by: format!("Ada {words}").into(),
+        deed,
+        target: Target {
+            node: Some(node(name)),
+            title: words.into(),
+            module: number,
+            command: number.map(|id| CommandId([id; 16])),
+        },
+        before: words.into(),
+        after: "".into(),
+        why: words.into(),
+    }))
+}
+
 /// One commit: several records of all sorts.
 pub(crate) fn batches() -> impl Strategy<Value = Batch> {
     let gone = names().prop_map(|name| batch(Record::Gone(node(name))));
-    let one = prop_oneof![8 => reports(), 2 => node_records(), 2 => commands(), 1 => gone];
+    let one = prop_oneof![8 => reports(), 2 => node_records(), 2 => commands(), 1 => gone, 1 => replaced(), 1 => changes()];
     vec(one, 1..6).prop_map(join)
 }

@@ -73,7 +73,10 @@ fn needed<'a>(query: &'a Query, name: &str) -> Result<&'a str, WebError> {
 }
 
 /// A time in milliseconds since 1970, or as RFC 3339 writes it.
-fn time(query: &Query, name: &str) -> Result<Option<UnixMillis>, WebError> {
+///
+/// # Errors
+/// [`WebError::Malformed`].
+pub(super) fn time(query: &Query, name: &str) -> Result<Option<UnixMillis>, WebError> {
     let Some(text) = query.get(name) else { return Ok(None) };
     let millis = text.parse().ok();
     let millis = millis.or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond));

@@ -60,6 +60,8 @@ struct ModulePage {
 
 struct KindLine {
     title: String,
+    /// Where the catalogue has changed since the module was registered.
+    version: Option<String>,
     href: Option<String>,
 }
 
@@ -118,6 +120,7 @@ pub(crate) async fn module<B: Backend>(
         waits: node.presence.state != PresenceState::Online,
         kind: KindLine {
             title: cell::kind_words(module),
+            version: version(module),
             href: kind.ok().map(|kind| format!("/catalogue/{}", kind.name)),
         },
         unsupported: kind.err().map(|error| (wording::sentence(&error.to_string()), error.advice())),
@@ -130,6 +133,14 @@ pub(crate) async fn module<B: Backend>(
         shell: Shell::new(web, &overview, "nodes"),
     };
     Ok(rendered(StatusCode::OK, &page))
+}
+
+/// Says so where the module was registered with another version of its kind than the catalogue has today.
+fn version(module: &ModuleView) -> Option<String> {
+    let (kind, with) = (module.kind.as_deref().ok()?, module.registered_with?);
+    (kind.version != with).then(|| {
+        format!("Registered with version {with} of its kind; the catalogue has {} today.", kind.version)
+    })
 }
 
 impl PropertyRow {

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     IotError,
-    view::{CommandView, Need, Overview},
+    view::{CommandView, Need, NodeView, Overview},
 };
 
 use crate::{
@@ -78,6 +78,12 @@ impl Shell {
     pub(super) fn is(&self, tab: &str) -> bool {
         self.tab == tab
     }
+}
+
+/// Nodes in the order in which people look for them.
+pub(super) fn by_title(mut nodes: Vec<NodeView>) -> Vec<NodeView> {
+    nodes.sort_by(|a, b| a.title.cmp(&b.title).then_with(|| a.id.cmp(&b.id)));
+    nodes
 }
 
 /// The commands that failed and that nothing newer replaced.

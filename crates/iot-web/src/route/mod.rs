@@ -64,6 +64,8 @@ pub(crate) enum Page {
     Store,
     Catalogue,
     Kind(Box<str>),
+    Audit,
+    Replacement(NodeId),
 }
 
 /// Something to read through the API.
@@ -81,6 +83,9 @@ pub(crate) enum Api {
     Backups,
     Catalogue,
     Kind(Box<str>),
+    Audit,
+    AuditExport,
+    Replacement(NodeId),
 }
 
 /// Something to do.
@@ -111,6 +116,11 @@ pub(crate) enum NodeAct {
     Disable,
     Enable,
     Revoke,
+    Tags,
+    Archive,
+    Unarchive,
+    Forget,
+    Replace,
 }
 
 impl NodeAct {
@@ -124,6 +134,10 @@ impl NodeAct {
             "disable" => Self::Disable,
             "enable" => Self::Enable,
             "revoke" => Self::Revoke,
+            "tags" => Self::Tags,
+            "archive" => Self::Archive,
+            "unarchive" => Self::Unarchive,
+            "forget" => Self::Forget,
             _ => return None,
         })
     }
@@ -152,7 +166,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
     let reads = method == Method::GET || method == Method::HEAD;
     match (place.takes(), reads, method == Method::POST) {
         (Takes::Get | Takes::Both, true, _) | (Takes::Post, _, true) => place.route(&params),
-        (Takes::Both, _, true) => Ok(Route::BackUp(Surface::Api)),
+        (Takes::Both, _, true) => place.act(&params),
         (Takes::Both, ..) => Err(Miss::Method { allow: "GET, HEAD, POST" }),
         (Takes::Get, ..) => Err(Miss::Method { allow: "GET, HEAD" }),
         (Takes::Post, ..) => Err(Miss::Method { allow: "POST" }),
@@ -199,6 +213,7 @@ mod tests {
             ("/api/v1/store", Route::Api(Api::Store)),
             ("/api/v1/backups/hub-1.db", Route::BackupFile("hub-1.db".into())),
             ("/catalogue", Route::Page(Page::Catalogue)),
+            ("/audit", Route::Page(Page::Audit)),
             ("/catalogue/relay", Route::Page(Page::Kind("relay".into()))),
             ("/events", Route::Events),
             ("/healthz", Route::Health),
@@ -213,6 +228,8 @@ mod tests {
             ("/api/v1/commands", Route::Api(Api::Commands)),
             (&format!("/api/v1/commands/{UUID}"), Route::Api(Api::Command(id))),
             ("/api/v1/catalogue", Route::Api(Api::Catalogue)),
+            ("/api/v1/audit", Route::Api(Api::Audit)),
+            ("/api/v1/audit/export", Route::Api(Api::AuditExport)),
             ("/api/v1/catalogue/relay", Route::Api(Api::Kind("relay".into()))),
             ("/api/v1/events", Route::Events),
         ] {
@@ -241,6 +258,10 @@ mod tests {
             ("/nodes/plain:porch/disable".to_owned(), Act::Node(porch(), NodeAct::Disable)),
             ("/nodes/plain:porch/enable".to_owned(), Act::Node(porch(), NodeAct::Enable)),
             ("/nodes/plain:porch/revoke".to_owned(), Act::Node(porch(), NodeAct::Revoke)),
+            ("/nodes/plain:porch/tags".to_owned(), Act::Node(porch(), NodeAct::Tags)),
+            ("/nodes/plain:porch/archive".to_owned(), Act::Node(porch(), NodeAct::Archive)),
+            ("/nodes/plain:porch/unarchive".to_owned(), Act::Node(porch(), NodeAct::Unarchive)),
+            ("/nodes/plain:porch/forget".to_owned(), Act::Node(porch(), NodeAct::Forget)),
             (format!("/commands/{UUID}/cancel"), Act::Cancel(id)),
         ] {
             assert_eq!(post(&path), Ok(Route::Act(expected.clone(), Surface::Page)), "{path}");
@@ -259,9 +280,34 @@ mod tests {
     }
 
     #[test]
+    fn a_replacement_is_looked_at_and_done_at_one_place() {
+        let act = Act::Node(porch(), NodeAct::Replace);
+        for (path, page, surface) in [
+            ("/nodes/plain:porch/replacement", Route::Page(Page::Replacement(porch())), Surface::Page),
+            ("/api/v1/nodes/plain:porch/replacement", Route::Api(Api::Replacement(porch())), Surface::Api),
+        ] {
+            assert_eq!(get(path), Ok(page));
+            assert_eq!(post(path), Ok(Route::Act(act.clone(), surface)));
+            assert_eq!(route(&Method::PUT, path), Err(Miss::Method { allow: "GET, HEAD, POST" }));
+        }
+    }
+
+    #[test]
     fn the_document_of_the_api_has_every_route_of_the_api() {
         let document = include_str!("../../../../docs/api.md");
-        let acts = ["identify", "restart", "admit", "reject", "disable", "enable", "revoke"];
+        let acts = [
+            "identify",
+            "restart",
+            "admit",
+            "reject",
+            "disable",
+            "enable",
+            "revoke",
+            "tags",
+            "archive",
+            "unarchive",
+            "forget",
+        ];
         let read = table::paths().filter(|path| path.starts_with("/api/") || *path == "/healthz");
         for path in read.flat_map(|path| acts.map(|act| path.replace("{act}", act))) {
             assert!(document.contains(&format!(" {path}`")), "docs/api.md says nothing of {path}");

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 40] = [
+const PATHS: [(&str, Place); 45] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
@@ -25,8 +25,10 @@ const PATHS: [(&str, Place); 40] = [
     ("/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Page)),
     ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page)),
     ("/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Page)),
+    ("/nodes/{node}/replacement", Place::Replacement(Surface::Page)),
     ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page)),
     ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page)),
+    ("/audit", Place::Page(Thing::Audit)),
     ("/events", Place::Events),
     ("/healthz", Place::Health),
     ("/static/{*path}", Place::Asset),
@@ -42,12 +44,15 @@ const PATHS: [(&str, Place); 40] = [
     ("/api/v1/store", Place::Api(Thing::Store)),
     ("/api/v1/backup", Place::Backups),
     ("/api/v1/backups/{name}", Place::BackupFile),
+    ("/api/v1/audit", Place::Api(Thing::Audit)),
+    ("/api/v1/audit/export", Place::Api(Thing::AuditExport)),
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
     ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Api)),
+    ("/api/v1/nodes/{node}/replacement", Place::Replacement(Surface::Api)),
     ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api)),
     ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api)),
     ("/api/v1/events", Place::Events),
@@ -83,6 +88,8 @@ pub(super) enum Place {
     /// Where scripts begin and list backups.
     Backups,
     BackupFile,
+    /// Looked at and done at one place.
+    Replacement(Surface),
     Events,
     Health,
     Asset,
@@ -104,6 +111,8 @@ pub(super) enum Thing {
     Store,
     Catalogue,
     Kind,
+    Audit,
+    AuditExport,
 }
 
 /// Something that can be done.
@@ -130,7 +139,7 @@ impl Place {
     pub(super) fn takes(self) -> Takes {
         match self {
             Self::Act(..) | Self::BackUp => Takes::Post,
-            Self::Backups => Takes::Both,
+            Self::Backups | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
             | Self::Api(_)
             | Self::BackupFile
@@ -150,6 +159,8 @@ impl Place {
             Self::BackUp => Route::BackUp(Surface::Page),
             Self::Backups => Route::Api(Api::Backups),
             Self::BackupFile => Route::BackupFile(text(params, "name")?),
+            Self::Replacement(Surface::Page) => Route::Page(Page::Replacement(node(params)?)),
+            Self::Replacement(Surface::Api) => Route::Api(Api::Replacement(node(params)?)),
             Self::Events => Route::Events,
             Self::Health => Route::Health,
             Self::Asset => Route::Asset(text(params, "path")?),
@@ -157,6 +168,25 @@ impl Place {
                 Route::ModuleFile { kind: text(params, "kind")?, path: text(params, "path")? }
             }
         })
+    }
+}
+
+impl Place {
+    /// What is done where something is looked at too.
+    pub(super) fn act(self, params: &Params<'_, '_>) -> Result<Route, Miss> {
+        match self {
+            Self::Replacement(surface) => Ok(Route::Act(Act::Node(node(params)?, NodeAct::Replace), surface)),
+            Self::Backups => Ok(Route::BackUp(Surface::Api)),
+            Self::Page(_)
+            | Self::Api(_)
+            | Self::Act(..)
+            | Self::BackUp
+            | Self::BackupFile
+            | Self::Events
+            | Self::Health
+            | Self::Asset
+            | Self::ModuleFile => self.route(params),
+        }
     }
 }
 
@@ -172,7 +202,8 @@ impl Thing {
             Self::Store => Page::Store,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
-            Self::Activity | Self::Readings | Self::Command => return Err(Miss::Nothing),
+            Self::Audit => Page::Audit,
+            Self::Activity | Self::Readings | Self::Command | Self::AuditExport => return Err(Miss::Nothing),
         })
     }
 
@@ -189,6 +220,8 @@ impl Thing {
             Self::Store => Api::Store,
             Self::Catalogue => Api::Catalogue,
             Self::Kind => Api::Kind(text(params, "kind")?),
+            Self::Audit => Api::Audit,
+            Self::AuditExport => Api::AuditExport,
             Self::Inbox => return Err(Miss::Nothing),
         })
     }

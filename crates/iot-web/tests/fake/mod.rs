@@ -12,11 +12,12 @@ use std::{
 
 use iot_core::{
     Answer, CommandState, Event, IotError, NodeId, Request,
+    audit::{AuditEntry, AuditQuery},
     catalogue::{Catalogue, ValueType},
     store::ReadingQuery,
     view::{
-        CommandFilter, CommandView, Desired, Need, NodeView, Notice, Overview, PresenceCounts, PropertyView,
-        ReadingView, Step, Wanted,
+        CommandFilter, CommandView, Desired, Need, NodeFilter, NodeView, Notice, Overview, PresenceCounts,
+        PropertyView, ReadingView, Replacement, Step, Wanted,
     },
 };
 use iot_proto::{CommandId, Finite, Name, OwnedValue, UnixMillis};
@@ -37,7 +38,8 @@ pub(crate) struct Fake {
 pub(crate) struct State {
     nodes: Vec<NodeView>,
     commands: Vec<CommandView>,
-    pub(crate) asked: Vec<(String, Request)>,
+    /// Who asked, why and what.
+    pub(crate) asked: Vec<(String, String, Request)>,
     open: bool,
     pub(crate) stopping: bool,
     /// Whether every question ends in a panic.
@@ -123,7 +125,7 @@ impl Fake {
         Some(self.state()).filter(|state| !state.stopping).ok_or(IotError::Stopping)
     }
 
-    fn command(&self, node: &NodeId, wanted: Wanted, author: &str) -> Result<Answer, IotError> {
+    fn command(&self, node: &NodeId, wanted: Wanted, author: &str, why: &str) -> Result<Answer, IotError> {
         let mut state = self.alive()?;
         let view = state.nodes.iter().find(|view| view.id == *node);
         let view = view.ok_or_else(|| IotError::UnknownNode { node: node.as_str().into() })?.clone();
@@ -151,6 +153,7 @@ impl Fake {
             wanted,
             summary,
             author: author.into(),
+            why: why.into(),
             state: last,
             steps: steps.collect(),
             expires: UnixMillis(at.0 + 3_600_000),
@@ -217,8 +220,32 @@ impl Backend for Fake {
         })
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeView>, IotError> {
-        Ok(self.alive()?.nodes.clone())
+    async fn nodes(&self, filter: NodeFilter) -> Result<Vec<NodeView>, IotError> {
+        let mut nodes = self.alive()?.nodes.clone();
+        nodes.retain(|node| filter.fits(node.admission, &node.tags));
+        nodes.retain(|node| filter.after.as_ref().is_none_or(|after| node.id > *after));
+        nodes.sort_by(|a, b| a.id.cmp(&b.id));
+        nodes.truncate(filter.limit);
+        Ok(nodes)
+    }
+
+    async fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
+        let (old, new) = (self.node(node).await?, self.node(by).await?);
+        if node == by {
+            let (node, by) = (node.clone(), by.clone());
+            return Err(IotError::Irreplaceable { node, by, why: "they are the same" });
+        }
+        Ok(scene::replacement(&old, &new))
+    }
+
+    async fn ledger(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
+        self.commands(filter).await
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, IotError> {
+        drop(self.alive()?);
+        let fitting = scene::changes().into_iter().filter(|entry| query.fits(entry));
+        Ok(fitting.take(query.limit).collect())
     }
 
     async fn node(&self, id: &NodeId) -> Result<NodeView, IotError> {
@@ -233,6 +260,7 @@ impl Backend for Fake {
                 && filter
                     .module
                     .is_none_or(|index| command.module.as_ref().is_some_and(|(at, _)| *at == index))
+                && filter.before.is_none_or(|before| command.id < before)
                 && (filter.states.is_empty() || filter.states.contains(&command.state))
         };
         Ok(state.commands.iter().filter(fits).take(filter.limit).cloned().collect())
@@ -255,10 +283,10 @@ impl Backend for Fake {
         Ok(property.map(|property| scene::readings(property, &query)).unwrap_or_default())
     }
 
-    async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
-        self.alive()?.asked.push((by.to_owned(), request.clone()));
+    async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {
+        self.alive()?.asked.push((by.to_owned(), why.to_owned(), request.clone()));
         match request {
-            Request::Command { node, wanted, .. } => self.command(&node, wanted, by),
+            Request::Command { node, wanted, .. } => self.command(&node, wanted, by, why),
             Request::Cancel { id } => {
                 let mut state = self.alive()?;
                 let command = state.commands.iter_mut().find(|command| command.id == id);
@@ -279,12 +307,20 @@ impl Backend for Fake {
                     iot_core::AdmissionState::Admitted;
                 Ok(Answer::Done)
             }
+            Request::Forget { .. } if why.is_empty() => {
+                Err(IotError::ReasonMissing { what: "forgetting a node" })
+            }
             Request::Reject { .. }
             | Request::Name { .. }
             | Request::NameModule { .. }
             | Request::Disable { .. }
             | Request::Enable { .. }
-            | Request::Revoke { .. } => Ok(Answer::Done),
+            | Request::Revoke { .. }
+            | Request::Tag { .. }
+            | Request::Archive { .. }
+            | Request::Unarchive { .. }
+            | Request::Forget { .. }
+            | Request::Replace { .. } => Ok(Answer::Done),
             Request::Send { .. } => Err(IotError::Stopping),
         }
     }

@@ -46,6 +46,12 @@ async fn every_page_is_well_formed_and_no_link_is_dead() {
         "/inbox",
         "/catalogue",
         "/catalogue/relay",
+        "/audit",
+        "/audit?before=14",
+        "/audit?node=plain%3Apump-house",
+        "/nodes?archived=only",
+        "/nodes/plain:worn-out",
+        "/nodes/plain:pump-house/replacement",
         "/nodes/plain:pump-house",
         "/nodes/plain:pump-house/modules/3",
         "/nodes/plain:north-bay-1/modules/0?r=24h",
@@ -172,6 +178,45 @@ async fn the_list_of_nodes_is_filtered_by_text_kind_and_state() {
         assert!(page.contains(in_it) && !page.contains(not_in_it), "{query}");
     }
     assert!(hub.get("/nodes?q=nothing-is-called-this").await.text.contains("No node fits"));
+}
+
+#[tokio::test]
+async fn nodes_in_the_archive_are_left_out_and_found_there() {
+    let hub = Hub::start().await;
+    assert!(!hub.get("/nodes").await.text.contains("Worn out"));
+    let archive = hub.get("/nodes?archived=only").await.text;
+    assert!(archive.contains("Worn out") && !archive.contains("Pump house"));
+    let node = hub.get("/nodes/plain:worn-out").await.text;
+    assert!(node.contains("Take out of the archive") && node.contains("See who put it there"));
+    let tagged = hub.get("/nodes?tag=wet").await.text;
+    assert!(tagged.contains("Pump house"));
+}
+
+#[tokio::test]
+async fn a_replacement_shows_the_difference_before_it_asks() {
+    let hub = Hub::start().await;
+    let path = "/nodes/plain:pump-house/replacement";
+    let choice = hub.get(path).await.text;
+    assert!(choice.contains("Seed table (plain:seed-table, waits in the inbox)"));
+    assert!(!choice.contains("in its place"), "nothing is asked before something is shown");
+    let shown = hub.get(&format!("{path}?by=plain:mist-bench")).await.text;
+    assert!(
+        shown.contains("moves") && shown.contains("missing") && shown.contains("Put Mist bench in its place")
+    );
+    markup::check(path, &shown);
+    let done = hub.form(path, "by=plain:mist-bench&why=it+drowned").await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/nodes/plain:mist-bench"));
+    assert_eq!(hub.fake.state().asked.last().unwrap().1, "it drowned");
+}
+
+#[tokio::test]
+async fn the_audit_says_who_did_what_when_and_why() {
+    let hub = Hub::start().await;
+    let page = hub.get("/audit?deed=name").await.text;
+    for words in ["Named", "Old well", "someone at 192.168.137.7", "“as it is signed”"] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(hub.get("/audit?node=plain:nobody").await.text.contains("No change fits"));
 }
 
 #[tokio::test]
