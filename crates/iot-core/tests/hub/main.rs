@@ -4,6 +4,7 @@
 //! the hub wants done becomes short lines, which a scenario compares with those that it expects.
 
 mod ask;
+mod clock;
 mod command;
 mod delivery;
 mod determinism;
