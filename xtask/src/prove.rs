@@ -18,7 +18,28 @@ const SHORT_ACKNOWLEDGED: u64 = 20_000;
 pub(crate) enum Proof {
     /// Kill the hub at random moments under load: nothing acknowledged is lost, nothing runs twice.
     Kill9(Kill9),
+    /// Simulate hub, nodes and network from seeds; options as `--help` of the proof says.
+    Sim(Passed),
+    /// Let clocks step, stop and be wrong; options as `--help` of the proof says.
+    Time(Passed),
 }
+
+/// Options that the proof itself reads.
+#[derive(Debug, Args)]
+pub(crate) struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    options: Vec<String>,
+}
+
+/// The short runs of proofs that read their own options, each with its controls.
+const SHORT: &[&[&str]] = &[
+    &["sim", "--seeds", "300", "--json"],
+    &["sim", "--seeds", "300", "--json", "--plant", "early-ack"],
+    &["sim", "--seeds", "300", "--json", "--plant", "forget"],
+    &["sim", "--seeds", "300", "--json", "--plant", "store-again"],
+    &["time", "--seeds", "5", "--json"],
+    &["time", "--seeds", "5", "--json", "--plant", "wall-deadlines"],
+];
 
 /// How to kill.
 #[derive(Debug, Args)]
@@ -53,8 +74,11 @@ pub(crate) enum Plant {
 /// When something does not build, a promise is broken, or a planted fault is not found.
 pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
     build(sh)?;
-    let Proof::Kill9(options) = proof;
-    kill9(sh, options)
+    match proof {
+        Proof::Kill9(options) => kill9(sh, options),
+        Proof::Sim(passed) => exec::run(cmd!(sh, "target/release/prove sim").args(&passed.options)),
+        Proof::Time(passed) => exec::run(cmd!(sh, "target/release/prove time").args(&passed.options)),
+    }
 }
 
 /// The short runs that are part of the checks, each with its control.
@@ -67,7 +91,7 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
         let (kills, acknowledged) = (SHORT_KILLS, SHORT_ACKNOWLEDGED);
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
     }
-    Ok(())
+    SHORT.iter().try_for_each(|arguments| exec::run(cmd!(sh, "target/release/prove").args(*arguments)))
 }
 
 fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {

@@ -7,7 +7,10 @@ use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
-    prove::kill9::{self, Figures, Plan},
+    prove::{
+        kill9::{self, Figures, Plan},
+        sim, time,
+    },
 };
 
 /// Proves what the hub promises.
@@ -15,6 +18,10 @@ use iot_tests::{
 enum Proof {
     /// Kill the hub at random moments under load; nothing acknowledged may be lost
     Kill9(Kill9),
+    /// Simulate hub, nodes and network from seeds; no promise may be broken
+    Sim(sim::Options),
+    /// Let clocks step, stop and be wrong; no promise may be broken
+    Time(time::Options),
 }
 
 /// How to kill.
@@ -48,11 +55,15 @@ enum Plant {
 }
 
 fn main() -> ExitCode {
-    let Proof::Kill9(args) = Proof::parse();
-    match kill9(&args) {
+    let (name, result) = match Proof::parse() {
+        Proof::Kill9(args) => ("kill9", kill9(&args)),
+        Proof::Sim(options) => ("sim", sim::command(&options)),
+        Proof::Time(options) => ("time", time::command(&options)),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            out::progress(&format!("kill9: FAILED: {error:#}"));
+            out::progress(&format!("{name}: FAILED: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -5,3 +5,5 @@
 
 mod chance;
 pub mod kill9;
+pub mod sim;
+pub mod time;
