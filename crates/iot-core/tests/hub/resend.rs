@@ -47,7 +47,11 @@ fn a_session_on_which_nothing_is_heard_takes_no_more_commands_until_something_is
     assert_eq!(world.steps("c2"), ["queued"], "it would arrive behind all others, at once");
     world.skip();
     world.says(1, &Ping);
-    assert_eq!(world.take()[..2], ["keep c1 sent", "1 < pong"], "once something is heard it goes on");
+    assert_eq!(
+        world.take()[..2],
+        ["keep c1 sent", "1 < set c1 0/1 true"],
+        "once something is heard it goes on"
+    );
 }
 
 #[test]
