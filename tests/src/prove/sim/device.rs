@@ -14,6 +14,7 @@ use iot_node::{
 };
 
 use super::{
+    Plant,
     book::{Book, Made},
     course::Course,
 };
@@ -49,6 +50,26 @@ pub(super) struct Nature {
     pub(super) has_clock: bool,
     /// Runs a command again that comes again: the fault that is planted.
     pub(super) forgets: bool,
+}
+
+impl Nature {
+    /// What a seed makes of a device.
+    pub(super) fn draw(course: &mut Course, plant: Option<Plant>) -> Self {
+        let weather = course.weather.clone();
+        let mut one_in = |times: u64| times > 0 && course.chance.one_in(times);
+        let mut can = Capabilities::IDENTIFIES;
+        for (times, capability) in
+            [(weather.sleepers, Capabilities::SLEEPS), (weather.listeners, Capabilities::LISTENS)]
+        {
+            can = if one_in(times) { can.and(capability) } else { can };
+        }
+        Self {
+            can,
+            visits: one_in(weather.visitors),
+            has_clock: one_in(weather.clocks),
+            forgets: plant == Some(Plant::Forget),
+        }
+    }
 }
 
 /// What the session wants of the world.

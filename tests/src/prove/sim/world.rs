@@ -86,7 +86,7 @@ impl World {
         let mut course = Course::new(chance, weather, traced);
         let mut hosts = Vec::new();
         for address in 0..names + usize::from(twins == Twins::One) {
-            let nature = nature(&mut course, plant);
+            let nature = Nature::draw(&mut course, plant);
             hosts.push(Host {
                 name: address % names,
                 nature,
@@ -407,22 +407,5 @@ impl World {
             *power = true;
         }
         self.settle(node);
-    }
-}
-
-fn nature(course: &mut Course, plant: Option<Plant>) -> Nature {
-    let weather = course.weather.clone();
-    let mut one_in = |times: u64| times > 0 && course.chance.one_in(times);
-    let mut can = Capabilities::IDENTIFIES;
-    for (times, capability) in
-        [(weather.sleepers, Capabilities::SLEEPS), (weather.listeners, Capabilities::LISTENS)]
-    {
-        can = if one_in(times) { can.and(capability) } else { can };
-    }
-    Nature {
-        can,
-        visits: one_in(weather.visitors),
-        has_clock: one_in(weather.clocks),
-        forgets: plant == Some(Plant::Forget),
     }
 }
