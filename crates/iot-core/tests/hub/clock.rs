@@ -20,8 +20,8 @@ fn reporting() -> World {
 
 /// The latest temperature, and when it was measured.
 fn latest(world: &World) -> (Value<'static>, UnixMillis) {
-    let node = world.hub.view(world.now()).node(&id("pump")).unwrap();
-    let latest = node.modules[1].properties[0].latest.clone().unwrap();
+    let node = world.hub.view(world.now()).node(&id("pump")).expect("a known node");
+    let latest = node.modules[1].properties[0].latest.clone().expect("a reading");
     let OwnedValue::Float(value) = latest.value else { panic!("{latest:?}") };
     (Value::Float(value), latest.measured)
 }
