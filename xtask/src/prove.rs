@@ -23,6 +23,12 @@ const SHORT: &[(&str, &[&str])] = &[
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
     ("bitrot", &["--flips", "100", "--truncations", "0", "--plant", "wrong-value"]),
+    ("sim", &["--seeds", "300"]),
+    ("sim", &["--seeds", "300", "--plant", "early-ack"]),
+    ("sim", &["--seeds", "300", "--plant", "forget"]),
+    ("sim", &["--seeds", "300", "--plant", "store-again"]),
+    ("time", &["--seeds", "5"]),
+    ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
 ];
 
 /// One proof.
@@ -36,6 +42,10 @@ pub(crate) enum Proof {
     Iofail(Passed),
     /// Turn bits over in the files of a store: no wrong value is served.
     Bitrot(Passed),
+    /// Simulate hub, nodes and network from seeds: no promise is broken.
+    Sim(Passed),
+    /// Let clocks step, stop and be wrong: no promise is broken.
+    Time(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Diskfull),
 }
@@ -101,6 +111,8 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
         Proof::Diskfull(options) => diskfull(sh, options),
+        Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
+        Proof::Time(Passed { options }) => in_process(sh, "time", options),
     }
 }
 
@@ -115,10 +127,7 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
         diskfull(sh, &Diskfull { rounds: 1, json: true, plant })?;
     }
-    for (proof, options) in SHORT {
-        in_process(sh, proof, options.iter().chain(&["--json"]))?;
-    }
-    Ok(())
+    SHORT.iter().try_for_each(|(proof, options)| in_process(sh, proof, options.iter().chain(&["--json"])))
 }
 
 fn in_process<S: AsRef<OsStr>>(

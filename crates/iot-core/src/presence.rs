@@ -304,9 +304,14 @@ impl PresenceTracker {
         self.was
     }
 
+    /// For how long nothing has been heard.
+    pub(crate) fn silence(&self, now: Now) -> Duration {
+        self.heard.map_or(Duration::ZERO, |heard| now.instant.since(heard.instant))
+    }
+
     /// For how many seconds nothing has been heard.
     pub(crate) fn silent_s(&self, now: Now) -> u64 {
-        self.heard.map_or(0, |heard| now.instant.since(heard.instant).as_secs())
+        self.silence(now).as_secs()
     }
 
     /// When something was last heard.

@@ -8,7 +8,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{CommandId, RequestId};
+use iot_proto::{BootId, CommandId, RequestId};
 
 use crate::{DeliveryId, SessionId, Ticket, registry::NodeNumber};
 
@@ -54,6 +54,10 @@ pub(crate) struct Session {
     pub(crate) phase: Phase,
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
     pub(crate) expects: Option<NodeNumber>,
+    /// The first report that was refused because of the node's admission, until it comes again or the node registers.
+    pub(crate) refused: Option<(BootId, u32)>,
+    /// Whether a command went unanswered and nothing was heard since.
+    pub(crate) is_stalled: bool,
     requests: Requests,
 }
 
@@ -136,8 +140,8 @@ pub(crate) struct Sessions(BTreeMap<SessionId, Session>);
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
-        self.0
-            .insert(id, Session { peer, phase: Phase::Anonymous, expects: None, requests: Requests::new() });
+        let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
+        self.0.insert(id, Session { peer, phase, expects: None, refused: None, is_stalled, requests });
     }
 
     /// A connection has ended.

@@ -4,7 +4,7 @@
 //! must be stored first goes through [`GroupCommit`] and the store's thread; the [`Executor`] does the
 //! rest. The driver decides nothing about nodes: that is the hub's.
 
-use core::{cell::RefCell, pin::pin, time::Duration};
+use core::{cell::RefCell, pin::pin};
 use std::rc::Rc;
 
 use iot_core::{Hub, Input, Instant, SessionId, store::StoreError};
@@ -17,7 +17,7 @@ use tracing::{error, info};
 
 use crate::{
     clock::Clock,
-    commit::{GroupCommit, Released},
+    commit::{GATHER, GroupCommit, Released},
     config::NetConfig,
     dialler::deliver,
     executor::Executor,
@@ -25,10 +25,6 @@ use crate::{
     handler::Context,
     store_thread::StoreThread,
 };
-
-/// How long reports may wait for those of other nodes, counted from the commit before. It costs an
-/// acknowledgement little and saves most commits of a fleet that reports one by one.
-const GATHER: Duration = Duration::from_millis(5);
 
 /// The owner of the hub.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
     prove::{
-        bitrot, iofail,
+        bitrot, diskfull, iofail,
         kill9::{self, Figures, Plan},
-        powerloss,
+        powerloss, sim, time,
     },
 };
 
@@ -25,6 +25,12 @@ enum Proof {
     Bitrot(bitrot::Options),
     /// Let each operation of the disk fail in turn; nothing may be promised that is not kept
     Iofail(iofail::Options),
+    /// Fill the hub's disk under load; nothing may be acknowledged that is not kept, and its pages stay up
+    Diskfull(diskfull::Options),
+    /// Simulate hub, nodes and network from seeds; no promise may be broken
+    Sim(sim::Options),
+    /// Let clocks step, stop and be wrong; no promise may be broken
+    Time(time::Options),
 }
 
 /// How to kill.
@@ -67,6 +73,9 @@ fn main() -> ExitCode {
         Proof::Powerloss(options) => ("powerloss", powerloss::run(&options)),
         Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
+        Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
+        Proof::Sim(options) => ("sim", sim::command(&options)),
+        Proof::Time(options) => ("time", time::command(&options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,10 +12,10 @@ use alloc::{
 };
 use core::ops::Bound;
 
-pub(crate) use command::Command;
+pub(crate) use command::{Command, Measured};
 pub(crate) use dials::{Dial, Dials};
 pub(crate) use ids::CommandIds;
-use iot_proto::{CommandId, UnixMillis};
+use iot_proto::CommandId;
 
 use crate::{
     CommandState, IotError, NodeId,
@@ -143,12 +143,12 @@ impl Ledger {
         &self,
         node: NodeNumber,
         (module, channel): (u8, u8),
-        measured: UnixMillis,
+        measured: Measured,
     ) -> impl Iterator<Item = &Command> {
         self.open(node).filter(move |command| {
             command.state() == CommandState::Accepted
                 && command.record.wanted.place() == Some((module, channel))
-                && command.first_sent().is_some_and(|sent| sent <= measured)
+                && command.was_sent_before(measured)
         })
     }
 

@@ -188,6 +188,7 @@ impl Hub {
         match (state, on) {
             (CommandState::Sent, Some(Route::Session(session))) => {
                 self.forget_answer(session, id);
+                let cause = self.stalled(now, number, session).unwrap_or(cause);
                 self.requeue(now, id, Route::Session(session), &cause, out);
             }
             (CommandState::Accepted | CommandState::Queued, _)
@@ -203,6 +204,19 @@ impl Hub {
             _ => {}
         }
         self.pump(now, number, out);
+    }
+
+    /// Why a session takes no more commands for now: since the one that was not answered was sent, nothing at all
+    /// was heard. All of them may still arrive, one behind the other, and a node remembers only the last that it
+    /// ran: so nothing follows before something is heard.
+    fn stalled(&mut self, now: Now, number: NodeNumber, session: SessionId) -> Option<IotError> {
+        let presence = &self.registry.get(number)?.presence;
+        if presence.silence(now) <= self.config.answer_within {
+            return None;
+        }
+        let for_s = presence.silent_s(now);
+        self.sessions.get_mut(session)?.is_stalled = true;
+        Some(IotError::Silent { for_s })
     }
 
     /// Whether a node has a session on which it hears what it is sent.

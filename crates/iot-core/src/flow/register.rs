@@ -30,6 +30,10 @@ impl Hub {
         if register.modules.iter().any(|module| module.index >= register.total) {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "a module's index is below the total" });
         }
+        if let Some(state) = self.sessions.get_mut(session) {
+            // From here on the node sends what it still has, oldest first.
+            state.refused = None;
+        }
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
         let before: Vec<_> = node.modules.iter().map(Module::record).collect();
         node.modules.retain(|module| module.index < register.total);

@@ -77,8 +77,7 @@ impl Hub {
             command.step(now.wall, CommandState::Queued, Some(IotError::Cut));
         }
         if command.state().is_under_way() {
-            let left = command.record.expires.0.saturating_sub(now.wall.0);
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            let left = time_left(now, &command.record);
             self.deadlines.set(Timer::Expiry(command.id()), now.instant + left);
             let spread = Duration::from_millis(self.ids.random() % DIAL_SPREAD_MS);
             self.deadlines.set(Timer::Redial(number), now.instant + DIAL_AFTER + spread);
@@ -86,4 +85,13 @@ impl Hub {
         self.ledger.add(command);
         self.ledger.trim(self.config.max_ended);
     }
+}
+
+/// How long a stored command may still take. Only the wall clock outlives a restart, so it decides; but where it
+/// stands before the command was taken it is wrong, and the command gets its whole time and no more.
+fn time_left(now: Now, record: &CommandRecord) -> Duration {
+    let taken = record.steps.first().map_or(record.expires, |step| step.at);
+    let whole = record.expires.0.saturating_sub(taken.0);
+    let left = record.expires.0.saturating_sub(now.wall.0).min(whole);
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }

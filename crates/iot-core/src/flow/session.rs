@@ -218,11 +218,15 @@ impl Hub {
             _ => Sign::Awake,
         };
         let change = node.presence.heard(now, sign);
+        let state = node.session.and_then(|session| self.sessions.get_mut(session));
+        let was_stalled = state.is_some_and(|state| core::mem::take(&mut state.is_stalled));
         if change != Change::None {
             if node.sleep.take().is_some() {
                 out.records.records.extend(node.record());
             }
             self.presence_changed(now, number, change, out);
+        }
+        if change != Change::None || was_stalled {
             self.pump(now, number, out);
         }
     }

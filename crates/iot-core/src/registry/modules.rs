@@ -102,10 +102,13 @@ impl Module {
         self.latest.iter().find(|(known, _)| *known == channel).map(|(_, reading)| reading)
     }
 
-    /// Takes a reading as the latest, unless one that was measured later is known.
+    /// Takes a reading as the latest, unless one that was measured later is known. One that lies in the future was
+    /// labelled by a clock that has been set back since, and gives way.
     pub(crate) fn take(&mut self, channel: u8, reading: &ReadingView) -> bool {
         match self.latest.iter_mut().find(|(known, _)| *known == channel) {
-            Some((_, latest)) if latest.measured > reading.measured => false,
+            Some((_, latest)) if latest.measured > reading.measured && latest.measured <= reading.arrived => {
+                false
+            }
             Some((_, latest)) => {
                 latest.clone_from(reading);
                 true

@@ -247,6 +247,11 @@ impl World {
         self.go_to(self.now.instant.0 + seconds * 1000);
     }
 
+    /// The wall clock steps; the monotonic one goes on.
+    pub(crate) fn step_clock(&mut self, seconds: i64) {
+        self.now.wall.0 += seconds * 1000;
+    }
+
     fn go_to(&mut self, instant: u64) {
         let ahead = i64::try_from(instant - self.now.instant.0).expect("not too far");
         self.now = Now { instant: Instant(instant), wall: UnixMillis(self.now.wall.0 + ahead) };
