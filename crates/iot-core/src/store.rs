@@ -27,6 +27,22 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`] where it did not become durable. Nothing that depends on it may then be answered.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Does one short step, about a millisecond, of what is due behind commits, such as packing what was
+    /// committed. Whoever owns the store calls it while nobody waits for a commit; nothing that was
+    /// committed depends on it. A step that fails is logged by the store and tried again behind a later commit.
+    fn upkeep(&mut self) -> Upkeep {
+        Upkeep::Done
+    }
+}
+
+/// Whether there is more to do behind commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Another step is due.
+    Due,
+    /// Nothing is due until something is committed.
+    Done,
 }
 
 /// Reads what was stored, beside the writer and from any thread.
