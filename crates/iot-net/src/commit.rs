@@ -19,8 +19,8 @@ use iot_core::{
 /// Bytes and items that an emptied buffer may keep for the next use; a burst does not stay in memory.
 const KEPT: usize = 64 * 1024;
 
-/// So many records are worth a commit of their own.
-const ENOUGH: usize = 64;
+/// So many records are worth a commit of their own: more make it no cheaper for each.
+const ENOUGH: usize = 1024;
 
 /// Effects on their way to being executed.
 #[derive(Debug, Default)]
@@ -33,6 +33,9 @@ pub(crate) struct GroupCommit {
     spare: Effects,
     /// Whose report the last commit ended with.
     last: Option<NodeId>,
+    /// How many of the open records have been looked at, and whether one of them does not wait.
+    seen: usize,
+    urgent: bool,
     /// Batches given out so far.
     released: u64,
 }
@@ -68,11 +71,12 @@ impl GroupCommit {
 
     /// Whether what has gathered may wait for company: a few reports, and none of the node whose report was
     /// committed last, since that one may be waiting to send on. What people want never waits.
-    pub(crate) fn may_gather(&self) -> bool {
+    pub(crate) fn may_gather(&mut self) -> bool {
         let records = &self.open.records.records;
-        let may_wait =
-            |record: &Record| reporter(record).is_some_and(|node| Some(node) != self.last.as_ref());
-        !records.is_empty() && records.len() < ENOUGH && records.iter().all(may_wait)
+        let mut new = records.get(self.seen..).unwrap_or_default().iter();
+        self.urgent |= new.any(|record| reporter(record).is_none_or(|node| Some(node) == self.last.as_ref()));
+        self.seen = records.len();
+        !records.is_empty() && records.len() < ENOUGH && !self.urgent
     }
 
     /// Begins a commit: everything gathered so far waits for the records that are given out here.
@@ -81,6 +85,7 @@ impl GroupCommit {
             let mut flying = mem::replace(&mut self.open, mem::take(&mut self.spare));
             let batch = mem::take(&mut flying.records);
             self.last = batch.records.last().and_then(reporter).cloned();
+            (self.seen, self.urgent) = (0, false);
             self.flying = Some(flying);
             batch
         })
@@ -97,6 +102,7 @@ impl GroupCommit {
             }
             Err(error) => {
                 let later = mem::replace(&mut self.open.records, batch);
+                (self.seen, self.urgent) = (0, false);
                 self.open.records.records.extend(later.records);
                 self.open.records.readings.extend(later.readings);
                 Released::Refused(effects, error)

@@ -52,13 +52,16 @@ struct State {
     not_before: Option<time::Instant>,
     /// No commit begins before with what may wait for company.
     gather_until: time::Instant,
+    /// Whether `run` wakes by then.
+    is_gathering: bool,
 }
 
 impl Driver {
     pub(crate) fn new(hub: Hub, clock: Clock, config: NetConfig, executor: Executor) -> Self {
         let commit = GroupCommit::default();
         let gather_until = time::Instant::now();
-        let state = State { hub, commit, executor, alarm: None, not_before: None, gather_until };
+        let state =
+            State { hub, commit, executor, alarm: None, not_before: None, gather_until, is_gathering: false };
         Self { clock, config, state: RefCell::new(state), work: Notify::new(), moved: Notify::new() }
     }
 
@@ -135,6 +138,7 @@ impl Driver {
         let is_ahead = |at: &time::Instant| *at > now;
         state.not_before = state.not_before.filter(is_ahead);
         let gathers = state.commit.may_gather().then_some(state.gather_until).filter(is_ahead);
+        state.is_gathering = gathers.is_some();
         let not_before = state.not_before.max(gathers);
         if not_before.is_none()
             && let Some(batch) = state.commit.begin()
@@ -183,7 +187,9 @@ impl Driver {
             (Some(deadline), Some(alarm)) => deadline.at < alarm,
             (deadline, _) => deadline.is_some(),
         };
-        if earlier || state.commit.can_begin() {
+        // What gathers needs `run` once, to wake in time, and again when it is enough.
+        let waits = state.is_gathering && state.commit.may_gather();
+        if earlier || (state.commit.can_begin() && !waits) {
             self.work.notify_one();
         }
     }
