@@ -72,7 +72,7 @@ impl<'a> View<'a> {
             unsupported.extend(node.modules.iter().filter_map(|module| {
                 let error = module.kind.as_ref().err()?.clone();
                 let (node, title) = (node.id.clone(), node.title.clone());
-                Some(Need::Unsupported { node, title, module: module.title.clone(), error })
+                Some(Need::Unsupported { node, title, module: module.title().into(), error })
             }));
         }
         let failed = self.hub.ledger.failed().take(FAILED_SHOWN);
@@ -173,7 +173,7 @@ impl<'a> View<'a> {
         });
         ModuleView {
             index: module.index,
-            title: module.title.clone(),
+            title: module.title().into(),
             kind_name: module.kind_name.clone(),
             kind_version: module.kind_version,
             properties: properties.collect(),
@@ -197,7 +197,7 @@ impl<'a> View<'a> {
         let node = self.hub.registry.get(command.node);
         let module = record.wanted.module().map(|index| {
             let known = node.and_then(|node| node.module(index).ok());
-            (index, known.map_or_else(|| "unknown module".into(), |module| module.title.clone()))
+            (index, known.map_or_else(|| "unknown module".into(), |module| module.title().into()))
         });
         CommandView {
             id: record.id,
