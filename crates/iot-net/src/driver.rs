@@ -101,6 +101,11 @@ impl Driver {
         }
     }
 
+    /// Shortest and longest time after which nodes are asked back when the hub stops.
+    pub(crate) fn retry_after(&self) -> (Duration, Duration) {
+        self.config.retry_after
+    }
+
     /// Ends all deliveries, because the hub stops.
     pub(crate) fn end_deliveries(&self) {
         self.state.borrow_mut().executor.dialler.end_all();

@@ -231,7 +231,7 @@ impl Acceptor {
         }
     }
 
-    fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
+    fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Box<Connection> {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
         }
