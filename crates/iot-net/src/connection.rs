@@ -42,12 +42,11 @@ struct Arrived {
 }
 
 impl Connection {
-    /// Boxed, because a task keeps room for everything that it is given twice.
-    pub(crate) fn new(stream: TcpStream, context: Context, pool: Rc<BufferPool>) -> Box<Self> {
-        Box::new(Self { stream, context, pool, partial: Vec::new() })
+    pub(crate) fn new(stream: TcpStream, context: Context, pool: Rc<BufferPool>) -> Self {
+        Self { stream, context, pool, partial: Vec::new() }
     }
 
-    /// Serves the connection until it has ended.
+    /// Serves the connection until it has ended. Boxed, because a task keeps room for what it is given twice.
     pub(crate) async fn run(mut self: Box<Self>, mut handler: impl RequestHandler, linger: Duration) {
         handler.setup(&self.context).await;
         let end = self.serve(&mut handler).await;
@@ -169,7 +168,7 @@ mod tests {
         let mut node = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let (pool, outbox) = (Rc::new(BufferPool::default()), Outbox::new(1000));
-        let serving = connection(stream, peer, &outbox, &pool).run(Echo, Duration::from_secs(1));
+        let serving = Box::new(connection(stream, peer, &outbox, &pool)).run(Echo, Duration::from_secs(1));
         assert!(size_of_val(&serving) <= 320, "{} bytes for each idle connection", size_of_val(&serving));
 
         LocalSet::new()
@@ -186,12 +185,7 @@ mod tests {
         assert_eq!(outbox.capacity(), 0);
     }
 
-    fn connection(
-        stream: TcpStream,
-        peer: SocketAddr,
-        outbox: &Outbox,
-        pool: &Rc<BufferPool>,
-    ) -> Box<Connection> {
+    fn connection(stream: TcpStream, peer: SocketAddr, outbox: &Outbox, pool: &Rc<BufferPool>) -> Connection {
         Connection::new(stream, Context::new(SessionId(1), peer, outbox.clone()), Rc::clone(pool))
     }
 }
