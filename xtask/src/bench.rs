@@ -75,12 +75,12 @@ fn arguments(options: &Options) -> Vec<String> {
     let mut arguments: Vec<_> = json.then(|| "--json".to_string()).into_iter().collect();
     let numbers = [("--reps", reps), ("--seconds", seconds), ("--fleet-seconds", fleet_seconds)];
     arguments.extend(numbers.iter().flat_map(|(name, number)| [name.to_string(), number.to_string()]));
-    arguments.extend(only.iter().flat_map(|part| ["--only".into(), name_of(*part)]));
-    arguments.extend(plant.iter().flat_map(|plant| ["--plant".into(), name_of(*plant)]));
+    arguments.extend(only.iter().flat_map(|part| ["--only".into(), name_of(part)]));
+    arguments.extend(plant.iter().flat_map(|plant| ["--plant".into(), name_of(plant)]));
     arguments
 }
 
-fn name_of(value: impl ValueEnum) -> String {
+fn name_of(value: &impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().into())
 }
 

@@ -102,7 +102,9 @@ pub fn print(figures: &[Figure], as_json: bool) {
         let entries = figures.iter().map(|figure| (figure.name.clone(), figure.to_json()));
         out::line(&Value::Object(entries.collect()).to_string());
     } else {
-        figures.iter().for_each(|figure| out::line(&figure.to_line()));
+        for figure in figures {
+            out::line(&figure.to_line());
+        }
     }
 }
 

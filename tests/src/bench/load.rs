@@ -90,11 +90,6 @@ impl Load {
         }
         Ok(answered)
     }
-
-    /// How many connections there are.
-    pub fn len(&self) -> usize {
-        self.connections.len()
-    }
 }
 
 impl Connection {

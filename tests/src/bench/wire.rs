@@ -17,7 +17,7 @@ pub enum Wire {
     Frames,
     /// Our frames, to a hub: hello and registration come first.
     Hub,
-    /// MQTT 3.1.1 with QoS 1.
+    /// MQTT 3.1.1 with `QoS` 1.
     Mqtt,
 }
 
@@ -189,7 +189,7 @@ fn report(sequence: u32, correlation: Correlation, bytes: &mut Vec<u8>) -> Resul
     Ok(iot_proto::encode_to_vec(&report, correlation, bytes)?)
 }
 
-/// A PUBLISH with QoS 1 of so many bytes in all.
+/// A PUBLISH with `QoS` 1 of so many bytes in all.
 fn publication(sequence: u32, size: usize, bytes: &mut Vec<u8>) -> Result<()> {
     const TOPIC: &[u8] = b"n/000001";
     let id = u16::try_from(sequence % 65_535 + 1)?.to_be_bytes();
