@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{api::Api, wait::until};
+use crate::{api::Api, bench::cpu::Usage, wait::until};
 
 /// How long the hub may take to start, and to stop.
 const START: Duration = Duration::from_secs(10);
@@ -157,20 +157,17 @@ impl HubProcess {
         of_level.map(Value::to_string).collect()
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory and processor time used so far.
     ///
     /// # Errors
     /// Where the operating system does not say so.
     pub fn usage(&self) -> Result<Usage> {
-        let proc = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let status = fs::read_to_string(proc.join("status"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = resident.and_then(|line| line.split_whitespace().next()?.parse().ok()).context("VmRSS")?;
-        // Fields 14 and 15 behind the name in brackets: user and system time in ticks of 10 ms.
-        let stat = fs::read_to_string(proc.join("stat"))?;
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).context("stat");
-        Ok(Usage { resident_kib: kib, cpu: Duration::from_millis((ticks(11)? + ticks(12)?) * 10) })
+        Usage::of(self.id())
     }
 
     /// Files that the process has open, sockets included.
@@ -244,15 +241,6 @@ fn spawn(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
 /// The process has ended.
 fn forget(child: &Child) {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&child.id());
-}
-
-/// What a process has used.
-#[derive(Clone, Copy, Debug)]
-pub struct Usage {
-    /// Resident memory in KiB.
-    pub resident_kib: u64,
-    /// Processor time, user and system.
-    pub cpu: Duration,
 }
 
 fn lock(log: &Mutex<Vec<Value>>) -> std::sync::MutexGuard<'_, Vec<Value>> {

@@ -19,8 +19,8 @@ use iot_core::{
 /// Bytes and items that an emptied buffer may keep for the next use; a burst does not stay in memory.
 const KEPT: usize = 64 * 1024;
 
-/// So many records are worth a commit of their own.
-const ENOUGH: usize = 64;
+/// So many records are worth a commit of their own: more make it no cheaper for each.
+const ENOUGH: usize = 1024;
 
 /// How long reports may wait for those of other nodes, counted from the commit before. It costs an
 /// acknowledgement little and saves most commits of a fleet that reports one by one.
@@ -37,6 +37,9 @@ pub struct GroupCommit {
     spare: Effects,
     /// Whose report the last commit ended with.
     last: Option<NodeId>,
+    /// How many of the open records have been looked at, and whether one of them does not wait.
+    seen: usize,
+    urgent: bool,
     /// Batches given out so far.
     released: u64,
 }
@@ -72,11 +75,12 @@ impl GroupCommit {
 
     /// Whether what has gathered may wait for company: a few reports, and none of the node whose report was
     /// committed last, since that one may be waiting to send on. What people want never waits.
-    pub fn may_gather(&self) -> bool {
+    pub fn may_gather(&mut self) -> bool {
         let records = &self.open.records.records;
-        let may_wait =
-            |record: &Record| reporter(record).is_some_and(|node| Some(node) != self.last.as_ref());
-        !records.is_empty() && records.len() < ENOUGH && records.iter().all(may_wait)
+        let mut new = records.get(self.seen..).unwrap_or_default().iter();
+        self.urgent |= new.any(|record| reporter(record).is_none_or(|node| Some(node) == self.last.as_ref()));
+        self.seen = records.len();
+        !records.is_empty() && records.len() < ENOUGH && !self.urgent
     }
 
     /// Begins a commit: everything gathered so far waits for the records that are given out here.
@@ -85,6 +89,7 @@ impl GroupCommit {
             let mut flying = mem::replace(&mut self.open, mem::take(&mut self.spare));
             let batch = mem::take(&mut flying.records);
             self.last = batch.records.last().and_then(reporter).cloned();
+            (self.seen, self.urgent) = (0, false);
             self.flying = Some(flying);
             batch
         })
@@ -101,6 +106,7 @@ impl GroupCommit {
             }
             Err(error) => {
                 let later = mem::replace(&mut self.open.records, batch);
+                (self.seen, self.urgent) = (0, false);
                 self.open.records.records.extend(later.records);
                 self.open.records.readings.extend(later.readings);
                 Released::Refused(effects, error)

@@ -4,7 +4,7 @@
 //! must be stored first goes through [`GroupCommit`] and the store's thread; the [`Executor`] does the
 //! rest. The driver decides nothing about nodes: that is the hub's.
 
-use core::{cell::RefCell, pin::pin};
+use core::{cell::RefCell, pin::pin, time::Duration};
 use std::rc::Rc;
 
 use iot_core::{Hub, Input, Instant, SessionId, store::StoreError};
@@ -51,6 +51,8 @@ struct State {
     not_before: Option<time::Instant>,
     /// No commit begins before with what may wait for company.
     gather_until: time::Instant,
+    /// Whether `run` wakes by then.
+    is_gathering: bool,
 }
 
 impl Driver {
@@ -63,7 +65,8 @@ impl Driver {
     ) -> Self {
         let commit = GroupCommit::default();
         let gather_until = time::Instant::now();
-        let state = State { hub, commit, executor, alarm: None, not_before: None, gather_until };
+        let state =
+            State { hub, commit, executor, alarm: None, not_before: None, gather_until, is_gathering: false };
         let (work, moved) = (Notify::new(), Notify::new());
         Self { clock, config, state: RefCell::new(state), refusing, work, moved }
     }
@@ -102,6 +105,11 @@ impl Driver {
         while self.state.borrow().commit.released() < end {
             self.moved.notified().await;
         }
+    }
+
+    /// Shortest and longest time after which nodes are asked back when the hub stops.
+    pub(crate) fn retry_after(&self) -> (Duration, Duration) {
+        self.config.retry_after
     }
 
     /// Ends all deliveries, because the hub stops.
@@ -161,6 +169,7 @@ impl Driver {
         let is_ahead = |at: &time::Instant| *at > now;
         state.not_before = state.not_before.filter(is_ahead);
         let gathers = state.commit.may_gather().then_some(state.gather_until).filter(is_ahead);
+        state.is_gathering = gathers.is_some();
         let not_before = state.not_before.max(gathers);
         if not_before.is_none()
             && let Some(batch) = state.commit.begin()
@@ -209,7 +218,9 @@ impl Driver {
             (Some(deadline), Some(alarm)) => deadline.at < alarm,
             (deadline, _) => deadline.is_some(),
         };
-        if earlier || state.commit.can_begin() {
+        // What gathers needs `run` once, to wake in time, and again when it is enough.
+        let waits = state.is_gathering && state.commit.may_gather();
+        if earlier || (state.commit.can_begin() && !waits) {
             self.work.notify_one();
         }
     }

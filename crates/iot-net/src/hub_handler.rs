@@ -19,12 +19,11 @@ use crate::{
 #[derive(Debug)]
 pub struct HubHandler {
     driver: Rc<Driver>,
-    retry_after: (Duration, Duration),
 }
 
 impl HubHandler {
-    pub(crate) fn new(driver: Rc<Driver>, retry_after: (Duration, Duration)) -> Self {
-        Self { driver, retry_after }
+    pub(crate) fn new(driver: Rc<Driver>) -> Self {
+        Self { driver }
     }
 }
 
@@ -60,7 +59,7 @@ impl RequestHandler for HubHandler {
         }
         if let End::Stopping = end {
             let stopping = IotError::Stopping;
-            let retry_after_ms = jittered_ms(session, self.retry_after);
+            let retry_after_ms = jittered_ms(session, self.driver.retry_after());
             let close = Close {
                 code: stopping.code(),
                 retry_after_ms,

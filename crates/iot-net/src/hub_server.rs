@@ -196,7 +196,7 @@ impl Parts {
         wrap: impl Fn(HubHandler) -> H + 'static,
     ) -> Result<(), Elapsed> {
         let clock = Clock::start();
-        let (retry_after, store_drain) = (self.config.retry_after, self.config.store_drain);
+        let store_drain = self.config.store_drain;
         let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
         let dialler = Dialler::new(self.config.dial.clone(), self.hub.dial_within);
         let hub = Hub::new(self.hub, self.catalogue, self.snapshot, clock.now());
@@ -204,7 +204,7 @@ impl Parts {
         let driver = Rc::new(Driver::new(hub, clock, self.config, executor, self.refusing));
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 
-        let handlers = || wrap(HubHandler::new(Rc::clone(&driver), retry_after));
+        let handlers = || wrap(HubHandler::new(Rc::clone(&driver)));
         let serving = self.server.serve_in_local_set(handlers, self.stop.cancelled());
         tokio::select! {
             served = serving => if let Err(error) = served {

@@ -60,11 +60,11 @@ impl Hub {
         let number = self.registry.number(id)?;
         let title = checked("the name of a module", title)?;
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
-        let before = node.module(index)?.title.clone();
+        let before = Box::<str>::from(node.module(index)?.title());
         if let Some(module) = node.module_mut(index) {
             module.name((!title.is_empty()).then(|| Box::from(title)));
         }
-        let after = node.module(index)?.title.clone();
+        let after = Box::<str>::from(node.module(index)?.title());
         if after == before {
             return Ok(());
         }

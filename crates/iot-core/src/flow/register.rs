@@ -37,6 +37,7 @@ impl Hub {
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
         let before: Vec<_> = node.modules.iter().map(Module::record).collect();
         node.modules.retain(|module| module.index < register.total);
+        node.modules.reserve_exact(register.modules.len().saturating_sub(node.modules.len()));
         let mut verdicts = Vec::with_capacity(register.modules.len());
         for announcement in register.modules.iter() {
             let module = Module::announced(&announcement, &self.catalogue);

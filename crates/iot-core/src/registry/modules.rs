@@ -15,8 +15,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Module {
     pub(crate) index: u8,
-    /// What it is called: as people say, else as its node does.
-    pub(crate) title: Box<str>,
     /// What its node calls it.
     announced: Box<str>,
     /// What people call it.
@@ -60,7 +58,6 @@ impl Module {
     pub(crate) fn new(record: ModuleRecord, catalogue: &Catalogue) -> Self {
         Self {
             index: record.index,
-            title: record.given.clone().unwrap_or_else(|| record.title.clone()),
             announced: record.title,
             given: record.given,
             kind: catalogue.check_module_support(&record.kind, record.kind_version).cloned(),
@@ -69,6 +66,11 @@ impl Module {
             registered_with: record.registered_with,
             latest: Vec::new(),
         }
+    }
+
+    /// What it is called: as people say, else as its node does.
+    pub(crate) fn title(&self) -> &str {
+        self.given.as_deref().unwrap_or(&self.announced)
     }
 
     /// What is kept of the module.
@@ -85,7 +87,6 @@ impl Module {
 
     /// Calls it something; what its node calls it where nothing is given.
     pub(crate) fn name(&mut self, given: Option<Box<str>>) {
-        self.title = given.clone().unwrap_or_else(|| self.announced.clone());
         self.given = given;
     }
 
@@ -114,6 +115,8 @@ impl Module {
                 true
             }
             None => {
+                // Most modules have one property: no room is made for more.
+                self.latest.reserve_exact(1);
                 self.latest.push((channel, reading.clone()));
                 true
             }

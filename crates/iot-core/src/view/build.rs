@@ -73,7 +73,7 @@ impl<'a> View<'a> {
             unsupported.extend(node.modules.iter().filter_map(|module| {
                 let error = module.kind.as_ref().err()?.clone();
                 let (node, title) = (node.id.clone(), node.title.clone());
-                Some(Need::Unsupported { node, title, module: module.title.clone(), error })
+                Some(Need::Unsupported { node, title, module: module.title().into(), error })
             }));
         }
         let failed = self.hub.ledger.failed().take(FAILED_SHOWN);
@@ -201,7 +201,7 @@ impl<'a> View<'a> {
         });
         ModuleView {
             index: module.index,
-            title: module.title.clone(),
+            title: module.title().into(),
             kind_name: module.kind_name.clone(),
             kind_version: module.kind_version,
             registered_with: module.registered_with,
@@ -230,7 +230,7 @@ impl<'a> View<'a> {
         let node = number.and_then(|number| self.hub.registry.get(number));
         let module = record.wanted.module().map(|index| {
             let known = node.and_then(|node| node.module(index).ok());
-            (index, known.map_or_else(|| "unknown module".into(), |module| module.title.clone()))
+            (index, known.map_or_else(|| "unknown module".into(), |module| module.title().into()))
         });
         CommandView {
             id: record.id,

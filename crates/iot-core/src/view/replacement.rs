@@ -92,7 +92,7 @@ impl Node {
 
 fn facts(module: &Module) -> ModuleFacts {
     ModuleFacts {
-        title: module.title.clone(),
+        title: module.title().into(),
         kind: module.kind_name.clone(),
         kind_version: module.kind_version,
     }

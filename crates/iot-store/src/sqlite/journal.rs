@@ -69,9 +69,8 @@ impl Draft {
 
     /// Adds an entry.
     pub(crate) fn push(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
-        let entries = core::mem::take(&mut self.entries);
-        self.entries =
-            postcard::to_extend(entry, entries).map_err(|why| Fault::unreadable("a report", &why))?;
+        postcard::serialize_with_flavor(entry, Appending(&mut self.entries))
+            .map_err(|why| Fault::unreadable("a report", &why))?;
         self.items += 1;
         if let Entry::Reading(Reading { measured, .. }) = entry {
             let (first, last) = self.span.unwrap_or((*measured, *measured));
@@ -92,6 +91,27 @@ impl Draft {
         )?
         .execute(params![id, items, earliest, latest, checksum::close(self.entries.clone())])?;
         Ok(self.items)
+    }
+}
+
+/// Lets postcard append to a row that it does not own.
+struct Appending<'d>(&'d mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Appending<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
