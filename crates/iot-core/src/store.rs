@@ -3,12 +3,15 @@
 //! Adapters live in `iot-store`. The driver gives a [`Store`] the records of many inputs at once and
 //! releases what depends on them when the commit has returned: an acknowledgement means on disk.
 
+mod history;
+
 use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
 
 use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
 use thiserror::Error;
 
+pub use self::history::{Bucket, GapQuery, GapView, History, Pages, ReadingQuery, Resolution, RollupQuery};
 use crate::{
     AdmissionState, CommandState, NodeId, Series,
     view::{ReadingView, Step, Wanted},
@@ -27,28 +30,22 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`] where it did not become durable. Nothing that depends on it may then be answered.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Does one short step, about a millisecond, of what is due behind commits, such as packing what was
+    /// committed. Whoever owns the store calls it while nobody waits for a commit; nothing that was
+    /// committed depends on it. A step that fails is logged by the store and tried again behind a later commit.
+    fn upkeep(&mut self) -> Upkeep {
+        Upkeep::Done
+    }
 }
 
-/// Reads what was stored, beside the writer and from any thread.
-pub trait History: Send + Sync {
-    /// The readings of one series in a range of time, oldest measurement first.
-    ///
-    /// # Errors
-    /// [`StoreError`] where they cannot be read.
-    fn readings(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError>;
-}
-
-/// Which readings are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadingQuery {
-    /// Whose.
-    pub series: Series,
-    /// Measured at this instant or later.
-    pub from: UnixMillis,
-    /// Measured before this instant.
-    pub to: UnixMillis,
-    /// At most so many: the newest of the range.
-    pub limit: usize,
+/// Whether there is more to do behind commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Another step is due.
+    Due,
+    /// Nothing is due until something is committed.
+    Done,
 }
 
 /// A store failed.

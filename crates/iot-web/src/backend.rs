@@ -5,11 +5,11 @@ use std::sync::Arc;
 use iot_core::{
     Answer, Event, IotError, NodeId, Request,
     catalogue::Catalogue,
-    store::ReadingQuery,
+    store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
 };
 use iot_proto::{CommandId, UnixMillis};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc::Receiver};
 
 /// The hub as the web server sees it: snapshots, questions and events, never a socket of a node.
 ///
@@ -56,6 +56,21 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         query: ReadingQuery,
     ) -> impl Future<Output = Result<Vec<ReadingView>, IotError>> + Send;
+
+    /// Readings of one series, the oldest first, in pages of at most `query.limit`. Ends with its receiver.
+    fn pages(&self, query: ReadingQuery) -> Receiver<Result<Vec<ReadingView>, IotError>>;
+
+    /// The buckets of one series, the oldest first.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn rollup(&self, query: RollupQuery) -> impl Future<Output = Result<Vec<Bucket>, IotError>> + Send;
+
+    /// What is missing between the reports of a node.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn gaps(&self, query: GapQuery) -> impl Future<Output = Result<Vec<GapView>, IotError>> + Send;
 
     /// Asks the hub for something in the name of `by`.
     ///

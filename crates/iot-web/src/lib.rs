@@ -19,6 +19,7 @@ mod host;
 mod input;
 mod page;
 mod route;
+pub mod rows;
 mod server;
 mod web;
 mod wording;

@@ -2,15 +2,18 @@
 
 mod catalogue;
 mod command;
+mod export;
 mod node;
 mod overview;
 mod reading;
+mod series;
 
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use command::{accepted, command, command_when_ended, commands, wait};
+pub(crate) use export::export;
 pub(crate) use node::{module, node, nodes};
 pub(crate) use overview::{activity, overview};
-pub(crate) use reading::readings;
+pub(crate) use reading::{gaps, readings, rollups};
 
 use iot_core::IotError;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! The pages. Each file holds what its page shows, beside the handler that gathers it; the templates of
 //! `web-templates` only lay it out.
 
+mod axis;
 mod catalogue;
 mod cell;
 mod chart;
@@ -14,10 +15,12 @@ mod module;
 mod node;
 mod nodes;
 mod overview;
+mod range;
 mod refusal;
 mod shell;
 mod sketch;
 mod ticks;
+mod trend;
 
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use commands::commands;

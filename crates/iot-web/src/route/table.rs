@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 35] = [
+const PATHS: [(&str, Place); 38] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
@@ -35,6 +35,9 @@ const PATHS: [(&str, Place); 35] = [
     ("/api/v1/nodes/{node}", Place::Api(Thing::Node)),
     ("/api/v1/nodes/{node}/modules/{module}", Place::Api(Thing::Module)),
     ("/api/v1/readings", Place::Api(Thing::Readings)),
+    ("/api/v1/rollups", Place::Api(Thing::Rollups)),
+    ("/api/v1/gaps", Place::Api(Thing::Gaps)),
+    ("/api/v1/export", Place::Api(Thing::Export)),
     ("/api/v1/commands", Place::Api(Thing::Commands)),
     ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
@@ -88,6 +91,9 @@ pub(super) enum Thing {
     Node,
     Module,
     Readings,
+    Rollups,
+    Gaps,
+    Export,
     Commands,
     Command,
     Inbox,
@@ -151,7 +157,9 @@ impl Thing {
             Self::Inbox => Page::Inbox,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
-            Self::Activity | Self::Readings | Self::Command => return Err(Miss::Nothing),
+            Self::Activity | Self::Readings | Self::Rollups | Self::Gaps | Self::Export | Self::Command => {
+                return Err(Miss::Nothing);
+            }
         })
     }
 
@@ -163,6 +171,9 @@ impl Thing {
             Self::Node => Api::Node(node(params)?),
             Self::Module => Api::Module(node(params)?, module(params)?),
             Self::Readings => Api::Readings,
+            Self::Rollups => Api::Rollups,
+            Self::Gaps => Api::Gaps,
+            Self::Export => Api::Export,
             Self::Commands => Api::Commands,
             Self::Command => Api::Command(command(params)?),
             Self::Catalogue => Api::Catalogue,
