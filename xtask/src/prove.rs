@@ -18,6 +18,22 @@ const SHORT_ACKNOWLEDGED: u64 = 20_000;
 pub(crate) enum Proof {
     /// Kill the hub at random moments under load: nothing acknowledged is lost, nothing runs twice.
     Kill9(Kill9),
+    /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
+    Diskfull(Diskfull),
+}
+
+/// How to fill the disk.
+#[derive(Debug, Args)]
+pub(crate) struct Diskfull {
+    /// How often the disk is filled.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Plant a fault, which must be found.
+    #[arg(long)]
+    plant: Option<Plant>,
 }
 
 /// How to kill.
@@ -53,8 +69,10 @@ pub(crate) enum Plant {
 /// When something does not build, a promise is broken, or a planted fault is not found.
 pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
     build(sh)?;
-    let Proof::Kill9(options) = proof;
-    kill9(sh, options)
+    match proof {
+        Proof::Kill9(options) => kill9(sh, options),
+        Proof::Diskfull(options) => diskfull(sh, options),
+    }
 }
 
 /// The short runs that are part of the checks, each with its control.
@@ -66,6 +84,7 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
     for plant in [None, Some(Plant::Memory)] {
         let (kills, acknowledged) = (SHORT_KILLS, SHORT_ACKNOWLEDGED);
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
+        diskfull(sh, &Diskfull { rounds: 1, json: true, plant })?;
     }
     Ok(())
 }
@@ -82,6 +101,13 @@ fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {
         sh,
         "target/release/prove kill9 --kills {kills} --acknowledged {acknowledged} --seed {seed} {json...} {plant...}"
     ))
+}
+
+fn diskfull(sh: &Shell, options: &Diskfull) -> anyhow::Result<()> {
+    let rounds = options.rounds.to_string();
+    let json = options.json.then_some("--json");
+    let plant = options.plant.map_or([].as_slice(), |Plant::Memory| &["--plant", "memory"]);
+    exec::run(cmd!(sh, "target/release/prove diskfull --rounds {rounds} {json...} {plant...}"))
 }
 
 fn build(sh: &Shell) -> anyhow::Result<()> {

@@ -7,12 +7,13 @@
 use core::{cell::RefCell, pin::pin, time::Duration};
 use std::rc::Rc;
 
-use iot_core::{Hub, Input, Instant, SessionId};
+use iot_core::{Hub, Input, Instant, SessionId, store::StoreError};
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, watch},
     task::spawn_local,
     time::{self, sleep_until},
 };
+use tracing::{error, info};
 
 use crate::{
     clock::Clock,
@@ -20,7 +21,7 @@ use crate::{
     config::NetConfig,
     dialler::deliver,
     executor::Executor,
-    handle::Call,
+    handle::{Call, Refusing},
     handler::Context,
     store_thread::StoreThread,
 };
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     clock: Clock,
     config: NetConfig,
     state: RefCell<State>,
+    /// Whether the store refuses what it is given.
+    refusing: watch::Sender<Option<Refusing>>,
     /// There may be something for [`Driver::run`] to do.
     work: Notify,
     /// Effects have been released, or records have gone to the store.
@@ -55,11 +58,18 @@ struct State {
 }
 
 impl Driver {
-    pub(crate) fn new(hub: Hub, clock: Clock, config: NetConfig, executor: Executor) -> Self {
+    pub(crate) fn new(
+        hub: Hub,
+        clock: Clock,
+        config: NetConfig,
+        executor: Executor,
+        refusing: watch::Sender<Option<Refusing>>,
+    ) -> Self {
         let commit = GroupCommit::default();
         let gather_until = time::Instant::now();
         let state = State { hub, commit, executor, alarm: None, not_before: None, gather_until };
-        Self { clock, config, state: RefCell::new(state), work: Notify::new(), moved: Notify::new() }
+        let (work, moved) = (Notify::new(), Notify::new());
+        Self { clock, config, state: RefCell::new(state), refusing, work, moved }
     }
 
     /// A node has opened a connection.
@@ -116,6 +126,7 @@ impl Driver {
                 (batch, result) = store.ended() => {
                     let mut state = self.state.borrow_mut();
                     let failed = result.is_err();
+                    self.note(result.as_ref().err());
                     state.not_before = failed.then(|| time::Instant::now() + self.config.store_retry);
                     if let Some(released) = state.commit.ended(batch, result) {
                         self.execute(&mut state, released);
@@ -126,6 +137,25 @@ impl Driver {
                 () = &mut alarm, if wake_at.is_some() => self.ring(),
             }
         }
+    }
+
+    /// Tells whoever watches, and the log, when the store begins to refuse and when it stores again.
+    fn note(&self, refused: Option<&StoreError>) {
+        self.refusing.send_if_modified(|known| match (refused, &mut *known) {
+            (None, None) => false,
+            (None, Some(Refusing { since, .. })) => {
+                info!(since = since.0, "stored again, and acknowledged");
+                *known = None;
+                true
+            }
+            (Some(error), Some(known)) if known.why == error.why => false,
+            (Some(error), known) => {
+                error!(%error, "could not be stored: nothing is acknowledged until it is; the hub tries again by itself");
+                let since = known.as_ref().map_or_else(|| self.clock.now().wall, |known| known.since);
+                *known = Some(Refusing { why: error.why.clone(), since });
+                true
+            }
+        });
     }
 
     /// Begins a commit where one can begin, and gives when there is something to do again.

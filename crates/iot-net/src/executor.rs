@@ -9,13 +9,16 @@ use iot_core::{
     Answer, DeliveryId, Effect, Effects, Event, IotError, NodeId, SessionId, Ticket, store::StoreError,
 };
 use tokio::sync::{broadcast, oneshot};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     commit::Released,
     dialler::{Delivery, Dialler},
     handler::Context,
 };
+
+/// Bytes of answers that may wait for the store to take what they depend on.
+const HELD: usize = 1024 * 1024;
 
 /// Where the answer to a question goes.
 pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
@@ -27,6 +30,9 @@ pub(crate) struct Executor {
     pub(crate) dialler: Dialler,
     /// Deliveries that could not be begun, and why; the hub is told next.
     pub(crate) unserved: VecDeque<(DeliveryId, Box<str>)>,
+    /// What sessions are sent once the store has taken what could not be stored.
+    held: Vec<(SessionId, Vec<u8>)>,
+    held_bytes: usize,
     questions: HashMap<Ticket, AnswerSender>,
     last_ticket: Ticket,
     events: broadcast::Sender<Event>,
@@ -38,6 +44,8 @@ impl Executor {
             sessions: HashMap::new(),
             dialler,
             unserved: VecDeque::new(),
+            held: Vec::new(),
+            held_bytes: 0,
             questions: HashMap::new(),
             last_ticket: Ticket(0),
             events,
@@ -55,15 +63,21 @@ impl Executor {
     pub(crate) fn execute(&mut self, released: Released) -> Effects {
         match released {
             Released::Stored(mut effects) => {
+                // The records of a batch that was refused are in front of those of the next.
+                self.held_bytes = 0;
+                for (session, frames) in self.held.drain(..) {
+                    if let Some(context) = self.sessions.get(&session) {
+                        context.outbox().push(&frames);
+                    }
+                }
                 for effect in effects.list.drain(..) {
                     self.apply(effect, &effects.bytes);
                 }
                 effects
             }
             Released::Refused(mut effects, why) => {
-                error!(error = %why, "could not be stored: nothing of it is acknowledged. Check the disk of the data directory");
                 for effect in effects.list.drain(..) {
-                    self.refuse(effect, &why);
+                    self.refuse(effect, &effects.bytes, &why);
                 }
                 effects
             }
@@ -112,11 +126,13 @@ impl Executor {
     }
 
     /// Does what is right for an effect whose records could not be stored: nobody is told that anything
-    /// happened, and nobody waits for ever.
-    fn refuse(&mut self, effect: Effect, why: &StoreError) {
+    /// happened, and nobody waits for ever. Answers to nodes are held until it is stored: a node whose
+    /// reports are all under way would otherwise wait for ever.
+    fn refuse(&mut self, effect: Effect, bytes: &[u8], why: &StoreError) {
         let not_stored = || IotError::NotStored { why: why.why.clone() };
         match effect {
-            Effect::Send { .. } | Effect::Publish(_) => {}
+            Effect::Send { session, frames } => self.hold(session, bytes.get(frames).unwrap_or_default()),
+            Effect::Publish(_) => {}
             Effect::Deliver { delivery, .. } => {
                 self.unserved.push_back((delivery, not_stored().to_string().into()));
             }
@@ -129,6 +145,21 @@ impl Executor {
             | Effect::Refused { .. } => {
                 self.apply(effect, &[]);
             }
+        }
+    }
+
+    /// Keeps an answer until the store takes what it depends on. A session whose answers find no room is
+    /// ended: its node comes back and is told then what is stored.
+    fn hold(&mut self, session: SessionId, frames: &[u8]) {
+        if self.held_bytes + frames.len() > HELD {
+            self.held.retain(|(session, _)| self.sessions.contains_key(session));
+            self.held_bytes = self.held.iter().map(|(_, frames)| frames.len()).sum();
+        }
+        if self.held_bytes + frames.len() <= HELD {
+            self.held_bytes += frames.len();
+            self.held.push((session, frames.to_vec()));
+        } else if let Some(context) = self.sessions.get(&session) {
+            context.close();
         }
     }
 
@@ -180,6 +211,35 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_waits_for_the_store_is_sent_once_it_is_stored() {
+        let mut fixture = Fixture::new();
+        let full = StoreError { why: "disk full".into() };
+        for released in [Released::Refused(sending(b"first"), full), Released::Stored(sending(b"next"))] {
+            fixture.execute(released);
+        }
+        assert_eq!(fixture.outbox.waiting(), b"firstnext".len());
+        fixture.execute(Released::Stored(Effects::new()));
+        assert_eq!(fixture.outbox.waiting(), b"firstnext".len(), "once");
+    }
+
+    #[test]
+    fn answers_that_wait_for_the_store_are_bounded_and_a_session_without_room_is_ended() {
+        let mut fixture = Fixture::new();
+        let full = StoreError { why: "disk full".into() };
+        let refuse = |fixture: &mut Fixture| {
+            let effects = sending(&vec![0; HELD / 2]);
+            fixture.execute(Released::Refused(effects, full.clone()));
+        };
+        (0..2).for_each(|_| refuse(&mut fixture));
+        assert_eq!(fixture.outbox.stage(), Stage::Open);
+        refuse(&mut fixture);
+        assert_eq!(fixture.outbox.stage(), Stage::Closing);
+        fixture.executor.sessions.clear();
+        refuse(&mut fixture);
+        assert_eq!(fixture.executor.held.len(), 1, "those of sessions that have ended make room");
+    }
+
+    #[test]
     fn what_was_stored_is_done_in_order() {
         let mut fixture = Fixture::new();
         let effects = fixture.effects();
@@ -217,6 +277,10 @@ mod tests {
             Self { executor, outbox, events, done, failed, tickets }
         }
 
+        fn execute(&mut self, released: Released) {
+            assert!(self.executor.execute(released).list.is_empty());
+        }
+
         /// One effect of each kind that depends on what is stored.
         fn effects(&self) -> Effects {
             let [done, failed] = self.tickets;
@@ -237,5 +301,13 @@ mod tests {
             ];
             effects
         }
+    }
+
+    /// Something to send on the session.
+    fn sending(frames: &[u8]) -> Effects {
+        let mut effects = Effects::new();
+        effects.bytes = frames.to_vec();
+        effects.list = vec![Effect::Send { session: SESSION, frames: 0..frames.len() }];
+        effects
     }
 }

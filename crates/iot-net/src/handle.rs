@@ -3,8 +3,8 @@
 use core::net::IpAddr;
 
 use iot_core::{Answer, Event, IotError, Request, View};
-use iot_proto::{Body, Correlation, HEADER_LEN};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use iot_proto::{Body, Correlation, HEADER_LEN, UnixMillis};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::executor::AnswerSender;
 
@@ -14,17 +14,36 @@ pub(crate) enum Call {
     Read(Box<dyn FnOnce(View<'_>) + Send>),
 }
 
+/// The store does not take what it is given: nothing is acknowledged until it does again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusing {
+    /// What the store says, and what to do.
+    pub why: Box<str>,
+    /// Since when.
+    pub since: UnixMillis,
+}
+
 /// Asks a running hub, reads it and watches it. Cheap to clone, and usable from any thread; once the hub
 /// has stopped, every question is answered with [`IotError::Stopping`].
 #[derive(Clone, Debug)]
 pub struct HubHandle {
     calls: mpsc::Sender<Call>,
     events: broadcast::WeakSender<Event>,
+    refusing: watch::Receiver<Option<Refusing>>,
 }
 
 impl HubHandle {
-    pub(crate) fn new(calls: mpsc::Sender<Call>, events: broadcast::WeakSender<Event>) -> Self {
-        Self { calls, events }
+    pub(crate) fn new(
+        calls: mpsc::Sender<Call>,
+        events: broadcast::WeakSender<Event>,
+        refusing: watch::Receiver<Option<Refusing>>,
+    ) -> Self {
+        Self { calls, events, refusing }
+    }
+
+    /// Whether the store refuses what it is given, and every change of that.
+    pub fn refusing(&self) -> watch::Receiver<Option<Refusing>> {
+        self.refusing.clone()
     }
 
     /// Asks the hub to do something, in the name of `by`. The answer comes when what it says is on disk.

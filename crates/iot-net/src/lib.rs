@@ -48,7 +48,7 @@ pub use clock::wall_clock;
 pub use codec::{CodecError, FrameCodec, RawFrame};
 pub use config::{DialConfig, Discovery, NetConfig, ServerConfig};
 pub use dns_sd::SERVICE;
-pub use handle::HubHandle;
+pub use handle::{HubHandle, Refusing};
 pub use handler::{Context, End, RequestHandler};
 pub use hub_handler::HubHandler;
 pub use hub_server::{HubServer, Running, StartError};

@@ -1,7 +1,7 @@
 //! [`StoreThread`]: the thread on which batches are committed, one after the other.
 //!
-//! It waits for the disk so that the thread with the sockets never does. What a commit means for anybody
-//! is decided in `commit.rs`.
+//! It waits for the disk so that the thread with the sockets never does, and looks after the store while no
+//! batch waits. What a commit means for anybody is decided in `commit.rs`.
 
 use core::future::pending;
 use std::{
@@ -10,8 +10,8 @@ use std::{
     thread::{Builder, JoinHandle},
 };
 
-use iot_core::store::{Batch, Store, StoreError};
-use tokio::sync::mpsc;
+use iot_core::store::{Batch, Store, StoreError, Upkeep};
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 /// Where batches go, and where they come back from.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl StoreThread {
         let (batches, mut given) = mpsc::channel::<Batch>(1);
         let (done, ended) = mpsc::channel(1);
         let thread = Builder::new().name("store".into()).spawn(move || {
-            while let Some(batch) = given.blocking_recv() {
+            while let Some(batch) = next(&mut *store, &mut given) {
                 let result = commit(&mut *store, &batch);
                 if done.blocking_send((batch, result)).is_err() {
                     break;
@@ -50,6 +50,23 @@ impl StoreThread {
         match self.ended.recv().await {
             Some(ended) => ended,
             None => pending().await,
+        }
+    }
+}
+
+/// The next batch. Until there is one, what is due in the store is done, a short step at a time. `None` when
+/// no other will come.
+fn next(store: &mut dyn Store, given: &mut mpsc::Receiver<Batch>) -> Option<Batch> {
+    loop {
+        match given.try_recv() {
+            Ok(batch) => return Some(batch),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        // After a panic, which has been logged, the store is left alone until the next commit.
+        let upkeep = catch_unwind(AssertUnwindSafe(|| store.upkeep())).unwrap_or(Upkeep::Done);
+        if upkeep == Upkeep::Done {
+            return given.blocking_recv();
         }
     }
 }

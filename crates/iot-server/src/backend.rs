@@ -10,8 +10,10 @@ use iot_core::{
 };
 use iot_net::HubHandle;
 use iot_proto::{CommandId, UnixMillis};
-use iot_web::Backend;
-use tokio::sync::broadcast;
+use iot_web::{Backend, BackupData, BackupRefused, StoreView};
+use tokio::sync::{broadcast, watch};
+
+use crate::care::Care;
 
 /// The running hub, as pages and the API see it.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub(crate) struct HubBackend {
     pub(crate) hub: HubHandle,
     pub(crate) history: Arc<dyn History>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) care: Arc<Care>,
 }
 
 impl Backend for HubBackend {
@@ -65,6 +68,19 @@ impl Backend for HubBackend {
 
     async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
         self.hub.ask(by, request).await
+    }
+
+    fn store(&self) -> watch::Receiver<StoreView> {
+        self.care.watch()
+    }
+
+    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+        self.care.back_up()
+    }
+
+    async fn backup(&self, name: &str) -> Option<BackupData> {
+        let (care, name) = (Arc::clone(&self.care), name.to_owned());
+        tokio::task::spawn_blocking(move || care.backup(&name)).await.ok().flatten()
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

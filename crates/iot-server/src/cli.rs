@@ -25,6 +25,7 @@ Examples:
   iot-server demo                            a hub with ten simulated nodes, for a first look
   iot-server --data-dir /var/lib/iot-hub --web-port 8080
   iot-server check-config                    what is configured, and what is wrong with it
+  iot-server backup /mnt/usb/hub.db          a backup, while the hub runs
   iot-server kinds show relay --json         a module kind, for programs
   source <(iot-server completions bash)      complete this command line";
 
@@ -38,6 +39,12 @@ pub(crate) enum Task {
     Demo(DemoOptions),
     /// Say what is configured and what is wrong with it; changes nothing
     CheckConfig,
+    /// Copy the store into one file, while the hub runs or not, and verify the copy
+    Backup(BackupOptions),
+    /// Look through all of the store, or of a backup; changes nothing
+    Verify(VerifyOptions),
+    /// Put a backup in the place of the store, while no hub runs
+    Restore(BackupOptions),
     /// Show the module kinds that this hub supports
     #[command(subcommand)]
     Kinds(KindsTask),
@@ -54,6 +61,29 @@ pub(crate) struct DemoOptions {
     /// Simulated nodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) nodes: u32,
+}
+
+/// Which backup.
+#[derive(Debug, Args)]
+pub(crate) struct BackupOptions {
+    /// The file of the backup
+    pub(crate) file: PathBuf,
+    /// Replace a file that is there already; a store that is replaced is kept beside the new one
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which file to look through.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// The file of a backup [default: the store in the data directory]
+    pub(crate) file: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What to show of the module kinds.

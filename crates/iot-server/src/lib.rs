@@ -27,6 +27,7 @@
 mod address;
 mod backend;
 mod builder;
+mod care;
 pub mod config;
 pub mod modules;
 mod server;
@@ -35,3 +36,4 @@ mod store;
 pub use builder::Builder;
 pub use config::{Config, ConfigError};
 pub use server::{IotServer, ServerError};
+pub use store::FILE_NAME as STORE_FILE_NAME;

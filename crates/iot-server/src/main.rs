@@ -7,6 +7,7 @@ mod kinds;
 mod logging;
 mod out;
 mod run;
+mod store_file;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,9 @@ fn main() -> ExitCode {
         Task::Run => run::run(cli.settings),
         Task::Demo(options) => demo::demo(cli.settings, &options),
         Task::CheckConfig => check::check_config(cli.settings),
+        Task::Backup(options) => store_file::backup(cli.settings, &options),
+        Task::Verify(options) => store_file::verify(cli.settings, &options),
+        Task::Restore(options) => store_file::restore(cli.settings, &options),
         Task::Kinds(task) => kinds::kinds(cli.settings, &task),
         Task::Completions { shell } => Ok(out::completions(shell)),
     };

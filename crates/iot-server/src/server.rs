@@ -28,6 +28,7 @@ use crate::{
     Builder, Config,
     address::{bind_web, choose_address},
     backend::HubBackend,
+    care::Care,
     config::Announce,
     modules, store,
 };
@@ -37,6 +38,7 @@ use crate::{
 pub struct IotServer {
     hub: Option<Running>,
     handle: HubHandle,
+    care: Arc<Care>,
     catalogue: Arc<Catalogue>,
     tcp_addr: SocketAddr,
     web_addr: SocketAddr,
@@ -109,7 +111,13 @@ impl IotServer {
         };
         let (hub, history) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
 
-        let backend = HubBackend { hub: hub.handle().clone(), history, catalogue: Arc::clone(&catalogue) };
+        let care = Arc::new(Care::start(&config, hub.handle()));
+        let backend = HubBackend {
+            hub: hub.handle().clone(),
+            history,
+            catalogue: Arc::clone(&catalogue),
+            care: Arc::clone(&care),
+        };
         let (web_stop, stopped) = oneshot::channel();
         let web_config = WebConfig { hosts: config.web_hosts };
         let web = tokio::spawn(async move {
@@ -123,6 +131,7 @@ impl IotServer {
             handle: hub.handle().clone(),
             tcp_addr: hub.local_addr(),
             hub: Some(hub),
+            care,
             catalogue,
             web_addr,
             web_stop: Some(web_stop),
@@ -197,6 +206,7 @@ impl IotServer {
     /// Stops accepting nodes and requests, lets what is under way end, stores what is pending, and ends
     /// both servers.
     pub async fn tear_down(mut self) {
+        self.care.stop();
         if let Some(hub) = self.hub.take() {
             hub.stop().await;
         }

@@ -10,7 +10,7 @@ use tracing::info;
 use crate::{ServerError, config::StoreKind};
 
 /// Name of the store's file in the data directory.
-const FILE_NAME: &str = "hub.db";
+pub const FILE_NAME: &str = "hub.db";
 
 /// A store, and what reads it.
 pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>);

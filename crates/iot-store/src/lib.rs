@@ -2,6 +2,9 @@
 //!
 //! [`SqliteStore`] keeps everything in one SQLite file: what it has committed is on disk. [`MemoryStore`]
 //! keeps everything in memory: for tests, demonstrations, and wherever nothing needs to survive the process.
+//!
+//! [`back_up`], [`restore`], [`verify`] and [`Inspection`] care for the file: the first and the last two while a
+//! hub uses it.
 
 mod batch;
 mod memory;
@@ -9,4 +12,7 @@ mod ring;
 mod sqlite;
 
 pub use memory::{MemoryLimits, MemoryStore};
-pub use sqlite::{OpenError, SqliteHistory, SqliteLimits, SqliteStore};
+pub use sqlite::{
+    BackupError, Contents, Existing, Inspection, OpenError, Progress, RestoreError, Restored, SqliteHistory,
+    SqliteLimits, SqliteStore, VerifyError, back_up, restore, verify,
+};

@@ -9,7 +9,9 @@ use iot_core::{
     view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
 };
 use iot_proto::{CommandId, UnixMillis};
-use tokio::sync::{broadcast, mpsc::Receiver};
+use tokio::sync::{broadcast, mpsc::Receiver, watch};
+
+use crate::{BackupData, BackupRefused, StoreView};
 
 /// The hub as the web server sees it: snapshots, questions and events, never a socket of a node.
 ///
@@ -77,6 +79,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// Why the hub does not do it.
     fn ask(&self, by: &str, request: Request) -> impl Future<Output = Result<Answer, IotError>> + Send;
+
+    /// How the store is, and every change of that.
+    fn store(&self) -> watch::Receiver<StoreView>;
+
+    /// Begins a backup and gives the name that its file will have.
+    ///
+    /// # Errors
+    /// [`BackupRefused`].
+    fn back_up(&self) -> Result<Box<str>, BackupRefused>;
+
+    /// The backup of this name, if there is one.
+    fn backup(&self, name: &str) -> impl Future<Output = Option<BackupData>> + Send;
 
     /// Everything that changes from now on.
     fn events(&self) -> broadcast::Receiver<Event>;

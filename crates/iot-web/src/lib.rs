@@ -21,8 +21,12 @@ mod page;
 mod route;
 pub mod rows;
 mod server;
+mod store;
 mod web;
 mod wording;
 
 pub use backend::Backend;
 pub use server::{WebConfig, serve};
+pub use store::{
+    BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
+};

@@ -15,6 +15,9 @@ use iot_tests::{
 enum Proof {
     /// Kill the hub at random moments under load; nothing acknowledged may be lost
     Kill9(Kill9),
+    /// Fill the disk under load; nothing may be acknowledged that is not kept, and pages stay up
+    #[cfg(target_os = "linux")]
+    Diskfull(iot_tests::prove::diskfull::Options),
 }
 
 /// How to kill.
@@ -48,11 +51,15 @@ enum Plant {
 }
 
 fn main() -> ExitCode {
-    let Proof::Kill9(args) = Proof::parse();
-    match kill9(&args) {
+    let (name, outcome) = match Proof::parse() {
+        Proof::Kill9(args) => ("kill9", kill9(&args)),
+        #[cfg(target_os = "linux")]
+        Proof::Diskfull(options) => ("diskfull", iot_tests::prove::diskfull::run(&options)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            out::progress(&format!("kill9: FAILED: {error:#}"));
+            out::progress(&format!("{name}: FAILED: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -4,4 +4,6 @@
 //! planted fault that it must find, or it proves nothing.
 
 mod chance;
+#[cfg(target_os = "linux")]
+pub mod diskfull;
 pub mod kill9;

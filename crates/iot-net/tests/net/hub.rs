@@ -222,25 +222,33 @@ async fn what_could_not_be_stored_is_not_acknowledged_until_it_is() {
 }
 
 #[tokio::test]
-async fn a_report_that_was_not_stored_at_first_is_acknowledged_when_it_is_sent_again() {
+async fn a_report_that_was_not_stored_at_first_is_acknowledged_once_it_is_and_when_it_is_sent_again() {
     let (store, mut script) = ScriptedStore::new();
     let hub = start(store);
     let mut node = Node::connect(hub.local_addr()).await;
     script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
     node.ask(&report(1, &relay(true))).await;
+    let first = node.id();
     script.begun().await;
     script.fail("the disk is full");
     let retry = script.begun().await;
     assert_eq!(reports(&retry.records), 1);
-    node.ask(&report(1, &relay(true))).await;
-    script.succeed();
-    let answer = node.next().await.unwrap();
-    let Ok(HubMessage::ReportAck(ack)) = answer.from_hub() else { panic!("{answer:?}") };
-    assert_eq!(
-        (answer.correlation, ack.stored),
-        (Correlation::Response(node.id()), 1),
-        "the second, not the first"
+    assert!(
+        hub.handle()
+            .refusing()
+            .borrow()
+            .as_ref()
+            .is_some_and(|refusing| &*refusing.why == "the disk is full")
     );
+    node.ask(&report(1, &relay(true))).await;
+    let second = node.id();
+    script.succeed();
+    for id in [first, second] {
+        let answer = node.next().await.unwrap();
+        let Ok(HubMessage::ReportAck(ack)) = answer.from_hub() else { panic!("{answer:?}") };
+        assert_eq!((answer.correlation, ack.stored), (Correlation::Response(id), 1));
+    }
+    assert_eq!(*hub.handle().refusing().borrow(), None);
     script.open();
     hub.stop().await;
 }

@@ -11,6 +11,7 @@ use pco::{
     data_types::Number,
     standalone::{simple_compress, simple_decompress},
 };
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -47,6 +48,21 @@ struct Columns<'a> {
     measured: &'a [u8],
     delay: &'a [u8],
     values: &'a [u8],
+}
+
+/// Adds readings that are ordered by when they were measured, as a chunk that is not full.
+pub(crate) fn insert(db: &Connection, series: i64, readings: &[ReadingView]) -> Result<(), Fault> {
+    let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return Ok(()) };
+    db.prepare_cached(
+        "INSERT INTO chunk (series, earliest, latest, readings, sealed, columns) VALUES (?, ?, ?, ?, 0, ?)",
+    )?
+    .execute(params![series, first.measured.0, last.measured.0, count(readings), encode(readings)?])?;
+    Ok(())
+}
+
+/// How many readings there are, as it stands in the file.
+pub(crate) fn count(readings: &[ReadingView]) -> i64 {
+    i64::try_from(readings.len()).unwrap_or(i64::MAX)
 }
 
 /// Packs readings that are ordered by when they were measured.

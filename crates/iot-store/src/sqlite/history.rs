@@ -38,14 +38,13 @@ impl History for SqliteHistory {
 /// One transaction, so that what is being folded is seen once: in the journal or in a chunk.
 fn read(db: &mut Connection, query: &ReadingQuery) -> Result<Vec<ReadingView>, Fault> {
     let db = db.transaction()?;
-    let find = "SELECT series.number FROM series JOIN source ON source.number = series.source
+    let find = "SELECT series.number, series.folded FROM series JOIN source ON source.number = series.source
                 WHERE node = ? AND module = ? AND channel = ?";
     let series = &query.series;
     let key = params![series.node.as_str(), series.module, series.channel];
-    let Some(number) = db.prepare_cached(find)?.query_row(key, |row| row.get(0)).optional()? else {
-        return Ok(Vec::new());
-    };
-    let journal = from_journal(&db, number, query)?;
+    let found = db.prepare_cached(find)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((number, folded)) = found else { return Ok(Vec::new()) };
+    let journal = from_journal(&db, number, folded, query)?;
     let mut readings = from_chunks(&db, number, query, &journal)?;
     readings.extend(journal);
     // Stable: of two with one time, the one that came first stays first.
@@ -59,11 +58,17 @@ fn is_in(query: &ReadingQuery, measured: UnixMillis) -> bool {
 }
 
 /// What has not been folded, in the order of its commits.
-fn from_journal(db: &Connection, number: i64, query: &ReadingQuery) -> Result<Vec<ReadingView>, Fault> {
+fn from_journal(
+    db: &Connection,
+    number: i64,
+    folded: i64,
+    query: &ReadingQuery,
+) -> Result<Vec<ReadingView>, Fault> {
     let mut readings = Vec::new();
-    let mut select =
-        db.prepare_cached("SELECT entries FROM journal WHERE latest >= ? AND earliest < ? ORDER BY id")?;
-    let mut rows = select.query([query.from.0, query.to.0])?;
+    let mut select = db.prepare_cached(
+        "SELECT entries FROM journal WHERE id > ? AND latest >= ? AND earliest < ? ORDER BY id",
+    )?;
+    let mut rows = select.query([folded, query.from.0, query.to.0])?;
     while let Some(row) = rows.next()? {
         let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
         journal::read(entries, |report, reading| {

@@ -3,42 +3,57 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
+//! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
+//! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
 //! | `nodes.rs`, `commands.rs`, `cause.rs` | what is kept in plain columns |
 //! | `journal.rs` | reports as they came: a row for each commit |
 //! | `chunk.rs` | readings of one series, packed |
-//! | `upkeep.rs` | what is done behind commits: from the journal into chunks |
+//! | `upkeep/` | what is done behind commits: from the journal into chunks |
 //! | `snapshot.rs`, `history.rs` | what is read: at the start, and by pages |
 //! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
 
+mod backup;
 mod cause;
 mod chunk;
 mod commands;
 mod fault;
 mod history;
+mod inspect;
+mod integrity;
 mod journal;
 mod nodes;
 mod numbers;
 mod open;
+mod restore;
 mod schema;
 mod snapshot;
 mod upkeep;
 mod value;
+mod verify;
 
 use std::{fs::File, path::Path, time::Duration};
 
-use iot_core::store::{Batch, Record, Snapshot, Store, StoreError};
+use iot_core::store::{Batch, Record, Snapshot, Store, StoreError, Upkeep};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
+pub use self::{
+    backup::{BackupError, Existing, back_up},
+    history::SqliteHistory,
+    inspect::{Inspection, Progress},
+    integrity::Contents,
+    open::OpenError,
+    restore::{RestoreError, Restored, restore},
+    verify::{VerifyError, verify},
+};
 use self::{
     fault::Fault,
     journal::{Draft, Entry, Reading, Report},
     numbers::Numbers,
-    upkeep::Upkeep,
+    upkeep::Work,
     value::Kept,
 };
-pub use self::{history::SqliteHistory, open::OpenError};
 use crate::batch::check;
 
 /// How much a [`SqliteStore`] keeps.
@@ -49,14 +64,22 @@ pub struct SqliteLimits {
     pub readings_for: Option<Duration>,
     /// Commands kept that have ended; those under way are always kept.
     pub ended_commands: usize,
-    /// Reports and readings that may stand in the journal before the older half is folded into chunks. More
-    /// make commits cheaper and reading slower.
+    /// Reports and readings that may stand in the journal before they are folded into chunks. More make
+    /// upkeep cheaper, and reading and starting slower.
     pub journal: usize,
+    /// How long a step of upkeep works before it lets a commit in. It is made longer by one sync, and by what
+    /// it has begun: less than a millisecond more.
+    pub step: Duration,
 }
 
 impl Default for SqliteLimits {
     fn default() -> Self {
-        Self { readings_for: Some(Duration::from_hours(400 * 24)), ended_commands: 1_000, journal: 32_768 }
+        Self {
+            readings_for: Some(Duration::from_hours(400 * 24)),
+            ended_commands: 1_000,
+            journal: 32_768,
+            step: Duration::from_millis(1),
+        }
     }
 }
 
@@ -70,6 +93,8 @@ pub struct SqliteStore {
     db: Connection,
     /// What is known in memory of the file; `None` after a failure, when it is read anew.
     known: Option<Known>,
+    /// The number of the journal's last row. None is used twice while the process runs.
+    row: i64,
     draft: Draft,
     /// Held until the file is closed.
     _lock: File,
@@ -78,7 +103,7 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Known {
     numbers: Numbers,
-    upkeep: Upkeep,
+    work: Work,
 }
 
 impl SqliteStore {
@@ -96,14 +121,16 @@ impl SqliteStore {
     /// [`OpenError`], which says what to do.
     pub fn open_with(path: &Path, limits: SqliteLimits) -> Result<(Self, SqliteHistory), OpenError> {
         let opened = open::open(path)?;
-        let known = Known::load(&opened.writer)
-            .map_err(|fault| OpenError::Unusable { why: fault.explain(path).why })?;
+        let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
+        let known = Known::load(&opened.writer).map_err(unusable)?;
+        let row = journal::last_row(&opened.writer).map_err(unusable)?;
         let history = SqliteHistory::new(path, opened.reader);
         let store = Self {
             path: path.into(),
             limits,
             db: opened.writer,
             known: Some(known),
+            row,
             draft: Draft::default(),
             _lock: opened.lock,
         };
@@ -127,7 +154,7 @@ impl SqliteStore {
                 Record::Gone(node) => {
                     nodes::forget(&db, node)?;
                     known.numbers.forget(node);
-                    known.upkeep.sweep();
+                    known.work.sweep();
                 }
                 Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
                     let source = known.numbers.source(&db, node)?;
@@ -143,16 +170,18 @@ impl SqliteStore {
                 }
             }
         }
-        let items = self.draft.insert(&db)?;
+        let row = self.row + 1;
+        let items = self.draft.insert(&db, row)?;
         db.commit()?;
-        known.upkeep.grew(items, last_arrived);
+        self.row = row;
+        known.work.grew(items, last_arrived);
         Ok(known)
     }
 }
 
 impl Known {
     fn load(db: &Connection) -> Result<Self, Fault> {
-        Ok(Self { numbers: Numbers::load(db)?, upkeep: Upkeep::load(db)? })
+        Ok(Self { numbers: Numbers::load(db)?, work: Work::load(db)? })
     }
 }
 
@@ -164,13 +193,28 @@ impl Store for SqliteStore {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         check(batch)?;
-        let mut known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
-        // The batch is on disk whatever becomes of this.
-        match known.upkeep.step(&mut self.db, &self.limits) {
-            Ok(()) => self.known = Some(known),
-            Err(fault) => warn!("could not fold the journal: {}", fault.explain(&self.path)),
+        let known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
+        let is_behind = known.work.is_behind(&self.limits);
+        self.known = Some(known);
+        if is_behind {
+            self.upkeep();
         }
         Ok(())
+    }
+
+    fn upkeep(&mut self) -> Upkeep {
+        // What is known is put back where the step succeeds; where it does not, the file is read anew.
+        let Some(mut known) = self.known.take() else { return Upkeep::Done };
+        match known.work.step(&mut self.db, &self.limits) {
+            Ok(due) => {
+                self.known = Some(known);
+                due
+            }
+            Err(fault) => {
+                warn!("could not pack what is stored: {}", fault.explain(&self.path));
+                Upkeep::Done
+            }
+        }
     }
 }
 
@@ -239,11 +283,12 @@ mod tests {
     #[test]
     fn readings_that_are_too_old_go_and_those_that_are_not_stay() {
         let directory = tempfile::tempdir().unwrap();
-        let limits =
-            SqliteLimits { readings_for: Some(Duration::from_secs(20)), ended_commands: 1, journal: 8_192 };
+        let readings_for = Some(Duration::from_secs(20));
+        let limits = SqliteLimits { readings_for, journal: 8_192, ..SqliteLimits::default() };
         let (mut store, history) = SqliteStore::open_with(&directory.path().join("hub.db"), limits).unwrap();
         for sequence in 1..=60 {
             store.commit(&report(sequence, 1_000)).unwrap();
+            while store.upkeep() == Upkeep::Due {}
         }
         let before = stored(&history);
         let mut later = report(61, 1_000);
@@ -254,6 +299,7 @@ mod tests {
         }
         for _ in 0..12 {
             store.commit(&later).unwrap();
+            while store.upkeep() == Upkeep::Due {}
         }
         let after = stored(&history);
         // Measured from 1,000 to 61,999; of those before 40,000 some share a chunk with later ones.
@@ -268,6 +314,7 @@ mod tests {
         for sequence in 1..=20 {
             store.commit(&report(sequence, 1_000)).unwrap();
         }
+        while store.upkeep() == Upkeep::Due {}
         let chunks = |store: &SqliteStore| -> i64 {
             store.db.query_row("SELECT count(*) FROM chunk", [], |row| row.get(0)).unwrap()
         };
@@ -276,7 +323,7 @@ mod tests {
         let gone = Batch { records: vec![Record::Gone(node)], readings: Vec::new() };
         store.commit(&gone).unwrap();
         assert_eq!(stored(&history), 0);
-        store.commit(&gone).unwrap();
+        while store.upkeep() == Upkeep::Due {}
         assert_eq!(chunks(&store), 0);
     }
 }

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::{
     fault::Fault,
+    integrity,
     schema::{APPLICATION_ID, MIGRATIONS, NEWEST},
 };
 
@@ -20,7 +21,7 @@ use super::{
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long the writer waits for another program that has the file locked, such as a shell.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every connection is told. The log keeps its size, because growing it makes commits slower.
 const WRITER: &str = "
@@ -105,58 +106,82 @@ pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
     match schema {
         Schema::Foreign => return Err(OpenError::Foreign { path: path.into() }),
         Schema::Newer(found) => return Err(OpenError::Newer { path: path.into(), found }),
-        Schema::Ours => verify(&writer).map_err(unusable)?,
+        Schema::Ours(_) => integrity::at_opening(&writer, path).map_err(unusable)?,
         Schema::Empty => {}
     }
     prepare(&mut writer).map_err(unusable)?;
-    let reader = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let reader = Connection::open_with_flags(path, reader).and_then(|reader| {
-        reader.busy_timeout(PATIENCE)?;
-        reader.execute_batch(READER)?;
-        Ok(reader)
-    });
-    Ok(Opened { writer, reader: reader.map_err(|error| unusable(error.into()))?, lock })
+    Ok(Opened { writer, reader: open_reader(path).map_err(unusable)?, lock })
+}
+
+/// A connection that only reads, beside a hub that has the file or without one.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    reader.busy_timeout(PATIENCE)?;
+    reader.execute_batch(READER)?;
+    Ok(reader)
 }
 
 /// Makes directory and file where they are missing, readable by nobody else, and takes the lock.
 fn make_files(path: &Path) -> Result<File, OpenError> {
+    let lock = lock(path)?;
+    let failed = |source| OpenError::Io { path: path.into(), source };
+    private().open(path).map_err(failed)?;
+    // A file that was just made is only there after a power cut if its directory is on disk too.
+    sync_directory(path).map_err(failed)?;
+    Ok(lock)
+}
+
+/// Takes the lock that whoever changes the file must have, and makes its directory where it is missing.
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     let failed = |path: &Path| {
         let path = path.into();
         move |source| OpenError::Io { path, source }
     };
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    if let Some(directory) = directory {
+    if let Some(directory) = directory_of(path) {
         fs::create_dir_all(directory).map_err(failed(directory))?;
     }
+    let lock_path = path.with_added_extension("lock");
+    let lock = private().open(&lock_path).map_err(failed(&lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.into() }),
+        Err(TryLockError::Error(source)) => Err(failed(&lock_path)(source)),
+    }
+}
+
+/// Opens a file to read and write, or makes it readable by nobody else.
+pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let lock_path = path.with_added_extension("lock");
-    let lock = options.open(&lock_path).map_err(failed(&lock_path))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.into() }),
-        Err(TryLockError::Error(source)) => return Err(failed(&lock_path)(source)),
-    }
-    options.open(path).map_err(failed(path))?;
-    // A file that was just made is only there after a power cut if its directory is on disk too.
-    #[cfg(unix)]
-    if let Some(directory) = directory {
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))?;
-    }
-    Ok(lock)
+    options
 }
 
-/// What the file holds.
-enum Schema {
+/// Puts on disk which files the directory of this one has.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(directory_of(path).unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty())
+}
+
+/// What a file holds.
+pub(crate) enum Schema {
     Empty,
-    Ours,
+    /// Tables of a hub, of this schema.
+    Ours(i32),
     Foreign,
     Newer(i32),
 }
 
-fn identify(db: &Connection) -> Result<Schema, Fault> {
+pub(crate) fn identify(db: &Connection) -> Result<Schema, Fault> {
     db.busy_timeout(PATIENCE)?;
     let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (application, schema) = (number("application_id")?, number("user_version")?);
@@ -164,19 +189,9 @@ fn identify(db: &Connection) -> Result<Schema, Fault> {
     Ok(match (application, schema) {
         (0, 0) if tables == 0 => Schema::Empty,
         (APPLICATION_ID, NEWEST..) if schema > NEWEST => Schema::Newer(schema),
-        (APPLICATION_ID, _) => Schema::Ours,
+        (APPLICATION_ID, _) => Schema::Ours(schema),
         _ => Schema::Foreign,
     })
-}
-
-/// Looks through the whole file where the hub that had it last did not close it.
-fn verify(db: &Connection) -> Result<(), Fault> {
-    let clean: bool = db.query_row("SELECT clean FROM state", [], |row| row.get(0))?;
-    if clean {
-        return Ok(());
-    }
-    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(Fault::Unreadable(found)) }
 }
 
 /// Brings the file to the newest schema and notes that it is in use.

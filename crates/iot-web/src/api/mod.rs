@@ -7,6 +7,7 @@ mod node;
 mod overview;
 mod reading;
 mod series;
+mod store;
 
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use command::{accepted, command, command_when_ended, commands, wait};
@@ -14,6 +15,7 @@ pub(crate) use export::export;
 pub(crate) use node::{module, node, nodes};
 pub(crate) use overview::{activity, overview};
 pub(crate) use reading::{gaps, readings, rollups};
+pub(crate) use store::{backup_file, backups, begun, health, store};
 
 use iot_core::IotError;
 use serde::Serialize;

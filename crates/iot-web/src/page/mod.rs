@@ -19,6 +19,7 @@ mod range;
 mod refusal;
 mod shell;
 mod sketch;
+mod store;
 mod ticks;
 mod trend;
 
@@ -32,3 +33,4 @@ pub(crate) use nodes::nodes;
 pub(crate) use overview::overview;
 pub(crate) use refusal::{Place, Refusal, after, again};
 pub(crate) use sketch::part_of_range;
+pub(crate) use store::store;

@@ -146,7 +146,7 @@ pub(crate) async fn module<B: Backend>(
         commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Module)).collect(),
         files: kind.map(catalogue::files).unwrap_or_default(),
         help: kind.ok().and_then(catalogue::help),
-        shell: Shell::new(&overview, &words, "nodes"),
+        shell: Shell::new(web, &overview, "nodes"),
     };
     Ok(rendered(StatusCode::OK, &page))
 }

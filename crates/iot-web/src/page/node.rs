@@ -86,7 +86,7 @@ pub(crate) async fn node<B: Backend>(
         commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Node)).collect(),
         facts: facts(&node, &words),
         log: about.map(|notice| LogRow::new(notice, &words, &[])).collect(),
-        shell: Shell::new(&overview, &words, "nodes"),
+        shell: Shell::new(web, &overview, "nodes"),
     };
     Ok(rendered(StatusCode::OK, &page))
 }

@@ -94,7 +94,7 @@ pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>
             .filter(|notice| words.is_today(notice.at))
             .map(|notice| LogRow::new(notice, &words, &nodes))
             .collect(),
-        shell: Shell::new(&overview, &words, "overview"),
+        shell: Shell::new(web, &overview, "overview"),
     };
     Ok(rendered(StatusCode::OK, &page))
 }

@@ -17,6 +17,10 @@ pub(crate) enum Route {
     Api(Api),
     /// Something to do, asked by a form or by a script.
     Act(Act, Surface),
+    /// Begin a backup.
+    BackUp(Surface),
+    /// The file of a backup, by its name.
+    BackupFile(Box<str>),
     /// The live feed.
     Events,
     /// Whether the hub answers.
@@ -57,6 +61,7 @@ pub(crate) enum Page {
     Module(NodeId, u8),
     Commands,
     Inbox,
+    Store,
     Catalogue,
     Kind(Box<str>),
 }
@@ -75,6 +80,8 @@ pub(crate) enum Api {
     Export,
     Commands,
     Command(CommandId),
+    Store,
+    Backups,
     Catalogue,
     Kind(Box<str>),
 }
@@ -147,7 +154,9 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
     let (place, params) = table::find(path).ok_or(Miss::Nothing)?;
     let reads = method == Method::GET || method == Method::HEAD;
     match (place.takes(), reads, method == Method::POST) {
-        (Takes::Get, true, _) | (Takes::Post, _, true) => place.route(&params),
+        (Takes::Get | Takes::Both, true, _) | (Takes::Post, _, true) => place.route(&params),
+        (Takes::Both, _, true) => Ok(Route::BackUp(Surface::Api)),
+        (Takes::Both, ..) => Err(Miss::Method { allow: "GET, HEAD, POST" }),
         (Takes::Get, ..) => Err(Miss::Method { allow: "GET, HEAD" }),
         (Takes::Post, ..) => Err(Miss::Method { allow: "POST" }),
     }
@@ -189,6 +198,9 @@ mod tests {
             ("/nodes/plain:porch/modules/7", Route::Page(Page::Module(porch(), 7))),
             ("/commands", Route::Page(Page::Commands)),
             ("/inbox", Route::Page(Page::Inbox)),
+            ("/store", Route::Page(Page::Store)),
+            ("/api/v1/store", Route::Api(Api::Store)),
+            ("/api/v1/backups/hub-1.db", Route::BackupFile("hub-1.db".into())),
             ("/catalogue", Route::Page(Page::Catalogue)),
             ("/catalogue/relay", Route::Page(Page::Kind("relay".into()))),
             ("/events", Route::Events),
@@ -242,6 +254,14 @@ mod tests {
             assert_eq!(post(&api), Ok(Route::Act(expected, Surface::Api)), "{api}");
             assert_eq!(get(&path), Err(Miss::Method { allow: "POST" }), "GET {path}");
         }
+    }
+
+    #[test]
+    fn backups_are_listed_and_begun_at_one_address() {
+        assert_eq!(get("/api/v1/backup"), Ok(Route::Api(Api::Backups)));
+        assert_eq!(post("/api/v1/backup"), Ok(Route::BackUp(Surface::Api)));
+        assert_eq!(post("/store/backup"), Ok(Route::BackUp(Surface::Page)));
+        assert_eq!(route(&Method::DELETE, "/api/v1/backup"), Err(Miss::Method { allow: "GET, HEAD, POST" }));
     }
 
     #[test]

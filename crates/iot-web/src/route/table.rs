@@ -10,13 +10,15 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 38] = [
+const PATHS: [(&str, Place); 43] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
     ("/nodes/{node}/modules/{module}", Place::Page(Thing::Module)),
     ("/commands", Place::Page(Thing::Commands)),
     ("/inbox", Place::Page(Thing::Inbox)),
+    ("/store", Place::Page(Thing::Store)),
+    ("/store/backup", Place::BackUp),
     ("/catalogue", Place::Page(Thing::Catalogue)),
     ("/catalogue/{kind}", Place::Page(Thing::Kind)),
     ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page)),
@@ -40,6 +42,9 @@ const PATHS: [(&str, Place); 38] = [
     ("/api/v1/export", Place::Api(Thing::Export)),
     ("/api/v1/commands", Place::Api(Thing::Commands)),
     ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
+    ("/api/v1/store", Place::Api(Thing::Store)),
+    ("/api/v1/backup", Place::Backups),
+    ("/api/v1/backups/{name}", Place::BackupFile),
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
     ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
@@ -76,6 +81,11 @@ pub(super) enum Place {
     Page(Thing),
     Api(Thing),
     Act(Deed, Surface),
+    /// Where a form begins a backup.
+    BackUp,
+    /// Where scripts begin and list backups.
+    Backups,
+    BackupFile,
     Events,
     Health,
     Asset,
@@ -97,6 +107,7 @@ pub(super) enum Thing {
     Commands,
     Command,
     Inbox,
+    Store,
     Catalogue,
     Kind,
 }
@@ -117,16 +128,22 @@ pub(super) enum Deed {
 pub(super) enum Takes {
     Get,
     Post,
+    Both,
 }
 
 impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) => Takes::Post,
-            Self::Page(_) | Self::Api(_) | Self::Events | Self::Health | Self::Asset | Self::ModuleFile => {
-                Takes::Get
-            }
+            Self::Act(..) | Self::BackUp => Takes::Post,
+            Self::Backups => Takes::Both,
+            Self::Page(_)
+            | Self::Api(_)
+            | Self::BackupFile
+            | Self::Events
+            | Self::Health
+            | Self::Asset
+            | Self::ModuleFile => Takes::Get,
         }
     }
 
@@ -136,6 +153,9 @@ impl Place {
             Self::Page(thing) => Route::Page(thing.page(params)?),
             Self::Api(thing) => Route::Api(thing.api(params)?),
             Self::Act(deed, surface) => Route::Act(deed.act(params)?, surface),
+            Self::BackUp => Route::BackUp(Surface::Page),
+            Self::Backups => Route::Api(Api::Backups),
+            Self::BackupFile => Route::BackupFile(text(params, "name")?),
             Self::Events => Route::Events,
             Self::Health => Route::Health,
             Self::Asset => Route::Asset(text(params, "path")?),
@@ -155,6 +175,7 @@ impl Thing {
             Self::Module => Page::Module(node(params)?, module(params)?),
             Self::Commands => Page::Commands,
             Self::Inbox => Page::Inbox,
+            Self::Store => Page::Store,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
             Self::Activity | Self::Readings | Self::Rollups | Self::Gaps | Self::Export | Self::Command => {
@@ -176,6 +197,7 @@ impl Thing {
             Self::Export => Api::Export,
             Self::Commands => Api::Commands,
             Self::Command => Api::Command(command(params)?),
+            Self::Store => Api::Store,
             Self::Catalogue => Api::Catalogue,
             Self::Kind => Api::Kind(text(params, "kind")?),
             Self::Inbox => return Err(Miss::Nothing),

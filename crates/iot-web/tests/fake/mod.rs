@@ -2,6 +2,7 @@
 //!
 //! It remembers what it was asked and does with commands what a node would, when it is told to.
 
+mod kept;
 mod scene;
 
 use std::{
@@ -19,10 +20,11 @@ use iot_core::{
     },
 };
 use iot_proto::{BootId, CommandId, Finite, Name, OwnedValue, UnixMillis};
-use iot_web::Backend;
+use iot_web::{Backend, BackupData, BackupRefused, StoreView};
 use tokio::sync::{
     broadcast,
     mpsc::{Receiver, channel},
+    watch,
 };
 
 /// A hub that is made up.
@@ -31,6 +33,7 @@ pub(crate) struct Fake {
     catalogue: Arc<Catalogue>,
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) store: watch::Sender<StoreView>,
 }
 
 /// What the hub knows, and what it was asked.
@@ -64,7 +67,8 @@ impl Fake {
         let commands = scene::commands();
         let state = State { nodes, commands, asked: Vec::new(), open: false, stopping: false, broken: false };
         let (events, _) = broadcast::channel(64);
-        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events }
+        let store = watch::Sender::new(kept::store());
+        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events, store }
     }
 
     /// Lets everyone in from now on.
@@ -313,6 +317,33 @@ impl Backend for Fake {
             | Request::Revoke { .. } => Ok(Answer::Done),
             Request::Send { .. } => Err(IotError::Stopping),
         }
+    }
+
+    fn store(&self) -> watch::Receiver<StoreView> {
+        self.store.subscribe()
+    }
+
+    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+        let mut begun = Err(BackupRefused::UnderWay);
+        self.store.send_if_modified(|store| {
+            let is_free = store.backups.percent.is_none();
+            if is_free {
+                store.backups.percent = Some(0);
+                begun = Ok(kept::BACKUP.into());
+            }
+            is_free
+        });
+        begun
+    }
+
+    async fn backup(&self, name: &str) -> Option<BackupData> {
+        if name != kept::BACKUP {
+            return None;
+        }
+        let file =
+            std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("it is there");
+        let bytes = file.metadata().expect("it is there").len();
+        Some(BackupData { file, bytes })
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

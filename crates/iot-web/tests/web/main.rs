@@ -11,3 +11,4 @@ mod markup;
 mod pages;
 mod requests;
 mod scripts;
+mod store;
