@@ -5,7 +5,7 @@ use std::sync::Arc;
 use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
     catalogue::Catalogue,
-    store::{History, ReadingQuery},
+    store::{Bucket, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
     view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
 };
 use iot_net::HubHandle;
@@ -22,6 +22,22 @@ pub(crate) struct HubBackend {
     pub(crate) history: Arc<dyn History>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) care: Arc<Care>,
+}
+
+impl HubBackend {
+    /// Reads the past away from the threads of other pages, since a store may have to read the disk.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn History) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IotError> {
+        let history = Arc::clone(&self.history);
+        let read = tokio::task::spawn_blocking(move || read(&*history)).await;
+        read.map_err(|_| IotError::Stopping)?.map_err(unread)
+    }
+}
+
+fn unread(error: StoreError) -> IotError {
+    IotError::NotStored { why: error.why }
 }
 
 impl Backend for HubBackend {
@@ -59,11 +75,28 @@ impl Backend for HubBackend {
     }
 
     async fn readings(&self, query: ReadingQuery) -> Result<Vec<ReadingView>, IotError> {
+        self.look_up(move |history| history.readings(&query)).await
+    }
+
+    fn pages(&self, query: ReadingQuery) -> mpsc::Receiver<Result<Vec<ReadingView>, IotError>> {
+        let (sender, pages) = mpsc::channel(1);
         let history = Arc::clone(&self.history);
-        // A store may have to read the disk, which must not hold up other pages.
-        let read = tokio::task::spawn_blocking(move || history.readings(&query)).await;
-        let readings = read.map_err(|_| IotError::Stopping)?;
-        readings.map_err(|error| IotError::NotStored { why: error.why })
+        tokio::task::spawn_blocking(move || {
+            for page in Pages::new(&*history, query) {
+                if sender.blocking_send(page.map_err(unread)).is_err() {
+                    return;
+                }
+            }
+        });
+        pages
+    }
+
+    async fn rollup(&self, query: RollupQuery) -> Result<Vec<Bucket>, IotError> {
+        self.look_up(move |history| history.rollup(&query)).await
+    }
+
+    async fn gaps(&self, query: GapQuery) -> Result<Vec<GapView>, IotError> {
+        self.look_up(move |history| history.gaps(&query)).await
     }
 
     async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {

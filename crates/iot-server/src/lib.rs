@@ -32,6 +32,7 @@ pub mod config;
 pub mod modules;
 mod server;
 mod store;
+pub mod transfer;
 
 pub use builder::Builder;
 pub use config::{Config, ConfigError};

@@ -87,10 +87,10 @@ pub(crate) fn restore(settings: Settings, options: &BackupOptions) -> anyhow::Re
 }
 
 /// The file of the store that the settings name.
-fn store_of(settings: Settings) -> anyhow::Result<PathBuf> {
+pub(crate) fn store_of(settings: Settings) -> anyhow::Result<PathBuf> {
     let config = settings.config(Config::default())?;
     if config.store == StoreKind::Memory {
-        bail!("store = \"memory\" keeps nothing in a file: there is nothing to back up, verify or restore");
+        bail!("store = \"memory\" keeps nothing in a file: no command can read or write it");
     }
     Ok(config.data_dir.join(Path::new(STORE_FILE_NAME)))
 }

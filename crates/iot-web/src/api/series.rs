@@ -5,9 +5,8 @@ use iot_core::{
     catalogue::{ModuleKind, ValueError, ValueType},
 };
 use iot_proto::UnixMillis;
-use jiff::Timestamp;
 
-use crate::{Backend, error::WebError, input::Query, web::Web};
+use crate::{Backend, error::WebError, input::Query, rows, web::Web};
 
 /// How far back is asked where nobody says.
 const BACK_MS: i64 = 24 * 3_600 * 1_000;
@@ -79,11 +78,6 @@ pub(super) fn needed<'a>(query: &'a Query, name: &str) -> Result<&'a str, WebErr
 
 /// A time in milliseconds since 1970, or as RFC 3339 writes it.
 fn time(query: &Query, name: &str) -> Result<Option<UnixMillis>, WebError> {
-    let Some(text) = query.get(name) else { return Ok(None) };
-    let millis = text.parse().ok();
-    let millis = millis.or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond));
-    let millis = millis.ok_or_else(|| {
-        WebError::malformed(format!("{name} is neither milliseconds since 1970 nor an RFC 3339 time: {text}"))
-    })?;
-    Ok(Some(UnixMillis(millis)))
+    let time = query.get(name).map(rows::time).transpose();
+    time.map_err(|why| WebError::malformed(format!("{name}: {why}")))
 }

@@ -10,7 +10,11 @@ use std::io;
 
 use thiserror::Error;
 
-pub use self::{read::RowReader, row::Row, write::RowWriter};
+pub use self::{
+    read::RowReader,
+    row::{Row, time},
+    write::RowWriter,
+};
 
 /// How a reading stands on its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -133,8 +133,11 @@ fn time_text(time: UnixMillis) -> Box<str> {
     text.unwrap_or_else(|_| time.0.to_string()).into()
 }
 
-/// What [`time_text`] wrote, or another of the two.
-fn time(text: &str) -> Result<UnixMillis, String> {
+/// Reads a time: milliseconds since 1970, or as RFC 3339 writes it.
+///
+/// # Errors
+/// That it is neither, in words.
+pub fn time(text: &str) -> Result<UnixMillis, String> {
     let millis = text.parse().ok();
     let millis = millis.or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond));
     let wrong = || format!("{text:?} is neither milliseconds since 1970 nor an RFC 3339 time");
