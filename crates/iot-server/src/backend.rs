@@ -6,13 +6,13 @@ use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
-    store::{Chronicle, History, ReadingQuery, StoreError},
+    store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
     view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
 use iot_net::HubHandle;
 use iot_proto::{CommandId, UnixMillis};
 use iot_web::{Backend, BackupData, BackupRefused, StoreView};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::care::Care;
 
@@ -27,6 +27,16 @@ pub(crate) struct HubBackend {
 }
 
 impl HubBackend {
+    /// Reads the past away from the threads of other pages, since a store may have to read the disk.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn History) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IotError> {
+        let history = Arc::clone(&self.history);
+        let read = tokio::task::spawn_blocking(move || read(&*history)).await;
+        read.map_err(|_| IotError::Stopping)?.map_err(unread)
+    }
+
     /// Reads commands or changes where it holds nobody up.
     async fn chronicle<T: Send + 'static>(
         &self,
@@ -34,8 +44,12 @@ impl HubBackend {
     ) -> Result<T, IotError> {
         let chronicle = Arc::clone(&self.chronicle);
         let found = tokio::task::spawn_blocking(move || read(&*chronicle)).await;
-        found.map_err(|_| IotError::Stopping)?.map_err(|error| IotError::NotStored { why: error.why })
+        found.map_err(|_| IotError::Stopping)?.map_err(unread)
     }
+}
+
+fn unread(error: StoreError) -> IotError {
+    IotError::NotStored { why: error.why }
 }
 
 impl Backend for HubBackend {
@@ -96,11 +110,28 @@ impl Backend for HubBackend {
     }
 
     async fn readings(&self, query: ReadingQuery) -> Result<Vec<ReadingView>, IotError> {
+        self.look_up(move |history| history.readings(&query)).await
+    }
+
+    fn pages(&self, query: ReadingQuery) -> mpsc::Receiver<Result<Vec<ReadingView>, IotError>> {
+        let (sender, pages) = mpsc::channel(1);
         let history = Arc::clone(&self.history);
-        // A store may have to read the disk, which must not hold up other pages.
-        let read = tokio::task::spawn_blocking(move || history.readings(&query)).await;
-        let readings = read.map_err(|_| IotError::Stopping)?;
-        readings.map_err(|error| IotError::NotStored { why: error.why })
+        tokio::task::spawn_blocking(move || {
+            for page in Pages::new(&*history, query) {
+                if sender.blocking_send(page.map_err(unread)).is_err() {
+                    return;
+                }
+            }
+        });
+        pages
+    }
+
+    async fn rollup(&self, query: RollupQuery) -> Result<Vec<Bucket>, IotError> {
+        self.look_up(move |history| history.rollup(&query)).await
+    }
+
+    async fn gaps(&self, query: GapQuery) -> Result<Vec<GapView>, IotError> {
+        self.look_up(move |history| history.gaps(&query)).await
     }
 
     async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {

@@ -6,6 +6,7 @@ mod demo;
 mod kinds;
 mod logging;
 mod out;
+mod readings_file;
 mod run;
 mod store_file;
 
@@ -24,6 +25,8 @@ fn main() -> ExitCode {
         Task::Backup(options) => store_file::backup(cli.settings, &options),
         Task::Verify(options) => store_file::verify(cli.settings, &options),
         Task::Restore(options) => store_file::restore(cli.settings, &options),
+        Task::Export(options) => readings_file::export(cli.settings, &options),
+        Task::Import(options) => readings_file::import(cli.settings, &options),
         Task::Kinds(task) => kinds::kinds(cli.settings, &task),
         Task::Completions { shell } => Ok(out::completions(shell)),
     };

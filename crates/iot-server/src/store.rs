@@ -15,6 +15,16 @@ pub const FILE_NAME: &str = "hub.db";
 /// A store, and what reads it: readings, and commands with changes.
 pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>, Arc<dyn Chronicle>);
 
+/// How much a store keeps whose readings stay so long.
+pub fn limits(readings_for_days: u16) -> SqliteLimits {
+    let readings_for = Duration::from_hours(24 * u64::from(readings_for_days));
+    let all = Retention { readings: Some(readings_for), ..Retention::default() };
+    SqliteLimits {
+        retention: RetentionPolicy { all, ..RetentionPolicy::default() },
+        ..SqliteLimits::default()
+    }
+}
+
 /// Opens the store, or makes it.
 ///
 /// # Errors
@@ -28,10 +38,7 @@ pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> 
         }
         StoreKind::Disk => {
             let path = data_dir.join(FILE_NAME);
-            let readings_for = Duration::from_hours(24 * u64::from(readings_for_days));
-            let all = Retention { readings: Some(readings_for), ..Retention::default() };
-            let retention = RetentionPolicy { all, ..RetentionPolicy::default() };
-            let limits = SqliteLimits { retention, ..SqliteLimits::default() };
+            let limits = limits(readings_for_days);
             let (store, history) = SqliteStore::open_with(&path, limits).map_err(ServerError::Store)?;
             info!(path = %path.display(), "the store is open");
             let chronicle = store.chronicle().map_err(ServerError::Store)?;

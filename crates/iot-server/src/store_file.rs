@@ -26,7 +26,7 @@ const TOLD_EVERY: u64 = 10;
 /// # Errors
 /// What is wrong with the configuration.
 pub(crate) fn backup(settings: Settings, options: &BackupOptions) -> anyhow::Result<ExitCode> {
-    let (store, mut told) = (store_of(settings)?, Told::new("copied"));
+    let (store, mut told) = (store_of(&settings.config(Config::default())?)?, Told::new("copied"));
     let made = iot_store::back_up(&store, &options.file, existing(options), &mut |progress| {
         told.tell(progress);
         ControlFlow::Continue(())
@@ -45,7 +45,7 @@ pub(crate) fn backup(settings: Settings, options: &BackupOptions) -> anyhow::Res
 /// # Errors
 /// What is wrong with the configuration.
 pub(crate) fn verify(settings: Settings, options: &VerifyOptions) -> anyhow::Result<ExitCode> {
-    let path = options.file.clone().map_or_else(|| store_of(settings), Ok)?;
+    let path = options.file.clone().map_or_else(|| store_of(&settings.config(Config::default())?), Ok)?;
     out::progress(&format!("looking through the pages of {}", path.display()));
     let mut told = Told::new("unpacked");
     let verified = iot_store::verify(&path, &mut |progress| told.tell(progress));
@@ -63,7 +63,7 @@ pub(crate) fn verify(settings: Settings, options: &VerifyOptions) -> anyhow::Res
 /// # Errors
 /// What is wrong with the configuration.
 pub(crate) fn restore(settings: Settings, options: &BackupOptions) -> anyhow::Result<ExitCode> {
-    let (store, mut told) = (store_of(settings)?, Told::new("copied"));
+    let (store, mut told) = (store_of(&settings.config(Config::default())?)?, Told::new("copied"));
     let now = Timestamp::now();
     let aside = store.with_added_extension(now.strftime("before-%Y%m%dT%H%M%SZ").to_string());
     let place = (&*store, existing(options));
@@ -86,11 +86,13 @@ pub(crate) fn restore(settings: Settings, options: &BackupOptions) -> anyhow::Re
     }))
 }
 
-/// The file of the store that the settings name.
-fn store_of(settings: Settings) -> anyhow::Result<PathBuf> {
-    let config = settings.config(Config::default())?;
+/// The file of the store that is configured.
+///
+/// # Errors
+/// There is none, because everything is kept in memory.
+pub(crate) fn store_of(config: &Config) -> anyhow::Result<PathBuf> {
     if config.store == StoreKind::Memory {
-        bail!("store = \"memory\" keeps nothing in a file: there is nothing to back up, verify or restore");
+        bail!("store = \"memory\" keeps nothing in a file: no command can read or write it");
     }
     Ok(config.data_dir.join(Path::new(STORE_FILE_NAME)))
 }

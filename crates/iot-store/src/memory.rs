@@ -129,6 +129,10 @@ impl Store for MemoryStore {
 }
 
 impl History for MemoryStore {
+    fn series(&self) -> Result<Vec<Series>, StoreError> {
+        Ok(self.kept().series.keys().cloned().collect())
+    }
+
     fn readings(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError> {
         let kept = self.kept();
         let ring = kept.series.get(&query.series);

@@ -6,11 +6,11 @@ use iot_core::{
     Answer, Event, IotError, NodeId, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
-    store::ReadingQuery,
+    store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
 use iot_proto::{CommandId, UnixMillis};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc::Receiver, watch};
 
 use crate::{BackupData, BackupRefused, StoreView};
 
@@ -84,6 +84,21 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         query: ReadingQuery,
     ) -> impl Future<Output = Result<Vec<ReadingView>, IotError>> + Send;
+
+    /// Readings of one series, the oldest first, in pages of at most `query.limit`. Ends with its receiver.
+    fn pages(&self, query: ReadingQuery) -> Receiver<Result<Vec<ReadingView>, IotError>>;
+
+    /// The buckets of one series, the oldest first.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn rollup(&self, query: RollupQuery) -> impl Future<Output = Result<Vec<Bucket>, IotError>> + Send;
+
+    /// What is missing between the reports of a node.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn gaps(&self, query: GapQuery) -> impl Future<Output = Result<Vec<GapView>, IotError>> + Send;
 
     /// Asks the hub for something in the name of `by`, and says `why`, which may be empty.
     ///

@@ -20,6 +20,7 @@ mod host;
 mod input;
 mod page;
 mod route;
+pub mod rows;
 mod server;
 mod store;
 mod web;

@@ -11,6 +11,12 @@ use crate::{NodeId, Series, view::ReadingView};
 
 /// Reads what was stored, beside the writer and from any thread.
 pub trait History: Send + Sync {
+    /// Every series that has ever had a reading and whose node has not been forgotten, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] where they cannot be read.
+    fn series(&self) -> Result<Vec<Series>, StoreError>;
+
     /// The newest readings of one series in a range of time, oldest measurement first.
     ///
     /// # Errors

@@ -14,7 +14,13 @@ use iot_core::{
 use iot_proto::BootId;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{chunk, fault::Fault, recent::Recent, rollup};
+use super::{
+    chunk,
+    fault::Fault,
+    recent::Recent,
+    rollup, snapshot,
+    verify::{VerifyError, open_known},
+};
 use crate::buckets::Buckets;
 
 /// Reads what a [`SqliteStore`](super::SqliteStore) has stored, from any thread and without holding it up.
@@ -39,6 +45,14 @@ enum Wanted {
 }
 
 impl SqliteHistory {
+    /// Opens the file at `path` to be read, while a hub uses it or not.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: there is no such file, it is no store, or one of another schema.
+    pub fn open(path: &Path) -> Result<Self, VerifyError> {
+        Ok(Self::new(path, open_known(path)?))
+    }
+
     pub(crate) fn new(path: &Path, db: Connection) -> Self {
         Self { path: path.into(), inner: Mutex::new(Inner { db, recent: Recent::default() }) }
     }
@@ -51,6 +65,10 @@ impl SqliteHistory {
 }
 
 impl History for SqliteHistory {
+    fn series(&self) -> Result<Vec<Series>, StoreError> {
+        self.inner().series().map_err(|fault| fault.explain(&self.path))
+    }
+
     fn readings(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError> {
         let readings = self.inner().readings(query, Wanted::Newest);
         readings.map_err(|fault| fault.explain(&self.path))
@@ -72,6 +90,12 @@ impl History for SqliteHistory {
 
 /// Each in one transaction, so that what is being folded is seen once: in the journal or where it goes.
 impl Inner {
+    fn series(&mut self) -> Result<Vec<Series>, Fault> {
+        let mut series: Vec<_> = snapshot::names(&self.db)?.into_values().collect();
+        series.sort_unstable();
+        Ok(series)
+    }
+
     fn readings(&mut self, query: &ReadingQuery, wanted: Wanted) -> Result<Vec<ReadingView>, Fault> {
         let db = self.db.transaction()?;
         self.recent.refresh(&db)?;

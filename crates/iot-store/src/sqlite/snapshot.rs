@@ -67,7 +67,8 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
     })
 }
 
-fn names(db: &Connection) -> Result<BTreeMap<i64, Series>, Fault> {
+/// All series, by their numbers.
+pub(crate) fn names(db: &Connection) -> Result<BTreeMap<i64, Series>, Fault> {
     let mut names = BTreeMap::new();
     let mut select = db.prepare(
         "SELECT series.number, node, module, channel FROM series JOIN source ON source.number = series.source",

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
 use thiserror::Error;
 
 use super::{
@@ -29,7 +30,7 @@ pub enum VerifyError {
         path: PathBuf,
     },
     /// The file is of another schema, so that this hub cannot say what is right.
-    #[error("{} has schema {found} and this hub knows {NEWEST}: verify it with the hub that wrote it", path.display())]
+    #[error("{} has schema {found} and this hub knows {NEWEST}: use the hub that wrote it, or start this one on it first", path.display())]
     Schema {
         /// The file.
         path: PathBuf,
@@ -74,17 +75,21 @@ impl VerifyError {
 /// # Errors
 /// [`VerifyError`], which names what is wrong.
 pub fn verify(path: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Contents, VerifyError> {
+    let mut db = open_known(path)?;
+    let whole = integrity::whole(&mut db, path, NEWEST, &mut |done, of| watch(Progress { done, of }));
+    whole.map_err(|fault| VerifyError::of(path, &fault))
+}
+
+/// Opens a store of this hub's schema to be read, while a hub uses it or not.
+pub(crate) fn open_known(path: &Path) -> Result<Connection, VerifyError> {
     if !path.is_file() {
         return Err(VerifyError::Missing { path: path.into() });
     }
     let of = |fault: Fault| VerifyError::of(path, &fault);
-    let mut db = open_reader(path, SqliteDisk::default()).map_err(of)?;
+    let db = open_reader(path, SqliteDisk::default()).map_err(of)?;
     match identify(&db).map_err(of)? {
-        Schema::Ours(NEWEST) => {}
-        Schema::Ours(found) | Schema::Newer(found) => {
-            return Err(VerifyError::Schema { path: path.into(), found });
-        }
-        Schema::Empty | Schema::Foreign => return Err(VerifyError::Foreign { path: path.into() }),
+        Schema::Ours(NEWEST) => Ok(db),
+        Schema::Ours(found) | Schema::Newer(found) => Err(VerifyError::Schema { path: path.into(), found }),
+        Schema::Empty | Schema::Foreign => Err(VerifyError::Foreign { path: path.into() }),
     }
-    integrity::whole(&mut db, path, NEWEST, &mut |done, of| watch(Progress { done, of })).map_err(of)
 }

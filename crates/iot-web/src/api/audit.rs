@@ -13,7 +13,7 @@ use iot_core::{
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{limit, reading::time};
+use super::{limit, series::time};
 use crate::{
     Backend,
     body::{self, BodyError, Reply},

@@ -2,6 +2,7 @@
 //! `web-templates` only lay it out.
 
 mod audit;
+mod axis;
 mod catalogue;
 mod cell;
 mod chart;
@@ -15,12 +16,14 @@ mod module;
 mod node;
 mod nodes;
 mod overview;
+mod range;
 mod refusal;
 mod replacement;
 mod shell;
 mod sketch;
 mod store;
 mod ticks;
+mod trend;
 
 pub(crate) use audit::audit;
 pub(crate) use catalogue::{catalogue, kind};

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 45] = [
+const PATHS: [(&str, Place); 48] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
@@ -39,6 +39,9 @@ const PATHS: [(&str, Place); 45] = [
     ("/api/v1/nodes/{node}", Place::Api(Thing::Node)),
     ("/api/v1/nodes/{node}/modules/{module}", Place::Api(Thing::Module)),
     ("/api/v1/readings", Place::Api(Thing::Readings)),
+    ("/api/v1/rollups", Place::Api(Thing::Rollups)),
+    ("/api/v1/gaps", Place::Api(Thing::Gaps)),
+    ("/api/v1/export", Place::Api(Thing::Export)),
     ("/api/v1/commands", Place::Api(Thing::Commands)),
     ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
     ("/api/v1/store", Place::Api(Thing::Store)),
@@ -105,6 +108,9 @@ pub(super) enum Thing {
     Node,
     Module,
     Readings,
+    Rollups,
+    Gaps,
+    Export,
     Commands,
     Command,
     Inbox,
@@ -203,7 +209,13 @@ impl Thing {
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
             Self::Audit => Page::Audit,
-            Self::Activity | Self::Readings | Self::Command | Self::AuditExport => return Err(Miss::Nothing),
+            Self::Activity
+            | Self::Readings
+            | Self::Rollups
+            | Self::Gaps
+            | Self::Export
+            | Self::Command
+            | Self::AuditExport => return Err(Miss::Nothing),
         })
     }
 
@@ -215,6 +227,9 @@ impl Thing {
             Self::Node => Api::Node(node(params)?),
             Self::Module => Api::Module(node(params)?, module(params)?),
             Self::Readings => Api::Readings,
+            Self::Rollups => Api::Rollups,
+            Self::Gaps => Api::Gaps,
+            Self::Export => Api::Export,
             Self::Commands => Api::Commands,
             Self::Command => Api::Command(command(params)?),
             Self::Store => Api::Store,

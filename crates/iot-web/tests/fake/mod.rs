@@ -14,15 +14,19 @@ use iot_core::{
     Answer, CommandState, Event, IotError, NodeId, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::{Catalogue, ValueType},
-    store::ReadingQuery,
+    store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
         CommandFilter, CommandView, Desired, Need, NodeFilter, NodeView, Notice, Overview, PresenceCounts,
         PropertyView, ReadingView, Replacement, Step, Wanted,
     },
 };
-use iot_proto::{CommandId, Finite, Name, OwnedValue, UnixMillis};
+use iot_proto::{BootId, CommandId, Finite, Name, OwnedValue, UnixMillis};
 use iot_web::{Backend, BackupData, BackupRefused, StoreView};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{
+    broadcast,
+    mpsc::{Receiver, channel},
+    watch,
+};
 
 /// A hub that is made up.
 #[derive(Clone, Debug)]
@@ -281,6 +285,32 @@ impl Backend for Fake {
         let series = &query.series;
         let property = property(&mut state.nodes, &series.node, series.module, series.channel);
         Ok(property.map(|property| scene::readings(property, &query)).unwrap_or_default())
+    }
+
+    fn pages(&self, query: ReadingQuery) -> Receiver<Result<Vec<ReadingView>, IotError>> {
+        let (sender, pages) = channel(1);
+        let backend = self.clone();
+        tokio::spawn(async move {
+            let all = backend.readings(ReadingQuery { limit: usize::MAX, ..query }).await;
+            for page in all.unwrap_or_default().chunks(query.limit) {
+                if sender.send(Ok(page.to_vec())).await.is_err() {
+                    return;
+                }
+            }
+        });
+        pages
+    }
+
+    async fn rollup(&self, query: RollupQuery) -> Result<Vec<Bucket>, IotError> {
+        let mut state = self.alive()?;
+        let series = &query.series;
+        let property = property(&mut state.nodes, &series.node, series.module, series.channel);
+        Ok(property.map(|property| scene::buckets(property, &query)).unwrap_or_default())
+    }
+
+    async fn gaps(&self, query: GapQuery) -> Result<Vec<GapView>, IotError> {
+        drop(self.alive()?);
+        Ok(vec![GapView { arrived: query.from, boot: BootId(7), before: 12, missing: 3 }])
     }
 
     async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {

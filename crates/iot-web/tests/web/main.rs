@@ -5,6 +5,7 @@ mod fake;
 
 mod client;
 mod guards;
+mod history;
 mod live;
 mod markup;
 mod pages;

@@ -228,7 +228,7 @@ async fn an_error_page_says_what_happened_and_what_to_do() {
         ("/nodes/Bad%20Name", 404, "No node Bad Name is known."),
         ("/nodes/plain:well/modules/9", 404, "has registered no module 9"),
         ("/catalogue/co2", 404, "Module kind co2 is not supported."),
-        ("/nodes/plain:well/modules/0?r=7d", 400, "1h, 12h or 24h"),
+        ("/nodes/plain:well/modules/0?r=8d", 400, "1h, 12h, 24h, 7d, 30d, 1y"),
     ] {
         let answer = hub.get(path).await;
         assert_eq!(answer.status.as_u16(), status, "{path}");
