@@ -19,7 +19,7 @@ const SHORT_ACKNOWLEDGED: u64 = 20_000;
 const SHORT: &[(&str, &[&str])] = &[
     ("powerloss", &["--images", "4000"]),
     ("powerloss", &["--images", "1000", "--plant", "dropped-sync"]),
-    ("iofail", &["--batches", "12", "--every", "7"]),
+    ("iofail", &["--batches", "12", "--every", "11"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
     ("bitrot", &["--flips", "100", "--truncations", "0", "--plant", "wrong-value"]),

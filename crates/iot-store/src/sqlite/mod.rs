@@ -175,11 +175,21 @@ impl SqliteStore {
         Ok(SqliteChronicle::new(&self.path, reader))
     }
 
+    /// Empties the log after a failure. What a commit that failed has written stays behind the end of the log, and
+    /// what several of them left there could not be told from a log that is damaged.
+    fn empty_log(&self) -> Result<(), Fault> {
+        // A reader in the way is no fault: the log is then emptied after another failure.
+        Ok(self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
     /// Writes the batch in one transaction, and gives what is known afterwards.
     fn write(&mut self, batch: &Batch) -> Result<Known, Fault> {
         let mut known = match self.known.take() {
             Some(known) => known,
-            None => Known::load(&self.db)?,
+            None => {
+                self.empty_log()?;
+                Known::load(&self.db)?
+            }
         };
         let db = self.db.transaction()?;
         self.draft.clear();

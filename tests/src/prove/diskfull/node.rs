@@ -16,8 +16,8 @@ use serde_json::Value as Json;
 use super::figures::Figures;
 use crate::{api::Api, hand_node::HandNode, wait::until};
 
-/// When the first reading of each node was measured; each further one a millisecond later.
-const MEASURED: i64 = 1_700_000_000_000;
+/// The first reading of each node was measured so long before the proof began; each further one a millisecond later.
+const MEASURED_BEFORE: Duration = Duration::from_hours(1);
 
 /// Pause between two bursts of reports of one node.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -45,6 +45,8 @@ fn value(number: u8, sequence: u32) -> f64 {
 /// All nodes: what they sent, and what they were promised. Reports count from 1.
 #[derive(Debug)]
 pub(super) struct Load {
+    /// When the reading before each node's first was measured.
+    measured: i64,
     sent: Vec<AtomicU32>,
     stored: Vec<AtomicU32>,
     over: AtomicBool,
@@ -53,7 +55,8 @@ pub(super) struct Load {
 impl Load {
     pub(super) fn new(nodes: u8) -> Self {
         let each = || (0..nodes).map(|_| AtomicU32::new(0)).collect();
-        Self { sent: each(), stored: each(), over: AtomicBool::new(false) }
+        let measured = iot_net::wall_clock().0 - i64::try_from(MEASURED_BEFORE.as_millis()).unwrap_or(0);
+        Self { measured, sent: each(), stored: each(), over: AtomicBool::new(false) }
     }
 
     /// For each node the last report that was acknowledged.
@@ -84,9 +87,10 @@ impl Load {
     pub(super) fn compare(&self, api: &Api, figures: &mut Figures) -> Result<()> {
         for (number, (sent, stored)) in (0..).zip(self.sent.iter().zip(&self.stored)) {
             let (sent, stored) = (sent.load(Ordering::SeqCst), stored.load(Ordering::SeqCst));
-            let to = MEASURED + i64::from(sent) + 1;
+            let measured = self.measured;
+            let to = measured + i64::from(sent) + 1;
             let path = format!(
-                "/readings?node={}&module=0&channel=1&from={MEASURED}&to={to}&limit={LIMIT}",
+                "/readings?node={}&module=0&channel=1&from={measured}&to={to}&limit={LIMIT}",
                 id(number)
             );
             let found = match api.page(&format!("/api/v1{path}"))? {
@@ -103,17 +107,22 @@ impl Load {
             let all = keys.len();
             keys.sort_unstable();
             keys.dedup();
-            let of = |sequence: u32| (MEASURED + i64::from(sequence), value(number, sequence).to_bits());
+            let of = |sequence: u32| (measured + i64::from(sequence), value(number, sequence).to_bits());
             let is_there = |sequence: &u32| keys.binary_search(&of(*sequence)).is_ok();
             let kept = u64::try_from((1..=sent).filter(is_there).count())?;
-            let lost = u64::try_from((1..=stored).filter(|sequence| !is_there(sequence)).count())?;
+            let missing: Vec<_> = (1..=stored).filter(|sequence| !is_there(sequence)).collect();
+            let lost = u64::try_from(missing.len())?;
             let phantom = u64::try_from(keys.len())?.saturating_sub(kept);
             let twice = u64::try_from(all - keys.len())?;
             figures.lost += lost;
             figures.phantom += phantom;
             figures.duplicate += twice;
             if lost + phantom + twice > 0 {
-                figures.breach(format!("{}: {lost} lost, {phantom} never sent, {twice} twice", id(number)));
+                figures.breach(format!(
+                    "{}: {lost} lost {:?}, {phantom} never sent, {twice} twice",
+                    id(number),
+                    missing.first().zip(missing.last())
+                ));
             }
         }
         Ok(())
@@ -194,7 +203,7 @@ impl<'a> Node<'a> {
     }
 
     fn report(&self, line: &mut HandNode, sequence: u32) -> Result<()> {
-        let taken = Taken::At(UnixMillis(MEASURED + i64::from(sequence)));
+        let taken = Taken::At(UnixMillis(self.load.measured + i64::from(sequence)));
         let value = Value::from(value(self.number, sequence));
         let reading = Reading { module: 0, channel: 1, taken, value };
         // It counts as sent before it is.
