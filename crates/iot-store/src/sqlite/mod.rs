@@ -184,12 +184,11 @@ impl SqliteStore {
 
     /// Writes the batch in one transaction, and gives what is known afterwards.
     fn write(&mut self, batch: &Batch) -> Result<Known, Fault> {
-        let mut known = match self.known.take() {
-            Some(known) => known,
-            None => {
-                self.empty_log()?;
-                Known::load(&self.db)?
-            }
+        let mut known = if let Some(known) = self.known.take() {
+            known
+        } else {
+            self.empty_log()?;
+            Known::load(&self.db)?
         };
         let db = self.db.transaction()?;
         self.draft.clear();
