@@ -89,7 +89,7 @@ impl Default for SqliteLimits {
         Self {
             retention: RetentionPolicy::default(),
             ended_commands: 100_000,
-            journal: 32_768,
+            journal: 131_072,
             step: Duration::from_millis(1),
         }
     }
