@@ -77,7 +77,7 @@ const FULL_FOR: Duration = Duration::from_secs(3);
 /// when it was not found.
 pub fn run(options: &Options) -> Result<()> {
     if !options.inside {
-        return Err(small_disk::enter_namespace());
+        return small_disk::run_in_namespace();
     }
     let figures = fill(options)?;
     if options.json {
