@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, deny, fuzz, prove, vectors};
+use crate::{deny, fuzz, prove, vectors};
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ pub(crate) enum Task {
     /// Start the real hub and simulated nodes, and walk every way through them.
     E2e,
     /// Measure the hub beside its peers, and fail where a figure falls short.
-    Bench(bench::Options),
+    Bench(prove::Passed),
     /// Do harm to the real hub, and show that its promises hold.
     #[command(subcommand)]
     Prove(prove::Proof),

@@ -64,12 +64,12 @@ pub(crate) struct Diskfull {
     plant: Option<Plant>,
 }
 
-/// Options that the proof reads itself; `--help` after `--` tells them.
+/// Options that the program reads itself; `--help` after `--` tells them.
 #[derive(Debug, Args)]
 pub(crate) struct Passed {
-    /// As docs/proofs.md has them.
+    /// As docs/proofs.md and docs/figures.md have them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    options: Vec<String>,
+    pub(crate) options: Vec<String>,
 }
 
 /// How to kill.
