@@ -30,7 +30,7 @@ use crate::{
     backend::HubBackend,
     care::Care,
     config::Announce,
-    modules, store,
+    modules, retention, store,
 };
 
 /// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
@@ -66,9 +66,14 @@ pub enum ServerError {
         /// What the operating system says.
         why: io::Error,
     },
-    /// A kind that the configuration disables does not exist.
-    #[error("setting disabled_kinds: {0}")]
-    DisabledKind(IotError),
+    /// A kind that the configuration names does not exist.
+    #[error("setting {setting}: {source}")]
+    Kind {
+        /// The setting.
+        setting: &'static str,
+        /// Which kind.
+        source: IotError,
+    },
 }
 
 /// Says which setting a failed start is about.
@@ -102,10 +107,10 @@ impl IotServer {
         let hub_config = config.hub(RandomState::new().hash_one(web_addr));
         let net = net_config(&config, address);
         let known = Arc::clone(&catalogue);
-        let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
+        let (kind, data_dir, retention) = (config.store, config.data_dir.clone(), config.retention.clone());
         // Reading the store back may take its time.
         let start = move || {
-            let (store, history, chronicle) = store::open(kind, &data_dir, days)?;
+            let (store, history, chronicle) = store::open(kind, &data_dir, retention)?;
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
             Ok((hub, history, chronicle))
         };
@@ -240,8 +245,11 @@ fn load_catalogue(config: &Config) -> Result<Catalogue, ServerError> {
         warn!("module kind left out: {error}");
     }
     for kind in &config.disabled_kinds {
-        catalogue.disable(kind).map_err(ServerError::DisabledKind)?;
+        let unknown = |source| ServerError::Kind { setting: "disabled_kinds", source };
+        catalogue.disable(kind).map_err(unknown)?;
     }
+    retention::check_kinds(&config.retention, &catalogue)
+        .map_err(|source| ServerError::Kind { setting: "retention.kinds", source })?;
     Ok(catalogue)
 }
 
