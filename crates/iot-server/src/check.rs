@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use iot_core::config::Registration;
 use iot_server::{
     Config,
@@ -28,9 +29,9 @@ pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
     }
     let (mut catalogue, refused) = modules::load(&config.data_dir);
     for kind in &config.disabled_kinds {
-        catalogue.disable(kind)?;
+        catalogue.disable(kind).context("setting disabled_kinds")?;
     }
-    retention::check_kinds(&config.retention, &catalogue)?;
+    retention::check_kinds(&config.retention, &catalogue).context("setting retention.kinds")?;
     let (known, disabled) = (catalogue.kinds().count(), config.disabled_kinds.len());
     out::line(&format!("{:<18} {known}, of which {disabled} disabled", "module kinds"));
     for error in &refused {

@@ -67,12 +67,12 @@ pub enum ServerError {
         why: io::Error,
     },
     /// A kind that the configuration names does not exist.
-    #[error("setting {setting}: {source}")]
+    #[error("setting {setting}: {why}")]
     Kind {
         /// The setting.
         setting: &'static str,
         /// Which kind.
-        source: IotError,
+        why: IotError,
     },
 }
 
@@ -245,11 +245,11 @@ fn load_catalogue(config: &Config) -> Result<Catalogue, ServerError> {
         warn!("module kind left out: {error}");
     }
     for kind in &config.disabled_kinds {
-        let unknown = |source| ServerError::Kind { setting: "disabled_kinds", source };
+        let unknown = |why| ServerError::Kind { setting: "disabled_kinds", why };
         catalogue.disable(kind).map_err(unknown)?;
     }
     retention::check_kinds(&config.retention, &catalogue)
-        .map_err(|source| ServerError::Kind { setting: "retention.kinds", source })?;
+        .map_err(|why| ServerError::Kind { setting: "retention.kinds", why })?;
     Ok(catalogue)
 }
 
