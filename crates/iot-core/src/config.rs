@@ -27,7 +27,7 @@ pub struct HubConfig {
     pub keepalive: Duration,
     /// When a node that keeps no session is expected again, where it declared no time of its own.
     pub contact_within: Duration,
-    /// A new connection must have said hello by then: slow boards take half a minute to shake hands.
+    /// A new connection must have said hello by then: one frame over a bad radio link, sent again twice.
     pub hello_within: Duration,
     /// An answer to a command must have come by then.
     pub answer_within: Duration,
@@ -37,12 +37,21 @@ pub struct HubConfig {
     pub expires_after: Duration,
     /// An accepted command whose node is online must be done by then.
     pub done_within: Duration,
-    /// Most sessions at one time.
+    /// Most sessions at one time. The last eighth is kept for addresses where admitted nodes live.
     pub max_sessions: usize,
+    /// Most sessions of one address: a gateway with a few hundred nodes behind it.
+    pub max_sessions_per_address: usize,
+    /// Most connections that have not said hello. The second half is kept for addresses where admitted
+    /// nodes live, so that strangers cannot keep a site from coming back.
+    pub max_half_open: usize,
+    /// Most connections of one address that have not said hello: the nodes behind a gateway come back at once.
+    pub max_half_open_per_address: usize,
     /// Most nodes known, waiting ones included.
     pub max_nodes: usize,
     /// Most waiting nodes; admitted ones never make room for them, nor they for each other.
     pub max_waiting: usize,
+    /// Most waiting nodes of one address, so that one stranger does not fill the inbox.
+    pub max_waiting_per_address: usize,
     /// Most commands that may wait for one node.
     pub max_queued: usize,
     /// Commands that have ended and are still remembered.
@@ -61,14 +70,18 @@ impl Default for HubConfig {
             node_port: DIAL_PORT,
             keepalive: Duration::from_secs(20),
             contact_within: Duration::from_hours(1),
-            hello_within: Duration::from_mins(1),
+            hello_within: Duration::from_secs(10),
             answer_within: Duration::from_secs(10),
             dial_within: Duration::from_secs(5),
             expires_after: Duration::from_hours(24),
             done_within: Duration::from_mins(2),
             max_sessions: 20_000,
+            max_sessions_per_address: 256,
+            max_half_open: 2_048,
+            max_half_open_per_address: 64,
             max_nodes: 100_000,
             max_waiting: 256,
+            max_waiting_per_address: 32,
             max_queued: 64,
             max_ended: 1_000,
             inflight: 16,

@@ -6,7 +6,7 @@ use core::time::Duration;
 use iot_proto::CommandId;
 
 use crate::{
-    CommandState, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
+    CommandState, Effects, Event, Hub, IotError, Limit, NodeId, Now, SessionId,
     commands::{Command, unknown},
     deadlines::Timer,
     registry::NodeNumber,
@@ -39,8 +39,7 @@ impl Hub {
         let limit = self.config.max_queued;
         let superseded = self.ledger.superseded_by(number, &wanted);
         if self.ledger.queued(number).saturating_sub(superseded.len()) >= limit {
-            let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-            return Err(IotError::TooMany { what: "commands that wait for one node", limit });
+            return Err(self.too_many(Limit::Queued, limit));
         }
         for older in superseded {
             self.transition(now, older, CommandState::Cancelled, Some(IotError::Superseded), out);

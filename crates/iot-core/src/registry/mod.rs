@@ -12,7 +12,7 @@ pub(crate) use modules::{Module, is_as_wanted};
 pub(crate) use node::{Facts, Node};
 pub(crate) use runs::{Arrival, Runs};
 
-use crate::{AdmissionState, IotError, NodeId};
+use crate::{AdmissionState, IotError, NodeId, Origin};
 
 /// A node's place in the registry: short, and valid until the node is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,19 @@ impl Registry {
     pub(crate) fn only_at(&self, ip: IpAddr) -> Option<NodeNumber> {
         let there = self.by_address.get(&ip)?;
         there.first().copied().filter(|_| there.len() == 1)
+    }
+
+    /// Whether an admitted node was last seen at this address.
+    pub(crate) fn is_home(&self, ip: IpAddr) -> bool {
+        let there = self.by_address.get(&ip).into_iter().flatten();
+        there.filter_map(|number| self.get(*number)).any(|node| node.admission == AdmissionState::Admitted)
+    }
+
+    /// How many nodes that were last seen here wait for a person.
+    pub(crate) fn waiting_at(&self, origin: Origin) -> usize {
+        let there = self.by_address.range(origin.addresses()).flat_map(|(_, numbers)| numbers);
+        let nodes = there.filter_map(|number| self.get(*number));
+        nodes.filter(|node| node.admission == AdmissionState::Pending).count()
     }
 
     /// All nodes, in the order in which they came.

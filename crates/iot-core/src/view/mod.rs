@@ -6,7 +6,7 @@
 mod build;
 mod command;
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 pub use build::View;
@@ -14,7 +14,7 @@ pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
 use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
 
 use crate::{
-    IotError, NodeId,
+    IotError, Limit, NodeId,
     catalogue::{ModuleKind, Property},
 };
 
@@ -35,6 +35,8 @@ pub struct Overview {
     pub needs: Vec<Need>,
     /// Whether new nodes are admitted without asking.
     pub open_registration: bool,
+    /// How often limits have been reached since the hub started; those that never were are left out.
+    pub limits_reached: BTreeMap<Limit, usize>,
 }
 
 /// How many nodes are in each state of presence.

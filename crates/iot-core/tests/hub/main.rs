@@ -9,6 +9,7 @@ mod delivery;
 mod determinism;
 mod end;
 mod hello;
+mod limits;
 mod lines;
 mod naming;
 mod node;

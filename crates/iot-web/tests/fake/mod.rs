@@ -10,7 +10,7 @@ use std::{
 };
 
 use iot_core::{
-    Answer, CommandState, Event, IotError, NodeId, Request,
+    Answer, CommandState, Event, IotError, Limit, NodeId, Request,
     catalogue::{Catalogue, ValueType},
     store::ReadingQuery,
     view::{
@@ -211,6 +211,7 @@ impl Backend for Fake {
             under_way: state.commands.iter().filter(|command| command.state.is_under_way()).count(),
             needs,
             open_registration: state.open,
+            limits_reached: [(Limit::Sessions, 3)].into(),
         })
     }
 
