@@ -111,7 +111,7 @@ impl IotServer {
 
         let backend = HubBackend { hub: hub.handle().clone(), history, catalogue: Arc::clone(&catalogue) };
         let (web_stop, stopped) = oneshot::channel();
-        let web_config = WebConfig { hosts: config.web_hosts };
+        let web_config = WebConfig { hosts: config.web_hosts, ..WebConfig::default() };
         let web = tokio::spawn(async move {
             let shutdown = async {
                 // A server that is dropped without a word stops as well.

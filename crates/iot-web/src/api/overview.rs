@@ -57,7 +57,7 @@ impl From<PresenceCounts> for Presences {
 pub(crate) async fn overview<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
     let Overview { hub, presence, modules, waiting, under_way, needs, open_registration, limits_reached } =
         web.backend.overview().await?;
-    let limits = limits_reached.into_iter();
+    let limits = limits_reached.into_iter().chain(web.reached.counts());
     let limits_reached = limits.map(|(limit, count)| (limit.word(), count)).collect();
     let needs = needs.iter().map(need).collect();
     let (now, presence) = (web.now().0, presence.into());

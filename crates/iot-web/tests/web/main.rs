@@ -10,3 +10,4 @@ mod markup;
 mod pages;
 mod requests;
 mod scripts;
+mod slow;
