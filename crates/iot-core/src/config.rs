@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use iot_proto::DIAL_PORT;
 
+use crate::Dialling;
+
 /// Whether a new node must wait for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
@@ -23,6 +25,8 @@ pub struct HubConfig {
     pub registration: Registration,
     /// Port on which nodes are dialled.
     pub node_port: u16,
+    /// Which addresses are dialled to reach a node.
+    pub dialling: Dialling,
     /// Longest silence asked of a node that keeps its session and wishes none of its own.
     pub keepalive: Duration,
     /// When a node that keeps no session is expected again, where it declared no time of its own.
@@ -31,7 +35,7 @@ pub struct HubConfig {
     pub hello_within: Duration,
     /// An answer to a command must have come by then.
     pub answer_within: Duration,
-    /// A connection that is dialled must have been made and answered by then.
+    /// A connection that is dialled must have been made by then, counted from when its turn came.
     pub dial_within: Duration,
     /// A command that is not done by then expires.
     pub expires_after: Duration,
@@ -68,6 +72,7 @@ impl Default for HubConfig {
             name: "IoT hub".into(),
             registration: Registration::Approve,
             node_port: DIAL_PORT,
+            dialling: Dialling::Network,
             keepalive: Duration::from_secs(20),
             contact_within: Duration::from_hours(1),
             hello_within: Duration::from_secs(10),

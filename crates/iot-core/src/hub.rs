@@ -78,6 +78,7 @@ impl Hub {
                 self.session_failed(now, session, &error, out);
             }
             Input::SessionClosed { session } => self.session_closed(now, session, out),
+            Input::DeliveryStarted { delivery } => self.delivery_started(now, delivery),
             Input::DeliveryReceived { delivery, frame } => self.delivery_received(now, delivery, &frame, out),
             Input::DeliveryEnded { delivery, why } => self.delivery_ended(now, delivery, why, out),
             Input::Ask { ticket, by, request } => self.ask(now, ticket, by, request, out),

@@ -70,6 +70,7 @@
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
 //! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, session, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
+//! | `target.rs` | which addresses are dialled: [`Dialling`] |
 //! | `limit.rs`, `origin.rs` | limits that a peer can reach, and whom they count as one peer |
 //! | `sessions.rs` | connections that nodes opened, and requests that wait for an answer |
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
@@ -118,6 +119,7 @@ mod presence;
 mod registry;
 mod sessions;
 pub mod store;
+mod target;
 mod time;
 pub mod view;
 
@@ -130,5 +132,6 @@ pub use ids::{DeliveryId, NodeId, Series, SessionId, Ticket};
 pub use input::{Answer, Input, Request};
 pub use limit::{Limit, Reached};
 pub use origin::Origin;
+pub use target::{Dialling, NamedBy};
 pub use time::{Instant, Now, UnixMillis};
 pub use view::{AdmissionState, CommandState, PresenceState, View};

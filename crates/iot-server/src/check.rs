@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use iot_core::config::Registration;
 use iot_server::{
     Config,
-    config::{Announce, StoreKind},
+    config::{Announce, StoreKind, YesNo},
     modules,
 };
 
@@ -18,14 +18,14 @@ use crate::{cli::Settings, out};
 pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
     let config = settings.config(Config::default())?;
     for (setting, value) in lines(&config) {
-        out::line(&format!("{setting:<17} {value}"));
+        out::line(&format!("{setting:<32} {value}"));
     }
     let (mut catalogue, refused) = modules::load(&config.data_dir);
     for kind in &config.disabled_kinds {
         catalogue.disable(kind)?;
     }
     let (known, disabled) = (catalogue.kinds().count(), config.disabled_kinds.len());
-    out::line(&format!("{:<17} {known}, of which {disabled} disabled", "module kinds"));
+    out::line(&format!("{:<32} {known}, of which {disabled} disabled", "module kinds"));
     for error in &refused {
         out::error(&format!("module kind left out: {error}"));
     }
@@ -47,6 +47,11 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         StoreKind::Disk => "disk",
         StoreKind::Memory => "memory",
     };
+    let dial_loopback = match config.dial_loopback {
+        Some(YesNo::Yes) => "yes",
+        Some(YesNo::No) => "no",
+        None => "yes where the hub listens on a loopback address alone",
+    };
     let address = config.address.map(|ip| ip.to_string());
     vec![
         ("name", config.name.to_string()),
@@ -65,6 +70,11 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("expires_after_s", config.expires_after.as_secs().to_string()),
         ("max_sessions", config.max_sessions.to_string()),
         ("max_nodes", config.max_nodes.to_string()),
+        ("max_sessions_per_address", config.max_sessions_per_address.to_string()),
+        ("max_messages_per_s", config.max_messages_per_s.to_string()),
+        ("max_web_connections", config.max_web_connections.to_string()),
+        ("max_web_connections_per_address", config.max_web_connections_per_address.to_string()),
+        ("dial_loopback", dial_loopback.into()),
         ("disabled_kinds", config.disabled_kinds.join(", ")),
     ]
 }

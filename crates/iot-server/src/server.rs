@@ -32,6 +32,10 @@ use crate::{
     modules, store,
 };
 
+/// Connections beyond the sessions that are served, in all and of one address.
+const ROOM_TO_REFUSE: usize = 100;
+const ROOM_TO_REFUSE_PER_ADDRESS: usize = 32;
+
 /// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
 #[derive(Debug)]
 pub struct IotServer {
@@ -97,7 +101,7 @@ impl IotServer {
         info!(%address, why, "address of the hub");
         let (listener, web_addr) = listen_web(config.web_address.unwrap_or(address), config.web_port)?;
 
-        let hub_config = config.hub(RandomState::new().hash_one(web_addr));
+        let hub_config = config.hub(address, RandomState::new().hash_one(web_addr));
         let net = net_config(&config, address);
         let known = Arc::clone(&catalogue);
         let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
@@ -111,7 +115,12 @@ impl IotServer {
 
         let backend = HubBackend { hub: hub.handle().clone(), history, catalogue: Arc::clone(&catalogue) };
         let (web_stop, stopped) = oneshot::channel();
-        let web_config = WebConfig { hosts: config.web_hosts, ..WebConfig::default() };
+        let web_config = WebConfig {
+            hosts: config.web_hosts,
+            max_connections: config.max_web_connections,
+            max_connections_per_address: config.max_web_connections_per_address,
+            ..WebConfig::default()
+        };
         let web = tokio::spawn(async move {
             let shutdown = async {
                 // A server that is dropped without a word stops as well.
@@ -154,7 +163,9 @@ impl IotServer {
     /// The result is the node's response.
     ///
     /// The address is the caller's own word: it is dialled whoever is there, known node or not, and the
-    /// message goes out without anyone having been proven. Commands that are kept, repeated and followed
+    /// message goes out without anyone having been proven. What the hub asks of addresses that it dials by
+    /// itself is skipped: that an admitted node lives there, that it is no loopback, multicast, broadcast or
+    /// own address, that the port is the agreed one, and that a second lies between two attempts. Commands that are kept, repeated and followed
     /// are given to [`HubHandle::ask`] instead.
     ///
     /// # Errors
@@ -218,7 +229,10 @@ fn net_config(config: &Config, address: IpAddr) -> NetConfig {
         Announce::Yes => Discovery::Announced,
         Announce::No => Discovery::Quiet,
     };
-    net.server.max_connections = config.max_sessions;
+    // A little more, so that those beyond can be told why they are not served.
+    net.server.max_connections = config.max_sessions + ROOM_TO_REFUSE;
+    net.server.max_connections_per_address = config.max_sessions_per_address + ROOM_TO_REFUSE_PER_ADDRESS;
+    net.max_messages_per_s = config.max_messages_per_s;
     net
 }
 

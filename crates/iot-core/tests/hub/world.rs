@@ -6,7 +6,7 @@ use std::{
 };
 
 use iot_core::{
-    Answer, Effect, Effects, Hub, Input, Instant, NodeId, Now, Request, Ticket, UnixMillis,
+    Answer, DeliveryId, Effect, Effects, Hub, Input, Instant, NodeId, Now, Request, Ticket, UnixMillis,
     catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
 };
 use iot_proto::MAX_FRAME;
@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) kept: Kept,
     /// Everything that the hub wanted done, where that is recorded.
     recorded: Option<Vec<String>>,
+    /// Whether deliveries wait for the scenario to say that their turn has come.
+    pub(crate) is_crowded: bool,
 }
 
 impl World {
@@ -83,6 +85,7 @@ impl World {
             lines: Vec::new(),
             kept: Kept::default(),
             recorded: None,
+            is_crowded: false,
         }
     }
 
@@ -152,12 +155,25 @@ impl World {
         for effect in &out.list {
             self.execute(effect, &out);
         }
+        let deliver = |effect: &Effect| match effect {
+            Effect::Deliver { delivery, .. } => Some(*delivery),
+            _ => None,
+        };
+        let dialled: Vec<_> = out.list.iter().filter_map(deliver).collect();
         self.lines.extend(lines(&out, &mut self.names));
         if let Some(recorded) = &mut self.recorded {
             recorded.push(format!("{out:?}"));
         }
         self.out = out;
         self.check();
+        if !self.is_crowded {
+            dialled.into_iter().for_each(|delivery| self.turn(delivery.0));
+        }
+    }
+
+    /// The turn of a delivery comes.
+    pub(crate) fn turn(&mut self, delivery: u64) {
+        self.feed(Input::DeliveryStarted { delivery: DeliveryId(delivery) });
     }
 
     /// Someone asks for something.
