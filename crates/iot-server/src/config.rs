@@ -150,11 +150,10 @@ impl Config {
 
     /// Which addresses a hub at this address dials.
     fn dialling(&self, address: IpAddr) -> Dialling {
-        match self.dial_loopback {
-            Some(YesNo::Yes) => Dialling::LoopbackToo,
-            Some(YesNo::No) => Dialling::Network,
-            None if address.is_loopback() => Dialling::LoopbackToo,
-            None => Dialling::Network,
+        let otherwise = if address.is_loopback() { YesNo::Yes } else { YesNo::No };
+        match self.dial_loopback.unwrap_or(otherwise) {
+            YesNo::Yes => Dialling::LoopbackToo,
+            YesNo::No => Dialling::Network,
         }
     }
 

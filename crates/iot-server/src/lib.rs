@@ -28,10 +28,13 @@ mod address;
 mod backend;
 mod builder;
 pub mod config;
+mod files;
 pub mod modules;
+mod private;
 mod server;
 mod store;
 
 pub use builder::Builder;
 pub use config::{Config, ConfigError};
+pub use private::PrivateError;
 pub use server::{IotServer, ServerError};

@@ -28,8 +28,11 @@ use crate::{
     Builder, Config,
     address::{bind_web, choose_address},
     backend::HubBackend,
-    config::Announce,
-    modules, store,
+    config::{Announce, StoreKind},
+    files::Files,
+    modules,
+    private::{self, PrivateError},
+    store,
 };
 
 /// Connections beyond the sessions that are served, in all and of one address.
@@ -68,6 +71,15 @@ pub enum ServerError {
         /// What the operating system says.
         why: io::Error,
     },
+    /// There are not enough files for a single session.
+    #[error("the process may open too few files: {needed} are needed; raise LimitNOFILE or ulimit -n")]
+    TooFewFiles {
+        /// Files that are needed.
+        needed: usize,
+    },
+    /// The data directory is not the hub's alone.
+    #[error("{0}")]
+    Private(PrivateError),
     /// A kind that the configuration disables does not exist.
     #[error("setting disabled_kinds: {0}")]
     DisabledKind(IotError),
@@ -91,11 +103,15 @@ impl IotServer {
     }
 
     /// Starts hub and pages.
-    pub(crate) async fn start<W, H>(config: Config, wrap: W) -> Result<Self, ServerError>
+    pub(crate) async fn start<W, H>(mut config: Config, wrap: W) -> Result<Self, ServerError>
     where
         W: Fn(HubHandler) -> H + Send + 'static,
         H: RequestHandler + 'static,
     {
+        Files::raise().fit(&mut config).map_err(|needed| ServerError::TooFewFiles { needed })?;
+        if config.store == StoreKind::Disk {
+            private::check(&config.data_dir).map_err(ServerError::Private)?;
+        }
         let catalogue = Arc::new(load_catalogue(&config)?);
         let (address, why) = choose_address(config.address);
         info!(%address, why, "address of the hub");
