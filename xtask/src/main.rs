@@ -15,6 +15,7 @@ mod steps;
 mod tally;
 mod test;
 mod tidy;
+mod unit;
 mod vectors;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::E2e => e2e::run(&sh),
         Task::Bench(options) => e2e::bench(&sh, options),
         Task::Prove(proof) => prove::run(&sh, proof),
+        Task::Unit => unit::run(&sh),
         Task::Deny(options) => deny::run(&sh, options),
     }
 }

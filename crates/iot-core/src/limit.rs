@@ -10,7 +10,6 @@ macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $what:literal;)+) => {
         /// A limit that a peer can reach.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum Limit {
             $($(#[$doc])* $name,)+
         }

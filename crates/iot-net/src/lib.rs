@@ -54,4 +54,5 @@ pub use handle::HubHandle;
 pub use handler::{Context, End, RequestHandler};
 pub use hub_handler::HubHandler;
 pub use hub_server::{HubServer, Running, StartError};
+pub use log_budget::LINES_PER_PEER;
 pub use server::TcpServer;

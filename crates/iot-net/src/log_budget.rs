@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use iot_core::Origin;
 use tokio::time::Instant;
 
-/// Lines a minute about one peer.
-pub(crate) const LINES_PER_PEER: u32 = 20;
+/// Lines a minute that the log takes about what is refused to one peer.
+pub const LINES_PER_PEER: u32 = 20;
 
 /// Lines a minute about all peers together: less than a mebibyte.
 pub(crate) const LINES_IN_ALL: u32 = 2_000;

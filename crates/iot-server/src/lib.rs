@@ -29,6 +29,7 @@ mod backend;
 mod builder;
 pub mod config;
 mod files;
+pub mod limits;
 pub mod modules;
 mod private;
 mod server;
