@@ -3,6 +3,7 @@
 //! An event is a line, whatever peers call themselves: [`OneLine`] writes no character of theirs that could
 //! begin another.
 
+use core::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
 use tracing::error;
@@ -26,7 +27,7 @@ pub(crate) fn start(format: LogFormat) {
 }
 
 /// Writes each event as one line: control characters inside it, line ends of other scripts, and characters that
-/// turn the direction of text are written as `\u{…}`. Colours are let through: the log escapes the
+/// turn the direction of text are written as `\u2028`. Colours are let through: the log escapes the
 /// character that begins them wherever it is not its own.
 #[derive(Debug)]
 struct OneLine<W>(W);
@@ -39,7 +40,8 @@ impl<W: Write> Write for OneLine<W> {
         let mut clean = String::with_capacity(line.len() + 1);
         for character in line.chars() {
             if is_misleading(character) {
-                clean.extend(character.escape_unicode());
+                // In four digits, as JSON has it; none of them needs more.
+                let _ = write!(clean, "\\u{:04x}", u32::from(character));
             } else {
                 clean.push(character);
             }
@@ -73,8 +75,8 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_whatever_is_in_it() {
-        assert_eq!(written("a\nERROR b\r\u{85}c\u{2028}d\n"), "a\\u{a}ERROR b\\u{d}\\u{85}c\\u{2028}d\n");
-        assert_eq!(written("\u{202e}abc"), "\\u{202e}abc\n");
+        assert_eq!(written("a\nERROR b\r\u{85}c\u{2028}d\n"), "a\\u000aERROR b\\u000d\\u0085c\\u2028d\n");
+        assert_eq!(written("\u{202e}abc"), "\\u202eabc\n");
         assert_eq!(written("Küche – 21 °C\n"), "Küche – 21 °C\n");
     }
 }
