@@ -17,7 +17,7 @@ pub fn table() -> String {
     let mut table = String::from("| limit | word | default | setting | beyond |\n|---|---|---|---|---|\n");
     for limit in Limit::ALL {
         let (value, setting, beyond) = row(*limit);
-        let setting = setting.map_or("none".into(), |setting| format!("`{setting}`"));
+        let setting = setting.map_or_else(|| "none".into(), |setting| format!("`{setting}`"));
         // Writing to a string never fails.
         let _ = writeln!(table, "| {} | `{}` | {value} | {setting} | {beyond} |", limit.what(), limit.word());
     }
