@@ -8,7 +8,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{CommandId, RequestId};
+use iot_proto::{BootId, CommandId, RequestId};
 
 use crate::{DeliveryId, Origin, SessionId, Ticket, registry::NodeNumber};
 
@@ -54,6 +54,10 @@ pub(crate) struct Session {
     pub(crate) phase: Phase, // changed by `Sessions::enter` alone
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
     pub(crate) expects: Option<NodeNumber>,
+    /// The first report that was refused because of the node's admission, until it comes again or the node registers.
+    pub(crate) refused: Option<(BootId, u32)>,
+    /// Whether a command went unanswered and nothing was heard since.
+    pub(crate) is_stalled: bool,
     requests: Requests,
 }
 
@@ -162,8 +166,9 @@ pub(crate) struct Sessions {
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
-        let (phase, requests) = (Phase::Anonymous, Requests::new());
-        self.by_id.insert(id, Session { peer, phase, expects: None, requests });
+        let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
+        let session = Session { peer, phase, expects: None, refused: None, is_stalled, requests };
+        self.by_id.insert(id, session);
         self.all.add(phase);
         self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);
     }

@@ -76,26 +76,30 @@ pub enum End {
 
 /// One connection, as its handler sees it. A clone is the same connection, and may outlive it.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub struct Context(Rc<Shared>);
+
+/// What all clones of a context share. One allocation, because most connections are idle and many.
+#[derive(Debug)]
+struct Shared {
     session: SessionId,
     peer: SocketAddr,
     outbox: Outbox,
-    frame_limit: Rc<Cell<usize>>,
+    frame_limit: Cell<usize>,
 }
 
 impl Context {
     pub(crate) fn new(session: SessionId, peer: SocketAddr, outbox: Outbox) -> Self {
-        Self { session, peer, outbox, frame_limit: Rc::new(Cell::new(MAX_FRAME)) }
+        Self(Rc::new(Shared { session, peer, outbox, frame_limit: Cell::new(MAX_FRAME) }))
     }
 
     /// Address and port of the peer.
     pub fn peer_addr(&self) -> SocketAddr {
-        self.peer
+        self.0.peer
     }
 
     /// The number of this connection; a server never gives it twice.
     pub fn session(&self) -> SessionId {
-        self.session
+        self.0.session
     }
 
     /// Answers the message that came with the correlation `to`. Where that wants no answer, none is sent.
@@ -112,25 +116,25 @@ impl Context {
     /// # Errors
     /// [`EncodeError::BodyTooLong`] for a body that fits no frame.
     pub fn send<'b, B: Body<'b>>(&self, body: &B, correlation: Correlation) -> Result<(), EncodeError> {
-        self.outbox.push_message(body, correlation)
+        self.0.outbox.push_message(body, correlation)
     }
 
     /// Ends the connection once everything sent so far has left. No further frame is handled.
     pub fn close(&self) {
-        self.outbox.close();
+        self.0.outbox.close();
     }
 
     /// Largest frame that is taken from the peer, in bytes, header included.
     pub fn frame_limit(&self) -> usize {
-        self.frame_limit.get()
+        self.0.frame_limit.get()
     }
 
     /// Sets the largest frame that is taken from the peer from the next frame on; at most [`MAX_FRAME`].
     pub fn set_frame_limit(&self, bytes: usize) {
-        self.frame_limit.set(bytes.min(MAX_FRAME));
+        self.0.frame_limit.set(bytes.min(MAX_FRAME));
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
-        &self.outbox
+        &self.0.outbox
     }
 }

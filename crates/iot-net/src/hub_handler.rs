@@ -21,7 +21,6 @@ use crate::{
 #[derive(Debug)]
 pub struct HubHandler {
     driver: Rc<Driver>,
-    retry_after: (Duration, Duration),
     pace: Pace,
     reached: Reached,
     /// The session, from when the hub knows of it until it knows that it has ended.
@@ -29,13 +28,8 @@ pub struct HubHandler {
 }
 
 impl HubHandler {
-    pub(crate) fn new(
-        driver: Rc<Driver>,
-        retry_after: (Duration, Duration),
-        pace: Pace,
-        reached: Reached,
-    ) -> Self {
-        Self { driver, retry_after, pace, reached, session: None }
+    pub(crate) fn new(driver: Rc<Driver>, pace: Pace, reached: Reached) -> Self {
+        Self { driver, pace, reached, session: None }
     }
 
     /// Says that more is sent than allowed: to the peer, and in the log.
@@ -105,7 +99,7 @@ impl RequestHandler for HubHandler {
         }
         if let End::Stopping = end {
             let stopping = IotError::Stopping;
-            let retry_after_ms = jittered_ms(session, self.retry_after);
+            let retry_after_ms = jittered_ms(session, self.driver.retry_after());
             let close = Close {
                 code: stopping.code(),
                 retry_after_ms,

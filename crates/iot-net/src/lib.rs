@@ -45,14 +45,17 @@ mod pace;
 mod pool;
 mod server;
 mod store_thread;
+mod unstored;
 
 pub use clock::wall_clock;
 pub use codec::{CodecError, FrameCodec, RawFrame};
+pub use commit::{GATHER, GroupCommit, Released};
 pub use config::{DialConfig, Discovery, NetConfig, ServerConfig};
 pub use dns_sd::SERVICE;
-pub use handle::HubHandle;
+pub use handle::{HubHandle, Refusing};
 pub use handler::{Context, End, RequestHandler};
 pub use hub_handler::HubHandler;
 pub use hub_server::{HubServer, Running, StartError};
 pub use log_budget::LINES_PER_PEER;
 pub use server::TcpServer;
+pub use unstored::Instead;

@@ -248,7 +248,7 @@ impl Acceptor {
                         continue;
                     }
                     let by_origin = Rc::clone(&self.by_origin);
-                    let connection = self.connection(stream, peer);
+                    let connection = Box::new(self.connection(stream, peer));
                     let (handler, linger, open) = (handlers(), self.config.linger, Rc::clone(&self.open));
                     let session = self.last;
                     self.open.tasks.spawn_local(async move {

@@ -27,6 +27,7 @@
 mod address;
 mod backend;
 mod builder;
+mod care;
 pub mod config;
 mod files;
 pub mod limits;
@@ -34,8 +35,10 @@ pub mod modules;
 mod private;
 mod server;
 mod store;
+pub mod transfer;
 
 pub use builder::Builder;
 pub use config::{Config, ConfigError};
 pub use private::PrivateError;
 pub use server::{IotServer, ServerError};
+pub use store::{FILE_NAME as STORE_FILE_NAME, limits as store_limits};

@@ -12,6 +12,7 @@ mod asset;
 mod backend;
 mod body;
 mod config;
+mod details;
 mod error;
 mod feed;
 mod guard;
@@ -22,10 +23,15 @@ mod page;
 mod patient;
 mod places;
 mod route;
+pub mod rows;
 mod server;
+mod store;
 mod web;
 mod wording;
 
 pub use backend::Backend;
 pub use config::WebConfig;
 pub use server::serve;
+pub use store::{
+    BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
+};

@@ -4,6 +4,7 @@
 //! fault stays where it is.
 
 mod admission;
+mod backup;
 mod commands;
 mod faults;
 mod lost;
@@ -92,10 +93,12 @@ const STEPS: &[Step] = &[
     ("others did not notice", faults::others_did_not_notice),
     ("node in Python", python::node),
     ("node lost and back", lost::lost_and_back),
+    ("backup by a form, downloaded", backup::by_form),
     ("what has to outlive a restart", restart::note),
     ("graceful stop", stop::graceful),
     ("restart: everything is there", restart::after_stop),
     ("killed: all that was acknowledged is there", restart::after_kill),
+    ("all is lost, restored from a backup", backup::restored),
 ];
 
 /// One step that was walked.

@@ -5,9 +5,11 @@ mod fake;
 
 mod client;
 mod guards;
+mod history;
 mod live;
 mod markup;
 mod pages;
 mod requests;
 mod scripts;
 mod slow;
+mod store;
