@@ -9,7 +9,7 @@ use core::{net::SocketAddr, ops::Range};
 
 use iot_proto::{Body, Correlation, Frame};
 
-use crate::{Answer, DeliveryId, Event, IotError, NodeId, SessionId, Ticket, store::Batch};
+use crate::{Answer, DeliveryId, Event, IotError, NamedBy, NodeId, SessionId, Ticket, store::Batch};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub enum Effect {
         delivery: DeliveryId,
         /// Where to dial.
         to: SocketAddr,
+        /// Who named the address.
+        named_by: NamedBy,
         /// Where the frames lie.
         frames: Range<usize>,
     },

@@ -11,6 +11,7 @@ use crate::{
     commands::{CommandIds, Dials, Ledger},
     config::HubConfig,
     deadlines::{Deadline, Deadlines},
+    limit::{Limit, Reached},
     registry::{NodeNumber, Registry},
     sessions::{Pending, Phase, Route, Sessions},
     store::Snapshot,
@@ -34,6 +35,7 @@ pub struct Hub {
     pub(crate) deadlines: Deadlines,
     pub(crate) ids: CommandIds,
     pub(crate) activity: Activity,
+    pub(crate) reached: Reached,
 }
 
 impl Hub {
@@ -50,6 +52,7 @@ impl Hub {
             asks: BTreeMap::new(),
             deadlines: Deadlines::default(),
             activity: Activity::default(),
+            reached: Reached::default(),
         };
         hub.restore(now, snapshot);
         hub
@@ -70,10 +73,12 @@ impl Hub {
             }
             Input::Broken { session, error } => self.session_failed(now, session, &error.into(), out),
             Input::Overflowed { session, limit } => {
-                let error = IotError::TooMany { what: "bytes to send", limit };
+                self.reached.note(Limit::Unread);
+                let error = IotError::TooMany { what: Limit::Unread.what(), limit };
                 self.session_failed(now, session, &error, out);
             }
             Input::SessionClosed { session } => self.session_closed(now, session, out),
+            Input::DeliveryStarted { delivery } => self.delivery_started(now, delivery),
             Input::DeliveryReceived { delivery, frame } => self.delivery_received(now, delivery, &frame, out),
             Input::DeliveryEnded { delivery, why } => self.delivery_ended(now, delivery, why, out),
             Input::Ask { ticket, by, why, request } => self.ask(now, ticket, (by, why), request, out),
@@ -85,6 +90,17 @@ impl Hub {
     /// When [`Input::Tick`] is next due; always later than the `now` of the last input handled.
     pub fn next_deadline(&self) -> Option<Deadline> {
         self.deadlines.next()
+    }
+
+    /// How often each limit has been reached; whoever owns sockets counts there too.
+    pub fn limits_reached(&self) -> &Reached {
+        &self.reached
+    }
+
+    /// Notes that a limit has been reached, and says so in words.
+    pub(crate) fn too_many(&self, limit: Limit, most: usize) -> IotError {
+        self.reached.note(limit);
+        IotError::TooMany { what: limit.what(), limit: u64::try_from(most).unwrap_or(u64::MAX) }
     }
 
     /// The hub as it is now, for those who read.

@@ -6,7 +6,7 @@
 
 use core::{
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
@@ -70,7 +70,7 @@ impl Connection {
     /// Reads, hands on and writes until there is a reason to end.
     async fn serve(&mut self, handler: &mut impl RequestHandler) -> End {
         loop {
-            handler.ready(&self.context).await;
+            self.ready(handler).await;
             let arrived = match poll_fn(|cx| self.poll_arrived(cx)).await {
                 Ok(arrived) => arrived,
                 Err(end) => return end,
@@ -79,6 +79,21 @@ impl Connection {
                 return end;
             }
         }
+    }
+
+    /// Waits until the handler can take more, or the connection is to end; writes meanwhile what waits.
+    async fn ready(&mut self, handler: &mut impl RequestHandler) {
+        let Self { stream, context, .. } = self;
+        let mut ready = pin!(handler.ready(context));
+        poll_fn(|cx| {
+            if ready.as_mut().poll(cx).is_ready() || context.outbox().stage() != Stage::Open {
+                return Poll::Ready(());
+            }
+            // A connection that has failed fails again when it is read.
+            let _ = context.outbox().poll_flush(cx, stream);
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Writes what waits, then reads once. Ready with bytes, or with the reason to end.

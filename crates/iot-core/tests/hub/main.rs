@@ -13,6 +13,7 @@ mod determinism;
 mod end;
 mod hello;
 mod ledger;
+mod limits;
 mod lines;
 mod naming;
 mod node;

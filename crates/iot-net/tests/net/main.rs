@@ -2,6 +2,7 @@
 //! hub with its store.
 
 mod hub;
+mod limits;
 mod node;
 mod store;
 mod tcp_server;

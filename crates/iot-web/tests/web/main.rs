@@ -11,4 +11,5 @@ mod markup;
 mod pages;
 mod requests;
 mod scripts;
+mod slow;
 mod store;
