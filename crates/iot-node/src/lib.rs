@@ -101,6 +101,8 @@ mod sleep;
 mod time;
 mod wire;
 
+#[cfg(feature = "noise")]
+pub mod noise;
 #[cfg(feature = "tokio")]
 pub mod runner;
 
