@@ -99,6 +99,8 @@ mod requests;
 mod session;
 mod sleep;
 mod time;
+#[cfg(feature = "noise")]
+pub mod tunnel;
 mod wire;
 
 #[cfg(feature = "noise")]

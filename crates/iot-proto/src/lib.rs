@@ -47,6 +47,8 @@ mod frame;
 mod from_hub;
 mod from_node;
 mod ids;
+#[cfg(feature = "key-ids")]
+mod key;
 mod kind;
 mod limits;
 mod list;
@@ -73,6 +75,8 @@ pub use from_node::{
     Report, Sleep, Taken, UpdateState, UpdateStatus,
 };
 pub use ids::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
+#[cfg(feature = "key-ids")]
+pub use key::{HubKey, KeyId, KeyTextError};
 pub use kind::MessageKind;
 pub use limits::{DIAL_PORT, HUB_PORT, Limits, MAX_BODY, MAX_FRAME, MAX_MODULES, MAX_READINGS, MIN_FRAME};
 pub use list::List;
