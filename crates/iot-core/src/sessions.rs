@@ -8,7 +8,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{CommandId, RequestId};
+use iot_proto::{CommandId, NodeKey, RequestId};
 
 use crate::{DeliveryId, SessionId, Ticket, registry::NodeNumber};
 
@@ -52,6 +52,8 @@ pub(crate) enum Route {
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
     pub(crate) phase: Phase,
+    /// The key that the peer has proven; `None` on a plain connection.
+    pub(crate) proven: Option<NodeKey>,
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
     pub(crate) expects: Option<NodeNumber>,
     requests: Requests,
@@ -136,8 +138,8 @@ pub(crate) struct Sessions(BTreeMap<SessionId, Session>);
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
-        self.0
-            .insert(id, Session { peer, phase: Phase::Anonymous, expects: None, requests: Requests::new() });
+        let (phase, requests) = (Phase::Anonymous, Requests::new());
+        self.0.insert(id, Session { peer, phase, proven: None, expects: None, requests });
     }
 
     /// A connection has ended.

@@ -7,10 +7,12 @@ use core::{net::SocketAddr, time::Duration};
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
+    sync::Arc,
 };
 
 use bytes::BytesMut;
 use iot_core::DeliveryId;
+use iot_proto::NodeKey;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -22,6 +24,8 @@ use tokio_util::codec::Decoder as _;
 use crate::{
     codec::{CodecError, FrameCodec, RawFrame},
     config::DialConfig,
+    noise::HubIdentity,
+    secure::{Dialled, SecureError},
 };
 
 /// One delivery: where to dial, and what to send first.
@@ -29,6 +33,8 @@ use crate::{
 pub(crate) struct Delivery {
     pub(crate) id: DeliveryId,
     pub(crate) to: SocketAddr,
+    /// The key that whoever is there must prove before it is sent anything.
+    pub(crate) key: Option<NodeKey>,
     pub(crate) frames: Vec<u8>,
 }
 
@@ -109,18 +115,19 @@ impl Dialler {
 /// task is ended from here. Gives what the network says about the end.
 pub(crate) async fn deliver(
     delivery: &Delivery,
+    identity: Option<&Arc<HubIdentity>>,
     connect_within: Duration,
     mut on_frame: impl FnMut(&RawFrame),
 ) -> Box<str> {
-    let mut stream = match timeout(connect_within, connect(delivery)).await {
-        Ok(Ok(stream)) => stream,
+    let mut line = match timeout(connect_within, connect(delivery, identity)).await {
+        Ok(Ok(line)) => line,
         Ok(Err(error)) => return error.to_string().into(),
         Err(_) => return format!("no connection within {} s", connect_within.as_secs_f32()).into(),
     };
     let mut codec = FrameCodec::default();
     let mut bytes = BytesMut::new();
     loop {
-        match next_frame(&mut stream, &mut codec, &mut bytes).await {
+        match next_frame(&mut line, &mut codec, &mut bytes).await {
             Ok(Some(frame)) => on_frame(&frame),
             Ok(None) => return "the node closed the connection".into(),
             Err(error) => return error.to_string().into(),
@@ -128,16 +135,28 @@ pub(crate) async fn deliver(
     }
 }
 
-async fn connect(delivery: &Delivery) -> io::Result<TcpStream> {
+/// A connection to a node, encrypted where the node has a key.
+struct Line {
+    stream: TcpStream,
+    secured: Option<Dialled>,
+}
+
+async fn connect(delivery: &Delivery, identity: Option<&Arc<HubIdentity>>) -> io::Result<Line> {
     let mut stream = TcpStream::connect(delivery.to).await?;
     stream.set_nodelay(true)?;
-    stream.write_all(&delivery.frames).await?;
-    Ok(stream)
+    let Some(key) = delivery.key else {
+        stream.write_all(&delivery.frames).await?;
+        return Ok(Line { stream, secured: None });
+    };
+    let identity = identity.ok_or_else(|| io::Error::other(SecureError::NoIdentity))?;
+    let secured = Dialled::open(&mut stream, identity, key).await?;
+    stream.write_all(&secured.seal(&delivery.frames)?).await?;
+    Ok(Line { stream, secured: Some(secured) })
 }
 
 /// The next frame; `None` where the peer has closed its side.
 async fn next_frame(
-    stream: &mut TcpStream,
+    line: &mut Line,
     codec: &mut FrameCodec,
     bytes: &mut BytesMut,
 ) -> Result<Option<RawFrame>, CodecError> {
@@ -145,7 +164,11 @@ async fn next_frame(
         if let Some(frame) = codec.decode(bytes)? {
             return Ok(Some(frame));
         }
-        if stream.read_buf(bytes).await? == 0 {
+        let read = match &mut line.secured {
+            Some(secured) => secured.read(&mut line.stream, bytes).await?,
+            None => line.stream.read_buf(bytes).await?,
+        };
+        if read == 0 {
             return codec.decode_eof(bytes);
         }
     }
@@ -178,7 +201,7 @@ mod tests {
             stream.write_all(&[pong.clone(), pong].concat()).await.unwrap();
         };
         let (why, ()) =
-            tokio::join!(deliver(&delivery, WITHIN, |frame| answers.push(frame.correlation)), serve);
+            tokio::join!(deliver(&delivery, None, WITHIN, |frame| answers.push(frame.correlation)), serve);
         assert_eq!(&*why, "the node closed the connection");
         assert_eq!(answers, [Correlation::Response(RequestId::FIRST); 2]);
     }
@@ -188,7 +211,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        let why = deliver(&delivery(1, address), None, WITHIN, |frame| panic!("{frame:?}")).await;
         assert!(why.contains("refused"), "{why}");
     }
 
@@ -203,7 +226,7 @@ mod tests {
         while let Ok(Ok(stream)) = timeout(WITHIN, TcpStream::connect(address)).await {
             waiting.push(stream);
         }
-        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        let why = deliver(&delivery(1, address), None, WITHIN, |frame| panic!("{frame:?}")).await;
         assert_eq!(&*why, "no connection within 0.2 s");
     }
 
@@ -215,7 +238,7 @@ mod tests {
             let (mut stream, _) = node.accept().await.unwrap();
             stream.write_all(b"220 smtp").await.unwrap();
         };
-        let (why, ()) = tokio::join!(deliver(&delivery, WITHIN, |frame| panic!("{frame:?}")), serve);
+        let (why, ()) = tokio::join!(deliver(&delivery, None, WITHIN, |frame| panic!("{frame:?}")), serve);
         assert_eq!(&*why, "byte 0x32 does not begin a frame");
     }
 
@@ -250,7 +273,7 @@ mod tests {
     }
 
     fn delivery(id: u64, to: SocketAddr) -> Delivery {
-        Delivery { id: DeliveryId(id), to, frames: Vec::new() }
+        Delivery { id: DeliveryId(id), to, key: None, frames: Vec::new() }
     }
 
     fn host_address(host: u8) -> SocketAddr {

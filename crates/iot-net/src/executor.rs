@@ -88,9 +88,9 @@ impl Executor {
                     context.set_frame_limit(frame);
                 }
             }
-            Effect::Deliver { delivery: id, to, frames } => {
+            Effect::Deliver { delivery: id, to, key, frames } => {
                 let frames = bytes.get(frames).unwrap_or_default().to_vec();
-                if let Err(why) = self.dialler.queue(Delivery { id, to, frames }) {
+                if let Err(why) = self.dialler.queue(Delivery { id, to, key, frames }) {
                     self.unserved.push_back((id, why));
                 }
             }
@@ -231,6 +231,7 @@ mod tests {
                 Effect::Deliver {
                     delivery: DeliveryId(1),
                     to: SocketAddr::from(([127, 0, 0, 1], 1234)),
+                    key: None,
                     frames: 4..8,
                 },
                 Effect::Close { session: SESSION },

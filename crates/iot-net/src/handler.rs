@@ -8,10 +8,10 @@ use std::{io, rc::Rc};
 
 use iot_core::SessionId;
 use iot_proto::{
-    Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind,
+    Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind, NodeKey,
 };
 
-use crate::outbox::Outbox;
+use crate::{outbox::Outbox, secure::SecureError};
 
 /// Handles one connection: [`setup`](Self::setup) once, [`handle`](Self::handle) for each frame in the
 /// order in which they came, [`finish`](Self::finish) once. Only `handle` must be written.
@@ -68,6 +68,8 @@ pub enum End {
         /// Bytes that the outbox takes.
         limit: usize,
     },
+    /// The peer sent what does not prove who sent it, or nothing in time that does. It is told nothing more.
+    Insecure(SecureError),
     /// Ended from here, by [`Context::close`].
     Closed,
     /// The server stops.
@@ -80,12 +82,26 @@ pub struct Context {
     session: SessionId,
     peer: SocketAddr,
     outbox: Outbox,
-    frame_limit: Rc<Cell<usize>>,
+    peer_state: Rc<PeerState>,
+}
+
+/// What is agreed with the peer, and what it has proven.
+#[derive(Debug)]
+struct PeerState {
+    frame_limit: Cell<usize>,
+    proven: Cell<Option<NodeKey>>,
+}
+
+impl From<SecureError> for End {
+    fn from(error: SecureError) -> Self {
+        Self::Insecure(error)
+    }
 }
 
 impl Context {
     pub(crate) fn new(session: SessionId, peer: SocketAddr, outbox: Outbox) -> Self {
-        Self { session, peer, outbox, frame_limit: Rc::new(Cell::new(MAX_FRAME)) }
+        let peer_state = PeerState { frame_limit: Cell::new(MAX_FRAME), proven: Cell::new(None) };
+        Self { session, peer, outbox, peer_state: Rc::new(peer_state) }
     }
 
     /// Address and port of the peer.
@@ -96,6 +112,16 @@ impl Context {
     /// The number of this connection; a server never gives it twice.
     pub fn session(&self) -> SessionId {
         self.session
+    }
+
+    /// The key that the peer has proven; `None` on a plain connection, and before the first frame.
+    pub fn proven_key(&self) -> Option<NodeKey> {
+        self.peer_state.proven.get()
+    }
+
+    /// The peer has proven that it has this key.
+    pub(crate) fn prove(&self, key: NodeKey) {
+        self.peer_state.proven.set(Some(key));
     }
 
     /// Answers the message that came with the correlation `to`. Where that wants no answer, none is sent.
@@ -122,12 +148,12 @@ impl Context {
 
     /// Largest frame that is taken from the peer, in bytes, header included.
     pub fn frame_limit(&self) -> usize {
-        self.frame_limit.get()
+        self.peer_state.frame_limit.get()
     }
 
     /// Sets the largest frame that is taken from the peer from the next frame on; at most [`MAX_FRAME`].
     pub fn set_frame_limit(&self, bytes: usize) {
-        self.frame_limit.set(bytes.min(MAX_FRAME));
+        self.peer_state.frame_limit.set(bytes.min(MAX_FRAME));
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use iot_core::{Input, IotError, SessionId};
-use iot_proto::{Close, Correlation, Frame, FrameError, Label, Limits};
+use iot_proto::{Close, Correlation, Frame, FrameError, Label, Limits, NodeKey};
 use tracing::debug;
 
 use crate::{
@@ -20,11 +20,13 @@ use crate::{
 pub struct HubHandler {
     driver: Rc<Driver>,
     retry_after: (Duration, Duration),
+    /// The key that the hub was told of.
+    proven: Option<NodeKey>,
 }
 
 impl HubHandler {
     pub(crate) fn new(driver: Rc<Driver>, retry_after: (Duration, Duration)) -> Self {
-        Self { driver, retry_after }
+        Self { driver, retry_after, proven: None }
     }
 }
 
@@ -40,6 +42,11 @@ impl RequestHandler for HubHandler {
     }
 
     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
+        if let Some(key) = context.proven_key()
+            && self.proven.replace(key).is_none()
+        {
+            self.driver.apply(Input::SessionProven { session: context.session(), key });
+        }
         self.driver.apply(Input::Received { session: context.session(), frame });
     }
 

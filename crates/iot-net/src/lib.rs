@@ -39,8 +39,10 @@ mod handle;
 mod handler;
 mod hub_handler;
 mod hub_server;
+mod noise;
 mod outbox;
 mod pool;
+mod secure;
 mod server;
 mod store_thread;
 
@@ -52,4 +54,6 @@ pub use handle::HubHandle;
 pub use handler::{Context, End, RequestHandler};
 pub use hub_handler::HubHandler;
 pub use hub_server::{HubServer, Running, StartError};
+pub use noise::HubIdentity;
+pub use secure::SecureError;
 pub use server::TcpServer;

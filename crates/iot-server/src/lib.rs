@@ -28,6 +28,7 @@ mod address;
 mod backend;
 mod builder;
 pub mod config;
+pub mod identity;
 pub mod modules;
 mod server;
 mod store;

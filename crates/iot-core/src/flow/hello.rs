@@ -4,8 +4,8 @@ use alloc::format;
 use core::time::Duration;
 
 use iot_proto::{
-    Admission, Capabilities, DecodeError, Frame, Hello, Identity, Label, MAX_FRAME, MIN_FRAME, VersionRange,
-    Welcome,
+    Admission, Capabilities, DecodeError, Frame, Hello, Identity, Label, MAX_FRAME, MIN_FRAME, NodeKey,
+    VersionRange, Welcome,
 };
 
 use crate::{
@@ -38,7 +38,8 @@ impl Hub {
         if usize::from(hello.max_frame) < MIN_FRAME || hello.inflight == 0 {
             return Err(IotError::Message { kind: frame.kind, source: DecodeError::Malformed });
         }
-        match self.let_in(now, hello, out) {
+        let proven = self.sessions.get(session).and_then(|session| session.proven);
+        match self.let_in(now, hello, proven, out) {
             Ok((number, version)) => {
                 self.take_over(now, session, number, out);
                 self.welcome(now, session, number, (hello, version), frame, out);
@@ -57,19 +58,23 @@ impl Hub {
         &mut self,
         now: Now,
         hello: &Hello<'_>,
+        proven: Option<NodeKey>,
         out: &mut Effects,
     ) -> Result<(NodeNumber, u8), IotError> {
         let VersionRange { min, max } = hello.versions;
         let version = VersionRange::OURS.common(hello.versions).ok_or(IotError::Version { min, max })?;
-        let id = match hello.identity {
-            Identity::Name(name) => NodeId::plain(name),
-            Identity::Key(_) => return Err(IotError::UnprovenKey),
+        let id = match (hello.identity, proven) {
+            (Identity::Name(name), None) => NodeId::plain(name),
+            (Identity::Key(key), Some(proven)) if key == proven => NodeId::of_key(&key),
+            (Identity::Name(_) | Identity::Key(_), _) => return Err(IotError::UnprovenKey),
         };
         let number = match self.registry.find(&id) {
             Some(number) => number,
-            None => self.take_in(now, &id, Facts::from(hello), out)?,
+            None => self.take_in(now, &id, proven, Facts::from(hello), out)?,
         };
         match self.registry.get(number) {
+            // The id is a part of the key's hash; what counts is the whole key.
+            Some(node) if node.key != proven => Err(IotError::UnprovenKey),
             Some(node) if node.admission == AdmissionState::Revoked => {
                 Err(IotError::Revoked { node: node.id.clone() })
             }
@@ -82,6 +87,7 @@ impl Hub {
         &mut self,
         now: Now,
         id: &NodeId,
+        key: Option<NodeKey>,
         facts: Facts,
         out: &mut Effects,
     ) -> Result<NodeNumber, IotError> {
@@ -97,7 +103,7 @@ impl Hub {
         if admission == AdmissionState::Pending && self.registry.waiting() >= self.config.max_waiting {
             return Err(too_many("waiting nodes", self.config.max_waiting));
         }
-        let node = Node::new(id.clone(), admission, facts, now.wall);
+        let node = Node::new((id.clone(), key), admission, facts, now.wall);
         let sentence = match admission {
             AdmissionState::Pending => format!("{} waits to be admitted.", node.title),
             AdmissionState::Admitted | AdmissionState::Revoked => {

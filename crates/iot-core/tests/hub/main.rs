@@ -9,6 +9,7 @@ mod delivery;
 mod determinism;
 mod end;
 mod hello;
+mod keys;
 mod lines;
 mod naming;
 mod node;

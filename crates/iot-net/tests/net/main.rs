@@ -2,6 +2,8 @@
 //! hub with its store.
 
 mod hub;
+mod keyed;
 mod node;
+mod secure;
 mod store;
 mod tcp_server;

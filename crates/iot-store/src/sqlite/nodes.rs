@@ -4,7 +4,7 @@ use iot_core::{
     AdmissionState, NodeId,
     store::{Disabling, ModuleRecord, NodeRecord},
 };
-use iot_proto::{Capabilities, UnixMillis};
+use iot_proto::{Capabilities, NodeKey, UnixMillis};
 use rusqlite::{Connection, Row, params};
 
 use super::fault::Fault;
@@ -12,7 +12,7 @@ use super::fault::Fault;
 /// Writes a node in place of what was known of it.
 pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
     let disabled = node.disabled.as_ref();
-    db.prepare_cached("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+    db.prepare_cached("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             node.id.as_str(),
             node.title,
@@ -27,6 +27,7 @@ pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
             node.board,
             node.firmware,
             node.first_seen.0,
+            node.key.map(|key| key.0),
         ])?;
     let mut insert = db.prepare_cached("INSERT INTO module VALUES (?, ?, ?, ?, ?, ?, ?)")?;
     for (position, module) in (0_i64..).zip(&node.modules) {
@@ -92,6 +93,7 @@ fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
     let address = row.get::<_, Option<String>>("address")?.map(|address| address.parse());
     Ok(NodeRecord {
         id: parse_id(&row.get::<_, Box<str>>("id")?)?,
+        key: row.get::<_, Option<[u8; 32]>>("key")?.map(NodeKey),
         title: row.get("title")?,
         place: row.get("place")?,
         admission: parse_admission(&row.get::<_, Box<str>>("admission")?)?,

@@ -8,7 +8,7 @@ use iot_core::{
     },
     view::{ReadingView, Step, Wanted},
 };
-use iot_proto::{BootId, Capabilities, CommandId, Finite, Name, OwnedValue};
+use iot_proto::{BootId, Capabilities, CommandId, Finite, Name, NodeKey, OwnedValue};
 use proptest::{collection::vec, prelude::*};
 
 /// Nodes that the random batches are about.
@@ -128,6 +128,7 @@ fn node_records() -> impl Strategy<Value = Batch> {
             let disabling = Disabling { by: "Ada".into(), why: "".into(), at: UnixMillis(-5) };
             batch(Record::Node(Box::new(NodeRecord {
                 id: node(name),
+                key: is_off.then_some(NodeKey([modules; 32])),
                 title: title.as_str().into(),
                 place: title.as_str().get(1..).unwrap_or_default().into(),
                 admission,
