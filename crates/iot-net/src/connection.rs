@@ -42,7 +42,7 @@ pub(crate) struct Connection {
     /// When it ends if the peer has not gone on to prove itself.
     deadline: Option<Pin<Box<Sleep>>>,
     /// The beginning of a frame whose rest has not arrived. Below the frame limit, and mostly empty.
-    partial: Vec<u8>,
+    partial: Box<[u8]>,
 }
 
 /// How bytes of the connection are taken.
@@ -73,7 +73,14 @@ impl Connection {
         pool: Rc<BufferPool>,
         identity: Option<Arc<HubIdentity>>,
     ) -> Self {
-        Self { stream, context, pool, link: Link::Undecided(identity), deadline: None, partial: Vec::new() }
+        Self {
+            stream,
+            context,
+            pool,
+            link: Link::Undecided(identity),
+            deadline: None,
+            partial: Box::default(),
+        }
     }
 
     /// Serves the connection until it has ended.
@@ -118,7 +125,7 @@ impl Connection {
                 }
             };
             match rest {
-                Ok(rest) => self.partial = rest.to_vec(),
+                Ok(rest) => self.partial = rest.into(),
                 Err(end) => return end,
             }
         }
@@ -152,7 +159,7 @@ impl Connection {
             Poll::Ready(Ok(())) => {
                 let len = front.len() + room.filled().len();
                 front.copy_from_slice(&self.partial);
-                self.partial = Vec::new();
+                self.partial = Box::default();
                 Poll::Ready(Ok(Arrived { buffer, len }))
             }
         }

@@ -14,12 +14,12 @@ use iot_core::{
 };
 use iot_net::{HubIdentity, HubServer, NetConfig, RawFrame, Running};
 use iot_node::{
-    noise::KeyPair,
+    noise::{Handshake, KeyPair, Parties, Pattern, Role},
     tunnel::{Keys, TunnelError},
 };
 use iot_proto::{
     Announcement, Capabilities, Correlation, ErrorCode, HubKey, HubMessage, Label, List, MessageKind, Name,
-    OwnedValue, Ping, Refusal, Register, VersionRange,
+    Offer, Opening, OwnedValue, Ping, Purpose, Refusal, Register, SESSION_MESSAGE, VersionRange,
 };
 use iot_store::MemoryStore;
 use tokio::{
@@ -29,7 +29,7 @@ use tokio::{
 };
 
 use crate::{
-    keyed::{Keyed, first_record, identity, keyed_hello, keys, raw},
+    keyed::{Keyed, first_record, identity, keyed_hello, keys, random, raw},
     node::{BOOT, Node, SOON, relay, report},
 };
 
@@ -207,18 +207,50 @@ async fn a_stranger_who_dials_a_node_gets_no_byte() {
     let listener = TcpListener::bind("127.0.4.3:0").await.unwrap();
     let (mine, address) = (keys(15), listener.local_addr().unwrap());
     let stranger = HubIdentity::from_secret([0x43; 32]);
-    let as_stranger = KeyPair::from_secret(*stranger.secret());
-    let session_as_dial = first_record(&Keys { own: as_stranger, hub: HubKey(mine.public().0), hub_key: 1 });
-    for bytes in [session_as_dial, raw(&Ping), vec![0xE5, 4, 64, 0], b"GET / HTTP/1.1\r\n\r\n".to_vec()] {
-        let (dialling, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let mut dialling = dialling.unwrap();
-        dialling.write_all(&bytes).await.unwrap();
-        dialling.shutdown().await.unwrap();
-        let answered = Keyed::accept(accepted.unwrap().0, &mine).await;
-        assert!(answered.is_err());
-        drop(answered);
-        assert_eq!(rest(dialling).await, NOTHING);
+    let own = KeyPair::from_secret(*stranger.secret());
+    let session_as_dial = first_record(&Keys { own, hub: HubKey(mine.public().0), hub_key: 1 });
+    let attacks = [
+        ("another hub", dial_record(&stranger, &mine), Some(TunnelError::WrongHub)),
+        ("another node's dial", dial_record(&identity(), &keys(16)), None),
+        ("a session as a dial", session_as_dial, None),
+        ("a plain frame", raw(&Ping), None),
+        ("no first record", vec![0xE5, 4, 64, 0], None),
+        ("another protocol", b"GET / HTTP/1.1\r\n\r\n".to_vec(), None),
+    ];
+    for (attack, bytes, why) in attacks {
+        let (answered, heard) = dialled(&listener, address, &mine, &bytes).await;
+        assert!(why.is_none() || answered == why, "{attack}: {answered:?}");
+        assert!(answered.is_some() && heard.is_empty(), "{attack}: {heard:x?}");
     }
+    let (answered, heard) = dialled(&listener, address, &mine, &dial_record(&identity(), &mine)).await;
+    assert_eq!((answered, heard.len()), (None, REPLY), "the control");
+}
+
+/// Dials a node with these bytes; gives why it did not answer, and what it said.
+async fn dialled(
+    listener: &TcpListener,
+    address: SocketAddr,
+    node: &Keys,
+    bytes: &[u8],
+) -> (Option<TunnelError>, Vec<u8>) {
+    let (dialling, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let mut dialling = dialling.expect("the node listens");
+    dialling.write_all(bytes).await.expect("the node reads");
+    dialling.shutdown().await.expect("still connected");
+    let answered = Keyed::accept(accepted.expect("a connection").0, node).await.err();
+    (answered, rest(dialling).await)
+}
+
+/// The first record with which a hub dials a node.
+fn dial_record(hub: &HubIdentity, node: &Keys) -> Vec<u8> {
+    let own = KeyPair::from_secret(*hub.secret());
+    let opening = Opening { purpose: Purpose::Dial, versions: VersionRange::OURS, hub_key: 1 };
+    let theirs = Some(node.public().0);
+    let parties = Parties { pattern: Pattern::Ik, role: Role::Initiator, own: &own, theirs, psk: None };
+    let mut handshake = Handshake::new(&parties, opening.prologue().as_ref(), random());
+    let mut message = [0; SESSION_MESSAGE];
+    handshake.write(&Offer { record: 1024 }.encode(), &mut message).expect("its turn");
+    [opening.clear().as_ref(), &message].concat()
 }
 
 /// A hub that admits everybody and dials nodes on this port.

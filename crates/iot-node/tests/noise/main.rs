@@ -1,6 +1,7 @@
 //! Holds the handshakes of the node's side to the vectors of another implementation, and to what may not be
 //! accepted: anything changed, repeated, left out, or made with another key.
 
+mod tunnel;
 mod vectors;
 
 use iot_node::noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport};
