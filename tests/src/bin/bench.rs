@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use iot_sim::{Fleet, FleetConfig};
+use iot_sim::{Fleet, FleetConfig, Plan, Stats};
 use iot_tests::{
     hub::{HubProcess, binaries},
     out,
@@ -90,7 +90,51 @@ fn print(args: &Args, figures: &[Figure]) {
 fn measure(args: &Args) -> Result<Vec<Figure>> {
     let mut figures = commands(args.commands)?;
     figures.extend(fleet(args.seconds)?);
+    figures.extend(keys(args.seconds)?);
     Ok(figures)
+}
+
+/// What keys cost the hub: reports and visits of nodes that encrypt, beside those of plain ones.
+fn keys(seconds: u64) -> Result<Vec<Figure>> {
+    let data_dir = TempDir::new()?;
+    let hub = HubProcess::start(data_dir.path(), &["--registration", "open"])?;
+    let at_rate = |rate| Plan { rate, ..Plan::default() };
+    let reporting = || FleetConfig { plan: at_rate(20.0), ..FleetConfig::new(hub.tcp, 200) };
+    let visit_every = Duration::from_secs(1);
+    let visiting =
+        || FleetConfig { plan: at_rate(0.1), visitors: 100, visit_every, ..FleetConfig::new(hub.tcp, 300) };
+    let hub_key = Some(hub.key()?);
+    let report = |stats: &Stats| stats.acknowledged;
+    let visit = |stats: &Stats| stats.connects;
+    let plain = cost(&hub, reporting(), report, seconds)?;
+    let sealed = cost(&hub, FleetConfig { hub_key, ..reporting() }, report, seconds)?;
+    let plain_visit = cost(&hub, visiting(), visit, seconds)?;
+    let sealed_visit = cost(&hub, FleetConfig { hub_key, ..visiting() }, visit, seconds)?;
+    Ok(vec![
+        Figure { name: "a plain report, processor", value: plain, unit: "µs", bar: None },
+        Figure { name: "an encrypted report, processor", value: sealed, unit: "µs", bar: None },
+        Figure { name: "encrypted against plain", value: sealed / plain, unit: "times", bar: Some(1.5) },
+        Figure { name: "a plain visit, processor", value: plain_visit, unit: "µs", bar: None },
+        Figure {
+            name: "a handshake, processor",
+            value: sealed_visit - plain_visit,
+            unit: "µs",
+            bar: Some(300.0),
+        },
+    ])
+}
+
+/// Processor time that the hub spends on each of what is counted, in microseconds.
+fn cost(hub: &HubProcess, config: FleetConfig, count: fn(&Stats) -> u64, seconds: u64) -> Result<f64> {
+    let runtime = Runtime::new()?;
+    let nodes = u64::from(config.nodes);
+    let fleet = runtime.block_on(Fleet::start(config))?;
+    until("every node has come", SETTLE, || Ok((count(&fleet.stats()) > 2 * nodes).then_some(())))?;
+    let (cpu, counted) = (hub.usage()?.cpu, count(&fleet.stats()));
+    thread::sleep(Duration::from_secs(seconds));
+    let (cpu, counted) = (hub.usage()?.cpu.saturating_sub(cpu), count(&fleet.stats()) - counted);
+    runtime.block_on(fleet.stop());
+    Ok(cpu.as_secs_f64() * 1e6 / f64::from(u32::try_from(counted)?))
 }
 
 /// From the request on the API to the value reported back, beside a request that asks for nothing.
