@@ -3,6 +3,7 @@
 
 mod tunnel;
 mod vectors;
+mod wire;
 
 use iot_node::noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport};
 
