@@ -177,6 +177,19 @@ async fn a_record_changed_repeated_or_left_out_ends_the_session_without_a_word()
 }
 
 #[tokio::test]
+async fn whoever_begins_to_encrypt_and_does_not_go_on_is_ended() {
+    let hub = start(1234);
+    let genuine = first_record(&keys(17));
+    let mut cut_short = TcpStream::connect(hub.local_addr()).await.unwrap();
+    cut_short.write_all(&genuine[..100]).await.unwrap();
+    let mut unproven = TcpStream::connect(hub.local_addr()).await.unwrap();
+    unproven.write_all(&genuine).await.unwrap();
+    unproven.read_exact(&mut [0; REPLY]).await.unwrap();
+    assert_eq!(tokio::join!(rest(cut_short), rest(unproven)), (NOTHING.to_vec(), NOTHING.to_vec()));
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_is_taken_from_nobody_who_has_not_proven_it() {
     let hub = start(1234);
     let (mine, theirs) = (keys(12), keys(13));
