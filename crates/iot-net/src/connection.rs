@@ -18,7 +18,7 @@ use tokio::{
     net::TcpStream,
     time::{Sleep, sleep, timeout},
 };
-use tracing::debug;
+use tracing::warn;
 
 use crate::{
     handler::{Context, End, RequestHandler},
@@ -97,7 +97,7 @@ impl Connection {
             handler.broken(&self.context, error).await;
         }
         if let End::Insecure(error) = &end {
-            debug!(peer = %self.context.peer_addr(), %error, "an encrypted connection ends");
+            warn!(peer = %self.context.peer_addr(), %error, "refused: an encrypted connection ends");
             // Whoever cannot prove who it is, is told nothing.
             self.context.outbox().protect(Protection::Held);
         }

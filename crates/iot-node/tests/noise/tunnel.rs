@@ -7,6 +7,7 @@ use iot_node::{
 use iot_proto::{
     Acceptance, Correlation, HubKey, Offer, Opening, Origin, Ping, Record, RecordType, Refusal, TAG_LEN,
 };
+use proptest::{collection::vec, prelude::*};
 
 /// Room for a record of 1,000 bytes.
 type Small = Tunnel<1004>;
@@ -142,4 +143,31 @@ fn before_the_reply_nothing_goes_through_and_a_refusal_is_told() {
     let mut other = Small::connect(&keys(), [5; 32]).unwrap();
     let data = [&[0xE5, 5, 17, 0][..], &[0; 17]].concat();
     assert_eq!(feed(&mut other, &data, 1000), Err(TunnelError::OutOfTurn(RecordType::Data)));
+}
+
+proptest! {
+    /// Whatever a stranger sends, in whatever pieces: it opens nothing and the node says nothing new.
+    #[test]
+    fn no_bytes_open_a_tunnel_but_those_of_the_hub(
+        begin in prop_oneof![
+            Just(vec![]),
+            Just(vec![0xE5, 1, 112, 0, 1, 1, 1, 0]),
+            Just(vec![0xE5, 4, 64, 0]),
+            Just(vec![0xE5, 5, 30, 0]),
+        ],
+        rest in vec(any::<u8>(), 0..300),
+        at_once in 1..200_usize,
+    ) {
+        let bytes = [begin, rest].concat();
+        let asking = Small::connect(&keys(), [3; 32]).unwrap();
+        let asked = Small::accept(keys(), [3; 32]);
+        for mut tunnel in [asking, asked] {
+            let before = tunnel.waiting().len();
+            let fed = feed(&mut tunnel, &bytes, at_once);
+            prop_assert!(fed.is_err() || fed == Ok((vec![], vec![])), "{fed:?}");
+            prop_assert!(!tunnel.is_open());
+            let waits = if fed.is_err() { 0 } else { before };
+            prop_assert_eq!(tunnel.waiting().len(), waits);
+        }
+    }
 }
