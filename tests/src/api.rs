@@ -1,6 +1,6 @@
 //! Pages and API of a running hub, as a script and a browser without script use them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fs::File, io, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -46,6 +46,16 @@ impl Api {
         let mut response =
             self.agent.get(format!("{}{path}", self.base)).call().with_context(|| path.to_string())?;
         Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
+    }
+
+    /// Writes what is read at a path into a file, and gives how many bytes it has.
+    ///
+    /// # Errors
+    /// When there is no answer, or another than 200.
+    pub fn download(&self, path: &str, to: &Path) -> Result<u64> {
+        let mut response = self.agent.get(format!("{}{path}", self.base)).call()?;
+        ensure!(response.status() == 200, "GET {path}: {}", response.status());
+        Ok(io::copy(&mut response.body_mut().as_reader(), &mut File::create(to)?)?)
     }
 
     /// What the API says at a path below `/api/v1`.

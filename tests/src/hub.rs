@@ -1,6 +1,7 @@
 //! The real hub as a process of its own, with its log as it is written.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpListener},
@@ -15,11 +16,51 @@ use anyhow::{Context as _, Result, bail};
 use iot_proto::HubKey;
 use serde_json::Value;
 
-use crate::{api::Api, wait::until};
+use crate::{api::Api, bench::cpu::Usage, wait::until};
 
 /// How long the hub may take to start, and to stop.
 const START: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(10);
+
+/// The hubs that run, by the ids of their processes.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// From now on the hubs that run are killed when this process is told to end.
+///
+/// # Errors
+/// Where the operating system has no thread or no signals to give.
+#[cfg(unix)]
+pub fn end_with_this_process() -> Result<()> {
+    use tokio::{
+        runtime,
+        signal::unix::{SignalKind, signal},
+    };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let told = runtime.block_on(async { signal(SignalKind::terminate()) })?;
+    thread::Builder::new().name("end".into()).spawn(move || {
+        let mut told = told;
+        runtime.block_on(told.recv());
+        for id in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            // It may just have ended by itself.
+            let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+        }
+        std::process::exit(TERMINATED);
+    })?;
+    Ok(())
+}
+
+/// Nothing is done here where there are no such signals.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn end_with_this_process() -> Result<()> {
+    Ok(())
+}
+
+/// What a shell tells of a process that was told to end.
+#[cfg(unix)]
+const TERMINATED: i32 = 143;
 
 /// A running hub. Killed when dropped.
 #[derive(Debug)]
@@ -88,6 +129,7 @@ impl HubProcess {
         let ended = child.try_wait()?;
         child.kill()?;
         child.wait()?;
+        forget(&child);
         ended.map_or(Ok(()), |status| bail!("the hub ended at once: {status}"))
     }
 
@@ -126,20 +168,17 @@ impl HubProcess {
         of_level.map(Value::to_string).collect()
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory and processor time used so far.
     ///
     /// # Errors
     /// Where the operating system does not say so.
     pub fn usage(&self) -> Result<Usage> {
-        let proc = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let status = fs::read_to_string(proc.join("status"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = resident.and_then(|line| line.split_whitespace().next()?.parse().ok()).context("VmRSS")?;
-        // Fields 14 and 15 behind the name in brackets: user and system time in ticks of 10 ms.
-        let stat = fs::read_to_string(proc.join("stat"))?;
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).context("stat");
-        Ok(Usage { resident_kib: kib, cpu: Duration::from_millis((ticks(11)? + ticks(12)?) * 10) })
+        Usage::of(self.id())
     }
 
     /// Files that the process has open, sockets included.
@@ -166,6 +205,7 @@ impl Drop for HubProcess {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        forget(&self.child);
     }
 }
 
@@ -195,7 +235,7 @@ impl Ports {
 /// Starts the hub with its log on a pipe.
 fn spawn(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
     let program = binaries()?.join("iot-server");
-    Command::new(&program)
+    let child = Command::new(&program)
         .args(["--log-format", "json", "--address", "127.0.0.1", "--announce", "no"])
         .args(["--tcp-port", &ports.tcp.to_string(), "--web-port", &ports.web.to_string(), "--data-dir"])
         .arg(data_dir)
@@ -204,16 +244,14 @@ fn spawn(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("start {}", program.display()))
+        .with_context(|| format!("start {}", program.display()))?;
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
+    Ok(child)
 }
 
-/// What a process has used.
-#[derive(Clone, Copy, Debug)]
-pub struct Usage {
-    /// Resident memory in KiB.
-    pub resident_kib: u64,
-    /// Processor time, user and system.
-    pub cpu: Duration,
+/// The process has ended.
+fn forget(child: &Child) {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&child.id());
 }
 
 fn lock(log: &Mutex<Vec<Value>>) -> std::sync::MutexGuard<'_, Vec<Value>> {

@@ -223,7 +223,7 @@ async fn module_files_support_and_registration_are_answered_by_the_server() {
     assert!(matches!(error, IotError::ModuleNotRegistered { .. }), "{error}");
     let error = server.check_module_registration(&plain("nobody"), 0).await.expect_err("no such node");
     assert!(matches!(error, IotError::UnknownNode { .. }), "{error}");
-    server.handle().ask("test", Request::Revoke { node: plain("checked") }).await.expect("revoked");
+    server.handle().ask("test", "", Request::Revoke { node: plain("checked") }).await.expect("revoked");
     let error = server.check_module_registration(&plain("checked"), 0).await.expect_err("revoked");
     assert!(matches!(error, IotError::Revoked { .. }), "{error}");
     server.tear_down().await;

@@ -186,7 +186,7 @@
     stream.onopen = () => { const missed = lostAt || fetchedAt || Date.now() + ahead - html.dataset.now > 2000; on(); if (missed) refresh(); };
     stream.onerror = () => { off(); if (stream.readyState === EventSource.CLOSED) { pause(); setTimeout(connect, 5000); } };
     stream.addEventListener("reading", onReading);
-    for (const name of ["node", "modules", "command", "gone", "notice", "resync"]) stream.addEventListener(name, refresh);
+    for (const name of ["node", "modules", "command", "gone", "notice", "store", "resync"]) stream.addEventListener(name, refresh);
   };
   const pause = () => { stream?.close(); stream = null; };
   document.addEventListener("visibilitychange", () => {

@@ -1,23 +1,11 @@
-//! `cargo xtask e2e` and `cargo xtask bench`: build the real hub and the simulated fleet as they are
-//! shipped; then walk every way through them, or measure what they promise.
+//! `cargo xtask e2e`: builds the real hub and the simulated fleet as they are shipped, then walks every way
+//! through them.
 //!
-//! Walk and measurements themselves are binaries of the package `iot-tests`.
+//! The walk itself is a binary of the package `iot-tests`.
 
-use clap::Args;
 use xshell::{Shell, cmd};
 
 use crate::{exec, out, tally::Tally};
-
-/// How to measure.
-#[derive(Debug, Args)]
-pub(crate) struct BenchOptions {
-    /// Print the figures as JSON.
-    #[arg(long)]
-    json: bool,
-    /// How long the fleet is measured, in seconds.
-    #[arg(long, default_value_t = 30)]
-    seconds: u32,
-}
 
 /// Builds and walks.
 ///
@@ -37,17 +25,6 @@ pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
 pub(crate) fn walk(sh: &Shell, tally: &mut Tally) -> anyhow::Result<()> {
     build(sh)?;
     exec::run_tests(tally, cmd!(sh, "target/release/e2e"))
-}
-
-/// Builds and measures.
-///
-/// # Errors
-/// When something does not build, or a figure falls short of its bar.
-pub(crate) fn bench(sh: &Shell, options: &BenchOptions) -> anyhow::Result<()> {
-    build(sh)?;
-    let seconds = options.seconds.to_string();
-    let json = options.json.then_some("--json");
-    exec::run(cmd!(sh, "target/release/bench --seconds {seconds} {json...}"))
 }
 
 fn build(sh: &Shell) -> anyhow::Result<()> {

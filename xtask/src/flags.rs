@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{deny, e2e, fuzz, prove, vectors};
+use crate::{deny, fuzz, prove, vectors};
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -28,8 +28,8 @@ pub(crate) enum Task {
     Fuzz(fuzz::Options),
     /// Start the real hub and simulated nodes, and walk every way through them.
     E2e,
-    /// Measure what the hub promises, and fail where a figure falls short.
-    Bench(e2e::BenchOptions),
+    /// Measure the hub beside its peers, and fail where a figure falls short.
+    Bench(prove::Passed),
     /// Do harm to the real hub, and show that its promises hold.
     #[command(subcommand)]
     Prove(prove::Proof),

@@ -40,8 +40,18 @@ const PROGRAMS: &[Program] = &[
         purpose: "to compile SQLite for the check for Windows",
     },
     Program { name: "cc", packages: &["gcc", "libc6-dev"], purpose: "to compile SQLite" },
+    Program { name: "sqlite3", packages: &["sqlite3"], purpose: "to look into the store as people do" },
     Program { name: "python3", packages: &["python3"], purpose: "to run the example node in Python" },
 ];
+
+/// What `cargo xtask bench` starts beside the hub. The checks do without.
+const PEERS: &[Program] = &[
+    Program { name: "mosquitto", packages: &["mosquitto"], purpose: "as a peer of the hub" },
+    Program { name: "taskset", packages: &["util-linux"], purpose: "to give server and load a core each" },
+];
+
+/// Where Debian has its daemons, which is on no user's search path.
+const DAEMONS: &str = "/usr/sbin";
 
 /// How Debian packages can be installed by whoever runs this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +70,15 @@ enum Apt {
 /// When something is missing that may not or cannot be installed; the text has the command that does it.
 pub(crate) fn prepare(sh: &Shell) -> Result<()> {
     prepare_toolchain(sh)?;
-    prepare_programs(sh)
+    prepare_programs(sh, PROGRAMS)
+}
+
+/// Installs what is measured beside the hub and what this machine lacks of it.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_peers(sh: &Shell) -> Result<()> {
+    prepare_programs(sh, PEERS)
 }
 
 fn prepare_toolchain(sh: &Shell) -> Result<()> {
@@ -88,9 +106,10 @@ fn prepare_toolchain(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-fn prepare_programs(sh: &Shell) -> Result<()> {
-    let missing: Vec<_> =
-        PROGRAMS.iter().filter(|program| exec::find_program(program.name).is_none()).collect();
+fn prepare_programs(sh: &Shell, programs: &[Program]) -> Result<()> {
+    let is_daemon = |name| Path::new(DAEMONS).join(name).is_file();
+    let is_there = |name| exec::find_program(name).is_some() || is_daemon(name);
+    let missing: Vec<_> = programs.iter().filter(|program| !is_there(program.name)).collect();
     if missing.is_empty() {
         out::line("all programs are installed");
         return Ok(());

@@ -3,6 +3,7 @@
 //! This file maps a subcommand to its module and the outcome to an exit code. What a task does is in the
 //! module of its name.
 
+mod bench;
 mod deny;
 mod e2e;
 mod exec;
@@ -48,7 +49,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Vectors(options) => vectors::run(&sh, options),
         Task::Fuzz(options) => fuzz::run(&sh, options),
         Task::E2e => e2e::run(&sh),
-        Task::Bench(options) => e2e::bench(&sh, options),
+        Task::Bench(options) => bench::run(&sh, options),
         Task::Prove(proof) => prove::run(&sh, proof),
         Task::Deny(options) => deny::run(&sh, options),
     }

@@ -1,6 +1,8 @@
-//! `cargo xtask prove`: does harm to the real binary and shows that its promises hold.
+//! `cargo xtask prove`: does harm and shows that the hub's promises hold.
 //!
 //! The proofs themselves are a binary of the package `iot-tests`; `docs/proofs.md` says what each one shows.
+
+use std::ffi::OsStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use xshell::{Shell, cmd};
@@ -13,11 +15,61 @@ const SHORT_KILLS: u32 = 5;
 /// Readings that it acknowledges.
 const SHORT_ACKNOWLEDGED: u64 = 20_000;
 
+/// Short runs of the proofs that do their work in one process, and their controls.
+const SHORT: &[(&str, &[&str])] = &[
+    ("powerloss", &["--images", "4000"]),
+    ("powerloss", &["--images", "1000", "--plant", "dropped-sync"]),
+    ("iofail", &["--batches", "12", "--every", "11"]),
+    ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
+    ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
+    ("bitrot", &["--flips", "100", "--truncations", "0", "--plant", "wrong-value"]),
+    ("sim", &["--seeds", "300"]),
+    ("sim", &["--seeds", "300", "--plant", "early-ack"]),
+    ("sim", &["--seeds", "300", "--plant", "forget"]),
+    ("sim", &["--seeds", "300", "--plant", "store-again"]),
+    ("time", &["--seeds", "5"]),
+    ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
+];
+
 /// One proof.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
     /// Kill the hub at random moments under load: nothing acknowledged is lost, nothing runs twice.
     Kill9(Kill9),
+    /// Cut the power at any moment: nothing that was committed is lost.
+    Powerloss(Passed),
+    /// Let each operation of the disk fail in turn: nothing is promised that is not kept.
+    Iofail(Passed),
+    /// Turn bits over in the files of a store: no wrong value is served.
+    Bitrot(Passed),
+    /// Simulate hub, nodes and network from seeds: no promise is broken.
+    Sim(Passed),
+    /// Let clocks step, stop and be wrong: no promise is broken.
+    Time(Passed),
+    /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
+    Diskfull(Diskfull),
+}
+
+/// How to fill the disk.
+#[derive(Debug, Args)]
+pub(crate) struct Diskfull {
+    /// How often the disk is filled.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Plant a fault, which must be found.
+    #[arg(long)]
+    plant: Option<Plant>,
+}
+
+/// Options that the program reads itself; `--help` after `--` tells them.
+#[derive(Debug, Args)]
+pub(crate) struct Passed {
+    /// As docs/proofs.md and docs/figures.md have them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) options: Vec<String>,
 }
 
 /// How to kill.
@@ -53,8 +105,15 @@ pub(crate) enum Plant {
 /// When something does not build, a promise is broken, or a planted fault is not found.
 pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
     build(sh)?;
-    let Proof::Kill9(options) = proof;
-    kill9(sh, options)
+    match proof {
+        Proof::Kill9(options) => kill9(sh, options),
+        Proof::Powerloss(Passed { options }) => in_process(sh, "powerloss", options),
+        Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
+        Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
+        Proof::Diskfull(options) => diskfull(sh, options),
+        Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
+        Proof::Time(Passed { options }) => in_process(sh, "time", options),
+    }
 }
 
 /// The short runs that are part of the checks, each with its control.
@@ -66,8 +125,17 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
     for plant in [None, Some(Plant::Memory)] {
         let (kills, acknowledged) = (SHORT_KILLS, SHORT_ACKNOWLEDGED);
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
+        diskfull(sh, &Diskfull { rounds: 1, json: true, plant })?;
     }
-    Ok(())
+    SHORT.iter().try_for_each(|(proof, options)| in_process(sh, proof, options.iter().chain(&["--json"])))
+}
+
+fn in_process<S: AsRef<OsStr>>(
+    sh: &Shell,
+    proof: &str,
+    options: impl IntoIterator<Item = S>,
+) -> anyhow::Result<()> {
+    exec::run(cmd!(sh, "target/release/prove {proof} {options...}"))
 }
 
 fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {
@@ -82,6 +150,13 @@ fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {
         sh,
         "target/release/prove kill9 --kills {kills} --acknowledged {acknowledged} --seed {seed} {json...} {plant...}"
     ))
+}
+
+fn diskfull(sh: &Shell, options: &Diskfull) -> anyhow::Result<()> {
+    let rounds = options.rounds.to_string();
+    let json = options.json.then_some("--json");
+    let plant = options.plant.map_or([].as_slice(), |Plant::Memory| &["--plant", "memory"]);
+    exec::run(cmd!(sh, "target/release/prove diskfull --rounds {rounds} {json...} {plant...}"))
 }
 
 fn build(sh: &Shell) -> anyhow::Result<()> {

@@ -62,6 +62,8 @@ impl Timer {
 pub(crate) struct Deadlines {
     by_time: BTreeSet<(Instant, Timer)>,
     by_timer: BTreeMap<Timer, Instant>,
+    /// The first of `by_time`, at hand because every input asks for it.
+    first: Option<(Instant, Timer)>,
 }
 
 impl Deadlines {
@@ -71,12 +73,14 @@ impl Deadlines {
             self.by_time.remove(&(before, timer));
         }
         self.by_time.insert((at, timer));
+        self.first = self.by_time.first().copied();
     }
 
     /// Forgets a timer.
     pub(crate) fn cancel(&mut self, timer: Timer) {
         if let Some(at) = self.by_timer.remove(&timer) {
             self.by_time.remove(&(at, timer));
+            self.first = self.by_time.first().copied();
         }
     }
 
@@ -87,7 +91,7 @@ impl Deadlines {
 
     /// Takes the earliest timer that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let (at, timer) = self.by_time.first().copied()?;
+        let (at, timer) = self.first?;
         if at > now {
             return None;
         }
@@ -97,7 +101,7 @@ impl Deadlines {
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Deadline> {
-        self.by_time.first().map(|(at, timer)| Deadline { at: *at, reason: timer.reason() })
+        self.first.map(|(at, timer)| Deadline { at, reason: timer.reason() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use iot_proto::{DecodeError, ErrorCode, FrameError, MessageKind, TextError};
+use iot_proto::{CommandId, DecodeError, ErrorCode, FrameError, MessageKind, TextError};
 use thiserror::Error;
 
 use crate::{NodeId, catalogue::ValueError};
@@ -94,6 +94,30 @@ pub enum IotError {
         /// The node.
         node: NodeId,
     },
+    /// The node is in the archive.
+    #[error("{node} is in the archive")]
+    Archived {
+        /// The node.
+        node: NodeId,
+    },
+    /// What was asked does not fit how the node stands.
+    #[error("{node} {why}")]
+    Standing {
+        /// The node.
+        node: NodeId,
+        /// How it stands.
+        why: &'static str,
+    },
+    /// New hardware cannot take a node's place.
+    #[error("{by} cannot take the place of {node}: {why}")]
+    Irreplaceable {
+        /// The node whose hardware should go.
+        node: NodeId,
+        /// The hardware that should come.
+        by: NodeId,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// No such node.
     #[error("no node {node} is known")]
     UnknownNode {
@@ -135,7 +159,29 @@ pub enum IotError {
     #[error(transparent)]
     Value(#[from] ValueError),
 
-    /// A name that people gave cannot be one.
+    /// What people gave as a tag cannot be one.
+    #[error("a tag is a word of 1 to 24 bytes without blanks and commas, not {tag:?}")]
+    Tag {
+        /// What was given.
+        tag: Box<str>,
+    },
+    /// Something is not done without a reason.
+    #[error("{what} needs a reason")]
+    ReasonMissing {
+        /// What is not done.
+        what: &'static str,
+    },
+    /// A node declared a time that is absurd.
+    #[error("{what} of {given_s} s exceeds the limit of {limit_s} s")]
+    TooLong {
+        /// What it is the time of.
+        what: &'static str,
+        /// What the node declared, in seconds.
+        given_s: u64,
+        /// How long it may be, in seconds.
+        limit_s: u64,
+    },
+    /// A text that people gave cannot be one.
     #[error("{what}: {source}")]
     Label {
         /// What it should name.
@@ -194,8 +240,17 @@ pub enum IotError {
         by: Box<str>,
     },
     /// A newer command for the same property took its place.
-    #[error("a newer command took its place")]
-    Superseded,
+    #[error("a newer command took its place: {by}")]
+    Superseded {
+        /// The newer command.
+        by: CommandId,
+    },
+    /// The node's hardware was replaced while the command was under way there.
+    #[error("the node's hardware was replaced by {by}")]
+    HardwareReplaced {
+        /// The hardware that came.
+        by: NodeId,
+    },
     /// No such command.
     #[error("no command {id} is known")]
     UnknownCommand {
@@ -221,7 +276,9 @@ impl IotError {
         match self {
             Self::Frame(error) => error.code(),
             Self::Message { source, .. } => source.code(),
-            Self::OutOfTurn { .. } => ErrorCode::OUT_OF_TURN,
+            Self::OutOfTurn { .. } | Self::Standing { .. } | Self::Irreplaceable { .. } => {
+                ErrorCode::OUT_OF_TURN
+            }
             Self::Version { .. } => ErrorCode::VERSION_UNSUPPORTED,
             Self::TooMany { .. } => ErrorCode::TOO_MANY,
             Self::TimedOut { .. } => ErrorCode::TIMED_OUT,
@@ -232,22 +289,24 @@ impl IotError {
             Self::UnprovenKey => ErrorCode::UNPROVEN_KEY,
             Self::PendingApproval { .. } => ErrorCode::PENDING_APPROVAL,
             Self::Revoked { .. } => ErrorCode::REVOKED,
-            Self::Disabled { .. } => ErrorCode::DISABLED,
+            Self::Disabled { .. } | Self::Archived { .. } => ErrorCode::DISABLED,
             Self::UnknownNode { .. } => ErrorCode::UNKNOWN_NODE,
             Self::KindUnsupported { .. } => ErrorCode::KIND_UNSUPPORTED,
             Self::KindVersionUnknown { .. } => ErrorCode::KIND_VERSION_UNKNOWN,
             Self::KindDisabled { .. } => ErrorCode::KIND_DISABLED,
             Self::ModuleNotRegistered { .. } => ErrorCode::MODULE_NOT_REGISTERED,
             Self::Value(error) => error.code(),
-            Self::Label { .. } => ErrorCode::OUT_OF_RANGE,
+            Self::Label { .. } | Self::Tag { .. } | Self::ReasonMissing { .. } | Self::TooLong { .. } => {
+                ErrorCode::OUT_OF_RANGE
+            }
             Self::Node { code, .. } | Self::Earlier { code, .. } => *code,
             Self::NotAsWanted { .. } => ErrorCode::FAILED,
             Self::WrongNode { .. } => ErrorCode::WRONG_NODE,
             Self::Unreachable { .. } | Self::Cut => ErrorCode::UNREACHABLE,
             Self::NoAnswer { .. } => ErrorCode::NO_ANSWER,
             Self::Expired => ErrorCode::EXPIRED,
-            Self::Cancelled { .. } => ErrorCode::CANCELLED,
-            Self::Superseded => ErrorCode::SUPERSEDED,
+            Self::Cancelled { .. } | Self::HardwareReplaced { .. } => ErrorCode::CANCELLED,
+            Self::Superseded { .. } => ErrorCode::SUPERSEDED,
             Self::UnknownCommand { .. } => ErrorCode::UNKNOWN_COMMAND,
             Self::CommandEnded => ErrorCode::COMMAND_ENDED,
         }
@@ -268,20 +327,28 @@ impl IotError {
             Self::PendingApproval { .. } => "Admit the node in the inbox.",
             Self::Revoked { .. } => "Admit the node anew if it belongs here.",
             Self::Disabled { .. } => "Enable the node on its page.",
+            Self::Archived { .. } => "Take the node out of the archive on its page.",
+            Self::Standing { .. } => "See the node's page for what can be done with it.",
+            Self::Irreplaceable { .. } => "Choose a node that waits in the inbox or has been let in.",
             Self::UnknownNode { .. } => "See the list of nodes for those that are known.",
             Self::KindUnsupported { .. } => "Put the kind's folder into modules/ of the data directory.",
             Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",
             Self::KindDisabled { .. } => "Take the kind out of disabled_kinds in the configuration.",
             Self::ModuleNotRegistered { .. } => "See the node's page for the modules that it registered.",
-            Self::Label { .. } => "Choose a shorter name, in one line.",
+            Self::Label { .. } => "Choose a shorter text, in one line.",
+            Self::Tag { .. } => "Give short words with commas between them.",
+            Self::ReasonMissing { .. } => "Say why, in one line.",
+            Self::TooLong { .. } => "Have the node come back more often, and declare a shorter time.",
             Self::Value(_) => "See the catalogue for what the module kind takes.",
             Self::NotAsWanted { .. } | Self::Node { .. } => "See to the module, then send the command again.",
             Self::Unreachable { .. } => "Check the node's power, its network and that it listens.",
             Self::WrongNode { .. } => "Give each node its own address, and restart the one that moved.",
             Self::Cut => "Nothing to do: the command waits and is sent again.",
             Self::NoAnswer { .. } => "Check the node, then send the command again.",
-            Self::Expired | Self::Cancelled { .. } => "Send it again if it is still wanted.",
-            Self::Superseded | Self::CommandEnded => "Nothing to do.",
+            Self::Expired | Self::Cancelled { .. } | Self::HardwareReplaced { .. } => {
+                "Send it again if it is still wanted."
+            }
+            Self::Superseded { .. } | Self::CommandEnded => "Nothing to do.",
             Self::UnknownCommand { .. } => "See the list of commands for those that are kept.",
             Self::Earlier { .. } => "See the hub's log of that time.",
         }

@@ -81,7 +81,7 @@ impl Hub {
             Input::SessionClosed { session } => self.session_closed(now, session, out),
             Input::DeliveryReceived { delivery, frame } => self.delivery_received(now, delivery, &frame, out),
             Input::DeliveryEnded { delivery, why } => self.delivery_ended(now, delivery, why, out),
-            Input::Ask { ticket, by, request } => self.ask(now, ticket, by, request, out),
+            Input::Ask { ticket, by, why, request } => self.ask(now, ticket, (by, why), request, out),
             Input::Tick => {}
         }
         self.run_due(now, out);

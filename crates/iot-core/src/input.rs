@@ -68,8 +68,10 @@ pub enum Input<'a> {
     Ask {
         /// Under which the answer is given.
         ticket: Ticket,
-        /// Who asks, for the record.
+        /// Who asks and from where, for the record.
         by: &'a str,
+        /// Why, in their words; may be empty.
+        why: &'a str,
         /// What.
         request: Request,
     },
@@ -99,7 +101,7 @@ pub enum Request {
         /// The node.
         node: NodeId,
     },
-    /// Turn a waiting node away. It may knock again.
+    /// Turn a waiting node away. It may knock again. One that was let in is [forgotten](Self::Forget).
     Reject {
         /// The node.
         node: NodeId,
@@ -122,12 +124,17 @@ pub enum Request {
         /// What to call it; empty for what its node calls it.
         title: Box<str>,
     },
+    /// Say what a node is counted among, in place of what was said before.
+    Tag {
+        /// The node.
+        node: NodeId,
+        /// Short words; none takes all away.
+        tags: Vec<Box<str>>,
+    },
     /// Disable a node for now.
     Disable {
         /// The node.
         node: NodeId,
-        /// Why.
-        why: Box<str>,
     },
     /// Enable a disabled node.
     Enable {
@@ -138,6 +145,28 @@ pub enum Request {
     Revoke {
         /// The node.
         node: NodeId,
+    },
+    /// Put a node away that is not used any more: it is not served, and what it reported stays.
+    Archive {
+        /// The node.
+        node: NodeId,
+    },
+    /// Take a node out of the archive: it is let in again.
+    Unarchive {
+        /// The node.
+        node: NodeId,
+    },
+    /// Forget a node with everything of it. A reason must be given.
+    Forget {
+        /// The node.
+        node: NodeId,
+    },
+    /// Let new hardware take a node's place: name, place, tags, history and commands move to it.
+    Replace {
+        /// The node whose hardware goes.
+        node: NodeId,
+        /// The hardware that comes: a node that waits or has been let in.
+        by: NodeId,
     },
     /// Send one message to an address: on the session of the node there if it has one, else by dialling.
     Send {

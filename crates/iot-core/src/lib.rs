@@ -68,10 +68,11 @@
 //! |---|---|
 //! | `hub.rs` | [`Hub`]: which part handles an input, and nothing else |
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
-//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, session, tick, restore |
+//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, admission, naming, replace, session, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
 //! | `sessions.rs` | connections that nodes opened, and requests that wait for an answer |
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
+//! | `audit.rs` | what a change that a person makes is kept as |
 //! | `presence.rs` | whether a node is there, why and since when |
 //! | `deadlines.rs` | every timer with its reason |
 //! | `catalogue/` | module kinds, read from folders |
@@ -90,7 +91,8 @@
 //!   that ends, the command waits anew, unless a newer one for the same property is under way or done.
 //! - [`Hub::next_deadline`] is later than the last input, and a timer never outlives what it is for.
 //! - No frame is longer than its receiver takes, and nothing is sent on a connection after its close.
-//! - Nothing of a node that waits for a person is kept. Every reading that is kept belongs to a report, and a report
+//! - Every change that a person makes is kept with who, what, before, after and why, in the commit of the change.
+//! - Nothing of a node that waits for a person is kept, but what a person did with it. Every reading that is kept belongs to a report, and a report
 //!   is kept once.
 //! - No input of a peer panics.
 #![no_std]
@@ -100,6 +102,7 @@ extern crate alloc;
 extern crate std;
 
 mod activity;
+pub mod audit;
 pub mod catalogue;
 mod commands;
 pub mod config;

@@ -39,8 +39,9 @@ const WAKING: Duration = Duration::from_secs(20);
 enum Promise {
     /// To be heard at least so often on its session.
     Keepalive { every: Duration, heard: Instant },
-    /// To come back within a time from an instant on.
-    Return { from: Instant, within: Duration, absence: Absence },
+    /// To come back within a time from an instant on. Where it had been away for some time before the hub
+    /// started, `before` is how long.
+    Return { from: Instant, before: Duration, within: Duration, absence: Absence },
 }
 
 /// Why a node is away and expected back.
@@ -111,11 +112,24 @@ impl PresenceTracker {
     pub(crate) fn expect_since_start(&mut self, now: Now, keepalive: Duration, returns: Option<Duration>) {
         self.promise = Some(match returns {
             None => Promise::Keepalive { every: keepalive, heard: now.instant },
-            Some(within) => Promise::Return { from: now.instant, within, absence: Absence::SinceStart },
+            Some(within) => {
+                let (from, before) = (now.instant, Duration::ZERO);
+                Promise::Return { from, before, within, absence: Absence::SinceStart }
+            }
         });
         if returns.is_some() {
             self.state = PresenceState::Asleep;
         }
+    }
+
+    /// Expects a node that declared before the hub started that it sleeps, from `since` on.
+    pub(crate) fn expect_from_sleep(&mut self, now: Now, since: UnixMillis, within: Duration) {
+        // A wall clock that went back makes the sleep longer, never the time that has passed negative.
+        let before =
+            u64::try_from(now.wall.0.saturating_sub(since.0)).map_or(Duration::ZERO, Duration::from_millis);
+        self.promise = Some(Promise::Return { from: now.instant, before, within, absence: Absence::Sleep });
+        (self.state, self.reason) = (PresenceState::Asleep, PresenceReason::DeclaredSleep);
+        self.since = since.min(now.wall);
     }
 
     /// A session has begun. `returns` is given for a node that does not keep it.
@@ -151,7 +165,8 @@ impl PresenceTracker {
 
     /// The node sleeps from an instant on, for a time. Until then its session counts.
     pub(crate) fn sleep(&mut self, now: Now, from: Instant, within: Duration) -> Change {
-        self.promise = Some(Promise::Return { from, within, absence: Absence::Sleep });
+        let before = Duration::ZERO;
+        self.promise = Some(Promise::Return { from, before, within, absence: Absence::Sleep });
         self.evaluate(now)
     }
 
@@ -174,7 +189,8 @@ impl PresenceTracker {
 
     /// A node that keeps no session has left; it is expected again as it promised.
     fn between_contacts(&mut self, now: Now, from: Instant, within: Duration) -> Change {
-        self.promise = Some(Promise::Return { from, within, absence: Absence::BetweenContacts });
+        let before = Duration::ZERO;
+        self.promise = Some(Promise::Return { from, before, within, absence: Absence::BetweenContacts });
         self.enter(now.wall, PresenceState::Asleep, PresenceReason::BetweenContacts)
     }
 
@@ -197,7 +213,9 @@ impl PresenceTracker {
         match self.promise {
             None => Change::None,
             Some(Promise::Keepalive { every, heard }) => self.judge_silence(now, every, heard),
-            Some(Promise::Return { from, within, absence }) => self.judge_absence(now, from, within, absence),
+            Some(Promise::Return { from, before, within, absence }) => {
+                self.judge_absence(now, (from, before), within, absence)
+            }
         }
     }
 
@@ -219,11 +237,17 @@ impl PresenceTracker {
         Change::None
     }
 
-    fn judge_absence(&mut self, now: Now, from: Instant, within: Duration, absence: Absence) -> Change {
+    fn judge_absence(
+        &mut self,
+        now: Now,
+        (from, before): (Instant, Duration),
+        within: Duration,
+        absence: Absence,
+    ) -> Change {
         if now.instant < from {
             return Change::None;
         }
-        let away = now.instant.since(from);
+        let away = now.instant.since(from) + before;
         let missed = match absence {
             Absence::Sleep => PresenceReason::DidNotWake,
             Absence::BetweenContacts => PresenceReason::DidNotContact,
@@ -250,11 +274,9 @@ impl PresenceTracker {
             }
             (Promise::Keepalive { every, heard }, _) => Some(heard + tenths(every, DEAD_TENTHS)),
             (Promise::Return { from, .. }, PresenceState::Online) => Some(from),
-            (Promise::Return { from, within, .. }, PresenceState::Overdue) => {
-                Some(from + tenths(within.max(WAKING), LOST_TENTHS))
-            }
-            (Promise::Return { from, within, .. }, _) => {
-                Some(from + tenths(within.max(WAKING), OVERDUE_TENTHS))
+            (Promise::Return { from, before, within, .. }, state) => {
+                let until = if state == PresenceState::Overdue { LOST_TENTHS } else { OVERDUE_TENTHS };
+                Some(from + tenths(within.max(WAKING), until).saturating_sub(before))
             }
         }
     }
@@ -282,9 +304,14 @@ impl PresenceTracker {
         self.was
     }
 
+    /// For how long nothing has been heard.
+    pub(crate) fn silence(&self, now: Now) -> Duration {
+        self.heard.map_or(Duration::ZERO, |heard| now.instant.since(heard.instant))
+    }
+
     /// For how many seconds nothing has been heard.
     pub(crate) fn silent_s(&self, now: Now) -> u64 {
-        self.heard.map_or(0, |heard| now.instant.since(heard.instant).as_secs())
+        self.silence(now).as_secs()
     }
 
     /// When something was last heard.
@@ -310,11 +337,11 @@ impl PresenceTracker {
             Some(Promise::Keepalive { every, heard }) => {
                 (None, at(heard + tenths(every, OVERDUE_TENTHS)), at(heard + tenths(every, DEAD_TENTHS)))
             }
-            Some(Promise::Return { from, within, .. }) => (
-                at(from + within),
-                at(from + tenths(within.max(WAKING), OVERDUE_TENTHS)),
-                at(from + tenths(within.max(WAKING), LOST_TENTHS)),
-            ),
+            Some(Promise::Return { from, before, within, .. }) => {
+                let away = |time: Duration| Some(earlier(now.wall_at(from + time), before));
+                let due = within.max(WAKING);
+                (away(within), away(tenths(due, OVERDUE_TENTHS)), away(tenths(due, LOST_TENTHS)))
+            }
         };
         Presence {
             state: self.state,
@@ -336,6 +363,10 @@ impl PresenceTracker {
         self.since = at;
         Change::To(state)
     }
+}
+
+fn earlier(at: UnixMillis, by: Duration) -> UnixMillis {
+    UnixMillis(at.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
 }
 
 fn tenths(time: Duration, tenths: u32) -> Duration {

@@ -8,7 +8,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{CommandId, NodeKey, RequestId};
+use iot_proto::{BootId, CommandId, NodeKey, RequestId};
 
 use crate::{DeliveryId, SessionId, Ticket, registry::NodeNumber};
 
@@ -56,6 +56,10 @@ pub(crate) struct Session {
     pub(crate) proven: Option<NodeKey>,
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
     pub(crate) expects: Option<NodeNumber>,
+    /// The first report that was refused because of the node's admission, until it comes again or the node registers.
+    pub(crate) refused: Option<(BootId, u32)>,
+    /// Whether a command went unanswered and nothing was heard since.
+    pub(crate) is_stalled: bool,
     requests: Requests,
 }
 
@@ -138,8 +142,11 @@ pub(crate) struct Sessions(BTreeMap<SessionId, Session>);
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
-        let (phase, requests) = (Phase::Anonymous, Requests::new());
-        self.0.insert(id, Session { peer, phase, proven: None, expects: None, requests });
+        let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
+        self.0.insert(
+            id,
+            Session { peer, phase, proven: None, expects: None, refused: None, is_stalled, requests },
+        );
     }
 
     /// A connection has ended.

@@ -3,15 +3,19 @@
 //! Adapters live in `iot-store`. The driver gives a [`Store`] the records of many inputs at once and
 //! releases what depends on them when the commit has returned: an acknowledgement means on disk.
 
+mod history;
+
 use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
 
 use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
 use thiserror::Error;
 
+pub use self::history::{Bucket, GapQuery, GapView, History, Pages, ReadingQuery, Resolution, RollupQuery};
 use crate::{
     AdmissionState, CommandState, NodeId, Series,
-    view::{ReadingView, Step, Wanted},
+    audit::{AuditEntry, AuditQuery, AuditRecord},
+    view::{CommandFilter, ReadingView, Step, Wanted},
 };
 
 /// Keeps records. One owner, one writer.
@@ -27,28 +31,46 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`] where it did not become durable. Nothing that depends on it may then be answered.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Does one short step, about a millisecond, of what is due behind commits, such as packing what was
+    /// committed. Whoever owns the store calls it while nobody waits for a commit; nothing that was
+    /// committed depends on it.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the step was not done. It is tried again behind the next commit.
+    fn upkeep(&mut self) -> Result<Upkeep, StoreError> {
+        Ok(Upkeep::Done)
+    }
 }
 
-/// Reads what was stored, beside the writer and from any thread.
-pub trait History: Send + Sync {
-    /// The readings of one series in a range of time, oldest measurement first.
+/// Whether there is more to do behind commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Another step is due.
+    Due,
+    /// Nothing is due until something is committed.
+    Done,
+}
+
+/// Reads the ledger of commands and the audit, beside the writer and from any thread.
+pub trait Chronicle: Send + Sync {
+    /// Commands that fit, newest first; the newest that came before [`CommandFilter::before`].
     ///
     /// # Errors
     /// [`StoreError`] where they cannot be read.
-    fn readings(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError>;
-}
+    fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandRecord>, StoreError>;
 
-/// Which readings are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadingQuery {
-    /// Whose.
-    pub series: Series,
-    /// Measured at this instant or later.
-    pub from: UnixMillis,
-    /// Measured before this instant.
-    pub to: UnixMillis,
-    /// At most so many: the newest of the range.
-    pub limit: usize,
+    /// One command; `None` where it is not kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read.
+    fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, StoreError>;
+
+    /// What people changed, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read.
+    fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError>;
 }
 
 /// A store failed.
@@ -105,6 +127,19 @@ pub enum Record {
     },
     /// A command as it is now, in place of what was known of it.
     Command(Box<CommandRecord>),
+    /// New hardware takes a node's place. Of each module named, all readings of `old` are from now on those of
+    /// `new`, beside what `new` reported itself, and so are its commands and those for the node as a whole.
+    /// Which reports are stored stays with the hardware that sent them.
+    Replaced {
+        /// The node whose hardware goes.
+        old: NodeId,
+        /// The hardware that comes.
+        new: NodeId,
+        /// Indices of the modules that move.
+        modules: Vec<u8>,
+    },
+    /// A person changed something: kept beside all others, and numbered by the store.
+    Audit(Box<AuditRecord>),
 }
 
 /// What is kept of a node.
@@ -120,8 +155,12 @@ pub struct NodeRecord {
     pub place: Box<str>,
     /// Whether it has been let in.
     pub admission: AdmissionState,
+    /// Short words that people gave it, in order and each once.
+    pub tags: Vec<Box<str>>,
     /// Who disabled it, why and when, if it is disabled.
-    pub disabled: Option<Disabling>,
+    pub disabled: Option<Decision>,
+    /// The sleep that it declared and has not come back from.
+    pub sleep: Option<SleepRecord>,
     /// Where it was last seen.
     pub address: Option<SocketAddr>,
     /// What it can do.
@@ -138,15 +177,24 @@ pub struct NodeRecord {
     pub modules: Vec<ModuleRecord>,
 }
 
-/// A person's word that a node is not to be served for now.
+/// A person's word on a node, such as that it is not to be served for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disabling {
+pub struct Decision {
     /// Who.
     pub by: Box<str>,
     /// Why; may be empty.
     pub why: Box<str>,
     /// When.
     pub at: UnixMillis,
+}
+
+/// A sleep as a node declared it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SleepRecord {
+    /// When it stopped listening.
+    pub since: UnixMillis,
+    /// For how long it said that it sleeps, in seconds.
+    pub for_s: u32,
 }
 
 /// What is kept of a module.
@@ -160,8 +208,11 @@ pub struct ModuleRecord {
     pub given: Option<Box<str>>,
     /// Name of its kind.
     pub kind: Box<str>,
-    /// Version of its kind.
+    /// Version of its kind that its firmware was built for.
     pub kind_version: u16,
+    /// Version of its kind in the catalogue when it was registered; `None` where it was not, or where that is
+    /// not known.
+    pub registered_with: Option<u16>,
 }
 
 /// A reading as it is kept; its node and arrival stand in its report.
@@ -188,6 +239,8 @@ pub struct CommandRecord {
     pub wanted: Wanted,
     /// Who sent it.
     pub author: Box<str>,
+    /// Why, in their words; may be empty.
+    pub why: Box<str>,
     /// Each state that it has been in, oldest first.
     pub steps: Vec<Step>,
     /// When it ends if it is not done.
@@ -201,6 +254,11 @@ impl CommandRecord {
     pub fn state(&self) -> CommandState {
         self.steps.last().map_or(CommandState::Queued, |step| step.state)
     }
+
+    /// When it ended; `None` while it is under way.
+    pub fn ended(&self) -> Option<UnixMillis> {
+        self.steps.last().filter(|step| !step.state.is_under_way()).map(|step| step.at)
+    }
 }
 
 /// What a hub needs to know when it starts.
@@ -212,6 +270,6 @@ pub struct Snapshot {
     pub sequences: Vec<(NodeId, BootId, u32)>,
     /// The latest reading of each series.
     pub latest: Vec<(Series, ReadingView)>,
-    /// Commands that are under way, and the last ones that ended.
+    /// Commands that are under way, and the last ones that ended, by id.
     pub commands: Vec<CommandRecord>,
 }

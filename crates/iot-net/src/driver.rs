@@ -7,27 +7,24 @@
 use core::{cell::RefCell, pin::pin, time::Duration};
 use std::rc::Rc;
 
-use iot_core::{Hub, Input, Instant, SessionId};
+use iot_core::{Hub, Input, Instant, SessionId, store::StoreError};
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, watch},
     task::spawn_local,
     time::{self, sleep_until},
 };
+use tracing::{error, info};
 
 use crate::{
     clock::Clock,
-    commit::{GroupCommit, Released},
+    commit::{GATHER, GroupCommit, Released},
     config::NetConfig,
     dialler::deliver,
     executor::Executor,
-    handle::Call,
+    handle::{Call, Refusing},
     handler::Context,
     store_thread::StoreThread,
 };
-
-/// How long reports may wait for those of other nodes, counted from the commit before. It costs an
-/// acknowledgement little and saves most commits of a fleet that reports one by one.
-const GATHER: Duration = Duration::from_millis(5);
 
 /// The owner of the hub.
 #[derive(Debug)]
@@ -35,6 +32,8 @@ pub(crate) struct Driver {
     clock: Clock,
     config: NetConfig,
     state: RefCell<State>,
+    /// Whether the store refuses what it is given.
+    refusing: watch::Sender<Option<Refusing>>,
     /// There may be something for [`Driver::run`] to do.
     work: Notify,
     /// Effects have been released, or records have gone to the store.
@@ -52,14 +51,24 @@ struct State {
     not_before: Option<time::Instant>,
     /// No commit begins before with what may wait for company.
     gather_until: time::Instant,
+    /// Whether `run` wakes by then.
+    is_gathering: bool,
 }
 
 impl Driver {
-    pub(crate) fn new(hub: Hub, clock: Clock, config: NetConfig, executor: Executor) -> Self {
+    pub(crate) fn new(
+        hub: Hub,
+        clock: Clock,
+        config: NetConfig,
+        executor: Executor,
+        refusing: watch::Sender<Option<Refusing>>,
+    ) -> Self {
         let commit = GroupCommit::default();
         let gather_until = time::Instant::now();
-        let state = State { hub, commit, executor, alarm: None, not_before: None, gather_until };
-        Self { clock, config, state: RefCell::new(state), work: Notify::new(), moved: Notify::new() }
+        let state =
+            State { hub, commit, executor, alarm: None, not_before: None, gather_until, is_gathering: false };
+        let (work, moved) = (Notify::new(), Notify::new());
+        Self { clock, config, state: RefCell::new(state), refusing, work, moved }
     }
 
     /// A node has opened a connection.
@@ -98,6 +107,11 @@ impl Driver {
         }
     }
 
+    /// Shortest and longest time after which nodes are asked back when the hub stops.
+    pub(crate) fn retry_after(&self) -> (Duration, Duration) {
+        self.config.retry_after
+    }
+
     /// Ends all deliveries, because the hub stops.
     pub(crate) fn end_deliveries(&self) {
         self.state.borrow_mut().executor.dialler.end_all();
@@ -116,6 +130,7 @@ impl Driver {
                 (batch, result) = store.ended() => {
                     let mut state = self.state.borrow_mut();
                     let failed = result.is_err();
+                    self.note(result.as_ref().err());
                     state.not_before = failed.then(|| time::Instant::now() + self.config.store_retry);
                     if let Some(released) = state.commit.ended(batch, result) {
                         self.execute(&mut state, released);
@@ -128,6 +143,25 @@ impl Driver {
         }
     }
 
+    /// Tells whoever watches, and the log, when the store begins to refuse and when it stores again.
+    fn note(&self, refused: Option<&StoreError>) {
+        self.refusing.send_if_modified(|known| match (refused, &mut *known) {
+            (None, None) => false,
+            (None, Some(Refusing { since, .. })) => {
+                info!(since = since.0, "stored again, and acknowledged");
+                *known = None;
+                true
+            }
+            (Some(error), Some(known)) if known.why == error.why => false,
+            (Some(error), known) => {
+                error!(%error, "could not be stored: nothing is acknowledged until it is; the hub tries again by itself");
+                let since = known.as_ref().map_or_else(|| self.clock.now().wall, |known| known.since);
+                *known = Some(Refusing { why: error.why.clone(), since });
+                true
+            }
+        });
+    }
+
     /// Begins a commit where one can begin, and gives when there is something to do again.
     fn begin(&self, store: &StoreThread) -> Option<time::Instant> {
         let mut state = self.state.borrow_mut();
@@ -135,6 +169,7 @@ impl Driver {
         let is_ahead = |at: &time::Instant| *at > now;
         state.not_before = state.not_before.filter(is_ahead);
         let gathers = state.commit.may_gather().then_some(state.gather_until).filter(is_ahead);
+        state.is_gathering = gathers.is_some();
         let not_before = state.not_before.max(gathers);
         if not_before.is_none()
             && let Some(batch) = state.commit.begin()
@@ -158,9 +193,9 @@ impl Driver {
 
     fn call(self: &Rc<Self>, call: Call) {
         match call {
-            Call::Ask { by, request, answer } => {
+            Call::Ask { by, why, request, answer } => {
                 let ticket = self.state.borrow_mut().executor.ticket(answer);
-                self.apply(Input::Ask { ticket, by: &by, request });
+                self.apply(Input::Ask { ticket, by: &by, why: &why, request });
             }
             Call::Read(read) => read(self.state.borrow().hub.view(self.clock.now())),
         }
@@ -183,7 +218,9 @@ impl Driver {
             (Some(deadline), Some(alarm)) => deadline.at < alarm,
             (deadline, _) => deadline.is_some(),
         };
-        if earlier || state.commit.can_begin() {
+        // What gathers needs `run` once, to wake in time, and again when it is enough.
+        let waits = state.is_gathering && state.commit.may_gather();
+        if earlier || (state.commit.can_begin() && !waits) {
             self.work.notify_one();
         }
     }

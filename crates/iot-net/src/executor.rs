@@ -15,6 +15,7 @@ use crate::{
     commit::Released,
     dialler::{Delivery, Dialler},
     handler::Context,
+    unstored::Instead,
 };
 
 /// Where the answer to a question goes.
@@ -63,7 +64,7 @@ impl Executor {
             Released::Refused(mut effects, why) => {
                 error!(error = %why, "could not be stored: nothing of it is acknowledged. Check the disk of the data directory");
                 for effect in effects.list.drain(..) {
-                    self.refuse(effect, &why);
+                    self.refuse(effect, &effects.bytes, &why);
                 }
                 effects
             }
@@ -113,10 +114,21 @@ impl Executor {
 
     /// Does what is right for an effect whose records could not be stored: nobody is told that anything
     /// happened, and nobody waits for ever.
-    fn refuse(&mut self, effect: Effect, why: &StoreError) {
+    fn refuse(&mut self, effect: Effect, bytes: &[u8], why: &StoreError) {
         let not_stored = || IotError::NotStored { why: why.why.clone() };
         match effect {
-            Effect::Send { .. } | Effect::Publish(_) => {}
+            Effect::Send { session, frames } => {
+                if let Some(context) = self.sessions.get(&session) {
+                    match Instead::of(bytes.get(frames).unwrap_or_default()) {
+                        Instead::Say(frames) => context.outbox().push(&frames),
+                        Instead::End(frames) => {
+                            context.outbox().push(&frames);
+                            context.close();
+                        }
+                    }
+                }
+            }
+            Effect::Publish(_) => {}
             Effect::Deliver { delivery, .. } => {
                 self.unserved.push_back((delivery, not_stored().to_string().into()));
             }
@@ -165,7 +177,7 @@ mod tests {
         let emptied = fixture.executor.execute(Released::Refused(effects, full));
         assert!(emptied.list.is_empty());
 
-        assert_eq!(fixture.outbox.waiting(), 0);
+        assert_eq!(fixture.outbox.waiting(), 0, "what is no frame is nothing to say");
         let not_stored = IotError::NotStored { why: "disk full".into() };
         assert_eq!(fixture.done.try_recv(), Ok(Err(not_stored)));
         assert_eq!(

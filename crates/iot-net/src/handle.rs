@@ -3,15 +3,24 @@
 use core::net::IpAddr;
 
 use iot_core::{Answer, Event, IotError, Request, View};
-use iot_proto::{Body, Correlation, HEADER_LEN};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use iot_proto::{Body, Correlation, HEADER_LEN, UnixMillis};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::executor::AnswerSender;
 
 /// Something that is asked of the driver.
 pub(crate) enum Call {
-    Ask { by: Box<str>, request: Request, answer: AnswerSender },
+    Ask { by: Box<str>, why: Box<str>, request: Request, answer: AnswerSender },
     Read(Box<dyn FnOnce(View<'_>) + Send>),
+}
+
+/// The store does not take what it is given: nothing is acknowledged until it does again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusing {
+    /// What the store says, and what to do.
+    pub why: Box<str>,
+    /// Since when.
+    pub since: UnixMillis,
 }
 
 /// Asks a running hub, reads it and watches it. Cheap to clone, and usable from any thread; once the hub
@@ -20,20 +29,31 @@ pub(crate) enum Call {
 pub struct HubHandle {
     calls: mpsc::Sender<Call>,
     events: broadcast::WeakSender<Event>,
+    refusing: watch::Receiver<Option<Refusing>>,
 }
 
 impl HubHandle {
-    pub(crate) fn new(calls: mpsc::Sender<Call>, events: broadcast::WeakSender<Event>) -> Self {
-        Self { calls, events }
+    pub(crate) fn new(
+        calls: mpsc::Sender<Call>,
+        events: broadcast::WeakSender<Event>,
+        refusing: watch::Receiver<Option<Refusing>>,
+    ) -> Self {
+        Self { calls, events, refusing }
     }
 
-    /// Asks the hub to do something, in the name of `by`. The answer comes when what it says is on disk.
+    /// Whether the store refuses what it is given, and every change of that.
+    pub fn refusing(&self) -> watch::Receiver<Option<Refusing>> {
+        self.refusing.clone()
+    }
+
+    /// Asks the hub to do something, in the name of `by`, and says `why`, which may be empty. The answer comes when
+    /// what it says is on disk.
     ///
     /// # Errors
     /// Why it was not done; [`IotError::Stopping`] once the hub stops.
-    pub async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
+    pub async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {
         let (answer, answered) = oneshot::channel();
-        let call = Call::Ask { by: by.into(), request, answer };
+        let call = Call::Ask { by: by.into(), why: why.into(), request, answer };
         self.calls.send(call).await.map_err(|_| IotError::Stopping)?;
         answered.await.unwrap_or(Err(IotError::Stopping))
     }
@@ -79,6 +99,6 @@ impl HubHandle {
         iot_proto::encode_to_vec(message, Correlation::OneWay, &mut body)
             .map_err(|_| IotError::TooMany { what: "bytes of a message", limit })?;
         body.drain(..HEADER_LEN);
-        self.ask("send_message", Request::Send { address, port, kind: B::KIND, body }).await
+        self.ask("send_message", "", Request::Send { address, port, kind: B::KIND, body }).await
     }
 }

@@ -78,17 +78,16 @@ pub enum End {
 
 /// One connection, as its handler sees it. A clone is the same connection, and may outlive it.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub struct Context(Rc<Shared>);
+
+/// What all clones of a context share. One allocation, because most connections are idle and many.
+#[derive(Debug)]
+struct Shared {
     session: SessionId,
     peer: SocketAddr,
     outbox: Outbox,
-    peer_state: Rc<PeerState>,
-}
-
-/// What is agreed with the peer, and what it has proven.
-#[derive(Debug)]
-struct PeerState {
     frame_limit: Cell<usize>,
+    /// The key that the peer has proven.
     proven: Cell<Option<NodeKey>>,
 }
 
@@ -100,28 +99,28 @@ impl From<SecureError> for End {
 
 impl Context {
     pub(crate) fn new(session: SessionId, peer: SocketAddr, outbox: Outbox) -> Self {
-        let peer_state = PeerState { frame_limit: Cell::new(MAX_FRAME), proven: Cell::new(None) };
-        Self { session, peer, outbox, peer_state: Rc::new(peer_state) }
+        let (frame_limit, proven) = (Cell::new(MAX_FRAME), Cell::new(None));
+        Self(Rc::new(Shared { session, peer, outbox, frame_limit, proven }))
     }
 
     /// Address and port of the peer.
     pub fn peer_addr(&self) -> SocketAddr {
-        self.peer
+        self.0.peer
     }
 
     /// The number of this connection; a server never gives it twice.
     pub fn session(&self) -> SessionId {
-        self.session
+        self.0.session
     }
 
     /// The key that the peer has proven; `None` on a plain connection, and before the first frame.
     pub fn proven_key(&self) -> Option<NodeKey> {
-        self.peer_state.proven.get()
+        self.0.proven.get()
     }
 
     /// The peer has proven that it has this key.
     pub(crate) fn prove(&self, key: NodeKey) {
-        self.peer_state.proven.set(Some(key));
+        self.0.proven.set(Some(key));
     }
 
     /// Answers the message that came with the correlation `to`. Where that wants no answer, none is sent.
@@ -138,25 +137,25 @@ impl Context {
     /// # Errors
     /// [`EncodeError::BodyTooLong`] for a body that fits no frame.
     pub fn send<'b, B: Body<'b>>(&self, body: &B, correlation: Correlation) -> Result<(), EncodeError> {
-        self.outbox.push_message(body, correlation)
+        self.0.outbox.push_message(body, correlation)
     }
 
     /// Ends the connection once everything sent so far has left. No further frame is handled.
     pub fn close(&self) {
-        self.outbox.close();
+        self.0.outbox.close();
     }
 
     /// Largest frame that is taken from the peer, in bytes, header included.
     pub fn frame_limit(&self) -> usize {
-        self.peer_state.frame_limit.get()
+        self.0.frame_limit.get()
     }
 
     /// Sets the largest frame that is taken from the peer from the next frame on; at most [`MAX_FRAME`].
     pub fn set_frame_limit(&self, bytes: usize) {
-        self.peer_state.frame_limit.set(bytes.min(MAX_FRAME));
+        self.0.frame_limit.set(bytes.min(MAX_FRAME));
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
-        &self.outbox
+        &self.0.outbox
     }
 }

@@ -19,14 +19,13 @@ use crate::{
 #[derive(Debug)]
 pub struct HubHandler {
     driver: Rc<Driver>,
-    retry_after: (Duration, Duration),
     /// The key that the hub was told of.
     proven: Option<NodeKey>,
 }
 
 impl HubHandler {
-    pub(crate) fn new(driver: Rc<Driver>, retry_after: (Duration, Duration)) -> Self {
-        Self { driver, retry_after, proven: None }
+    pub(crate) fn new(driver: Rc<Driver>) -> Self {
+        Self { driver, proven: None }
     }
 }
 
@@ -67,7 +66,7 @@ impl RequestHandler for HubHandler {
         }
         if let End::Stopping = end {
             let stopping = IotError::Stopping;
-            let retry_after_ms = jittered_ms(session, self.retry_after);
+            let retry_after_ms = jittered_ms(session, self.driver.retry_after());
             let close = Close {
                 code: stopping.code(),
                 retry_after_ms,

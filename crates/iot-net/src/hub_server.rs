@@ -17,7 +17,7 @@ use iot_core::{
 use thiserror::Error;
 use tokio::{
     runtime,
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, watch},
     task::{LocalSet, spawn_local},
     time::{error::Elapsed, timeout},
 };
@@ -31,7 +31,7 @@ use crate::{
     dns_sd::Announced,
     driver::Driver,
     executor::Executor,
-    handle::{Call, HubHandle},
+    handle::{Call, HubHandle, Refusing},
     handler::RequestHandler,
     hub_handler::HubHandler,
     server::TcpServer,
@@ -100,10 +100,21 @@ impl HubServer {
 
         let (calls, asked) = mpsc::channel(config.max_calls);
         let events = broadcast::Sender::new(config.max_events);
-        let handle = HubHandle::new(calls, events.downgrade());
+        let (refusing, seen) = watch::channel(None);
+        let handle = HubHandle::new(calls, events.downgrade(), seen);
         let (address, stop) = (server.local_addr(), CancellationToken::new());
-        let parts =
-            Parts { config, hub, catalogue, snapshot, server, store, asked, events, stop: stop.clone() };
+        let parts = Parts {
+            config,
+            hub,
+            catalogue,
+            snapshot,
+            server,
+            store,
+            asked,
+            events,
+            refusing,
+            stop: stop.clone(),
+        };
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
         let thread = Builder::new().name("hub".into()).spawn(move || {
@@ -174,6 +185,7 @@ struct Parts {
     store: StoreThread,
     asked: mpsc::Receiver<Call>,
     events: broadcast::Sender<Event>,
+    refusing: watch::Sender<Option<Refusing>>,
     stop: CancellationToken,
 }
 
@@ -184,15 +196,15 @@ impl Parts {
         wrap: impl Fn(HubHandler) -> H + 'static,
     ) -> Result<(), Elapsed> {
         let clock = Clock::start();
-        let (retry_after, store_drain) = (self.config.retry_after, self.config.store_drain);
+        let store_drain = self.config.store_drain;
         let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
         let dialler = Dialler::new(self.config.dial.clone(), self.hub.dial_within);
         let hub = Hub::new(self.hub, self.catalogue, self.snapshot, clock.now());
         let executor = Executor::new(dialler, self.events);
-        let driver = Rc::new(Driver::new(hub, clock, self.config, executor));
+        let driver = Rc::new(Driver::new(hub, clock, self.config, executor, self.refusing));
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 
-        let handlers = || wrap(HubHandler::new(Rc::clone(&driver), retry_after));
+        let handlers = || wrap(HubHandler::new(Rc::clone(&driver)));
         let serving = self.server.serve_in_local_set(handlers, self.stop.cancelled());
         tokio::select! {
             served = serving => if let Err(error) = served {

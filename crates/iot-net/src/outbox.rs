@@ -97,6 +97,12 @@ impl Outbox {
         self.0.borrow().stage
     }
 
+    /// Whether nothing waits to be sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        let state = self.0.borrow();
+        state.written == state.bytes.len()
+    }
+
     /// Queues whole frames, or drops them where they do not fit or the connection ends.
     pub(crate) fn push(&self, frames: &[u8]) {
         let mut state = self.0.borrow_mut();

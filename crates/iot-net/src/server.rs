@@ -212,7 +212,7 @@ impl Acceptor {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     back_off = BACK_OFF.0;
-                    let connection = self.connection(stream, peer);
+                    let connection = Box::new(self.connection(stream, peer));
                     let (handler, linger, open) = (handlers(), self.config.linger, Rc::clone(&self.open));
                     let session = self.last;
                     self.open.tasks.spawn_local(async move {

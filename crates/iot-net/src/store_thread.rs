@@ -1,7 +1,7 @@
 //! [`StoreThread`]: the thread on which batches are committed, one after the other.
 //!
-//! It waits for the disk so that the thread with the sockets never does. What a commit means for anybody
-//! is decided in `commit.rs`.
+//! It waits for the disk so that the thread with the sockets never does, and looks after the store while no
+//! batch waits. What a commit means for anybody is decided in `commit.rs`.
 
 use core::future::pending;
 use std::{
@@ -10,8 +10,9 @@ use std::{
     thread::{Builder, JoinHandle},
 };
 
-use iot_core::store::{Batch, Store, StoreError};
-use tokio::sync::mpsc;
+use iot_core::store::{Batch, Store, StoreError, Upkeep};
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tracing::warn;
 
 /// Where batches go, and where they come back from.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl StoreThread {
         let (batches, mut given) = mpsc::channel::<Batch>(1);
         let (done, ended) = mpsc::channel(1);
         let thread = Builder::new().name("store".into()).spawn(move || {
-            while let Some(batch) = given.blocking_recv() {
+            while let Some(batch) = next(&mut *store, &mut given) {
                 let result = commit(&mut *store, &batch);
                 if done.blocking_send((batch, result)).is_err() {
                     break;
@@ -54,8 +55,37 @@ impl StoreThread {
     }
 }
 
+/// The next batch. Until there is one, what is due in the store is done, a short step at a time. `None` when
+/// no other will come.
+fn next(store: &mut dyn Store, given: &mut mpsc::Receiver<Batch>) -> Option<Batch> {
+    loop {
+        match given.try_recv() {
+            Ok(batch) => return Some(batch),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        match upkeep(store) {
+            Ok(Upkeep::Due) => {}
+            Ok(Upkeep::Done) => return given.blocking_recv(),
+            Err(why) => {
+                warn!("could not pack what is stored: {why}");
+                return given.blocking_recv();
+            }
+        }
+    }
+}
+
 /// A store that panics has not stored: its records are kept and tried again.
 fn commit(store: &mut dyn Store, batch: &Batch) -> Result<(), StoreError> {
     let outcome = catch_unwind(AssertUnwindSafe(|| store.commit(batch)));
-    outcome.unwrap_or_else(|_| Err(StoreError { why: "the store has panicked; see the lines above".into() }))
+    outcome.unwrap_or_else(|_| Err(panicked()))
+}
+
+fn upkeep(store: &mut dyn Store) -> Result<Upkeep, StoreError> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| store.upkeep()));
+    outcome.unwrap_or_else(|_| Err(panicked()))
+}
+
+fn panicked() -> StoreError {
+    StoreError { why: "the store has panicked; see the lines above".into() }
 }

@@ -4,21 +4,52 @@ use std::sync::Arc;
 
 use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
+    audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
-    store::{History, ReadingQuery},
-    view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
+    store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
+    view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
 use iot_net::HubHandle;
 use iot_proto::{CommandId, UnixMillis};
-use iot_web::Backend;
-use tokio::sync::broadcast;
+use iot_web::{Backend, BackupData, BackupRefused, StoreView};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::care::Care;
 
 /// The running hub, as pages and the API see it.
 #[derive(Clone)]
 pub(crate) struct HubBackend {
     pub(crate) hub: HubHandle,
     pub(crate) history: Arc<dyn History>,
+    pub(crate) chronicle: Arc<dyn Chronicle>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) care: Arc<Care>,
+}
+
+impl HubBackend {
+    /// Reads the past away from the threads of other pages, since a store may have to read the disk.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn History) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IotError> {
+        let history = Arc::clone(&self.history);
+        let read = tokio::task::spawn_blocking(move || read(&*history)).await;
+        read.map_err(|_| IotError::Stopping)?.map_err(unread)
+    }
+
+    /// Reads commands or changes where it holds nobody up.
+    async fn chronicle<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Chronicle) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IotError> {
+        let chronicle = Arc::clone(&self.chronicle);
+        let found = tokio::task::spawn_blocking(move || read(&*chronicle)).await;
+        found.map_err(|_| IotError::Stopping)?.map_err(unread)
+    }
+}
+
+fn unread(error: StoreError) -> IotError {
+    IotError::NotStored { why: error.why }
 }
 
 impl Backend for HubBackend {
@@ -34,8 +65,13 @@ impl Backend for HubBackend {
         self.hub.read(|view: View<'_>| view.overview()).await
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeView>, IotError> {
-        self.hub.read(|view: View<'_>| view.nodes()).await
+    async fn nodes(&self, filter: NodeFilter) -> Result<Vec<NodeView>, IotError> {
+        self.hub.read(move |view: View<'_>| view.nodes_that_fit(&filter)).await
+    }
+
+    async fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
+        let (node, by) = (node.clone(), by.clone());
+        self.hub.read(move |view: View<'_>| view.replacement(&node, &by)).await?
     }
 
     async fn node(&self, id: &NodeId) -> Result<NodeView, IotError> {
@@ -47,8 +83,26 @@ impl Backend for HubBackend {
         self.hub.read(move |view: View<'_>| view.commands(&filter)).await
     }
 
+    async fn ledger(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
+        let records = self.chronicle(move |chronicle| chronicle.commands(&filter)).await?;
+        self.hub.read(move |view: View<'_>| view.words_for(&records)).await
+    }
+
     async fn command(&self, id: CommandId) -> Result<CommandView, IotError> {
-        self.hub.read(move |view: View<'_>| view.command(id)).await?
+        let unknown = match self.hub.read(move |view: View<'_>| view.command(id)).await? {
+            Ok(command) => return Ok(command),
+            Err(error) => error,
+        };
+        // The hub remembers the last ones; the store has the others.
+        let Some(record) = self.chronicle(move |chronicle| chronicle.command(id)).await? else {
+            return Err(unknown);
+        };
+        let found = self.hub.read(move |view: View<'_>| view.words_for(&[record])).await?;
+        found.into_iter().next().ok_or(unknown)
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, IotError> {
+        self.chronicle(move |chronicle| chronicle.audit(&query)).await
     }
 
     async fn activity(&self, limit: usize) -> Result<Vec<Notice>, IotError> {
@@ -56,15 +110,45 @@ impl Backend for HubBackend {
     }
 
     async fn readings(&self, query: ReadingQuery) -> Result<Vec<ReadingView>, IotError> {
-        let history = Arc::clone(&self.history);
-        // A store may have to read the disk, which must not hold up other pages.
-        let read = tokio::task::spawn_blocking(move || history.readings(&query)).await;
-        let readings = read.map_err(|_| IotError::Stopping)?;
-        readings.map_err(|error| IotError::NotStored { why: error.why })
+        self.look_up(move |history| history.readings(&query)).await
     }
 
-    async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
-        self.hub.ask(by, request).await
+    fn pages(&self, query: ReadingQuery) -> mpsc::Receiver<Result<Vec<ReadingView>, IotError>> {
+        let (sender, pages) = mpsc::channel(1);
+        let history = Arc::clone(&self.history);
+        tokio::task::spawn_blocking(move || {
+            for page in Pages::new(&*history, query) {
+                if sender.blocking_send(page.map_err(unread)).is_err() {
+                    return;
+                }
+            }
+        });
+        pages
+    }
+
+    async fn rollup(&self, query: RollupQuery) -> Result<Vec<Bucket>, IotError> {
+        self.look_up(move |history| history.rollup(&query)).await
+    }
+
+    async fn gaps(&self, query: GapQuery) -> Result<Vec<GapView>, IotError> {
+        self.look_up(move |history| history.gaps(&query)).await
+    }
+
+    async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {
+        self.hub.ask(by, why, request).await
+    }
+
+    fn store(&self) -> watch::Receiver<StoreView> {
+        self.care.watch()
+    }
+
+    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+        self.care.back_up()
+    }
+
+    async fn backup(&self, name: &str) -> Option<BackupData> {
+        let (care, name) = (Arc::clone(&self.care), name.to_owned());
+        tokio::task::spawn_blocking(move || care.backup(&name)).await.ok().flatten()
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

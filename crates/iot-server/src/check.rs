@@ -18,14 +18,14 @@ use crate::{cli::Settings, out};
 pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
     let config = settings.config(Config::default())?;
     for (setting, value) in lines(&config) {
-        out::line(&format!("{setting:<17} {value}"));
+        out::line(&format!("{setting:<18} {value}"));
     }
     let (mut catalogue, refused) = modules::load(&config.data_dir);
     for kind in &config.disabled_kinds {
         catalogue.disable(kind)?;
     }
     let (known, disabled) = (catalogue.kinds().count(), config.disabled_kinds.len());
-    out::line(&format!("{:<17} {known}, of which {disabled} disabled", "module kinds"));
+    out::line(&format!("{:<18} {known}, of which {disabled} disabled", "module kinds"));
     for error in &refused {
         out::error(&format!("module kind left out: {error}"));
     }
@@ -35,6 +35,7 @@ pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
 /// Each setting with its value; where none was given, how it is chosen.
 fn lines(config: &Config) -> Vec<(&'static str, String)> {
     let or = |given: Option<String>, otherwise: &str| given.unwrap_or_else(|| otherwise.into());
+    let never_or = |hours: u16| if hours == 0 { "0, never".into() } else { hours.to_string() };
     let registration = match config.registration {
         Registration::Open => "open",
         Registration::Approve => "approve",
@@ -53,6 +54,9 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("data_dir", config.data_dir.display().to_string()),
         ("store", store.into()),
         ("readings_for_days", config.readings_for_days.to_string()),
+        ("backup_every_hours", never_or(config.backup_every_hours)),
+        ("backups_kept", config.backups_kept.to_string()),
+        ("check_every_hours", never_or(config.check_every_hours)),
         ("address", or(address, "192.168.137.1 if this machine has it, else all")),
         ("tcp_port", config.tcp_port.to_string()),
         ("web_address", or(config.web_address.map(|ip| ip.to_string()), "as address")),

@@ -3,11 +3,13 @@
 use core::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use iot_core::{NodeId, UnixMillis};
 use iot_server::{
     Config,
     config::{Announce, FILE_NAME, Layer, RegistrationWord, StoreKind},
 };
+use iot_web::rows;
 
 /// A hub for IoT nodes: nodes connect on port 5070, people open its page.
 #[derive(Debug, Parser)]
@@ -25,6 +27,8 @@ Examples:
   iot-server demo                            a hub with ten simulated nodes, for a first look
   iot-server --data-dir /var/lib/iot-hub --web-port 8080
   iot-server check-config                    what is configured, and what is wrong with it
+  iot-server backup /mnt/usb/hub.db          a backup, while the hub runs
+  iot-server export readings.csv --node plain:porch --from 2026-11-01T00:00:00Z
   iot-server kinds show relay --json         a module kind, for programs
   source <(iot-server completions bash)      complete this command line";
 
@@ -38,6 +42,16 @@ pub(crate) enum Task {
     Demo(DemoOptions),
     /// Say what is configured and what is wrong with it; changes nothing
     CheckConfig,
+    /// Copy the store into one file, while the hub runs or not, and verify the copy
+    Backup(BackupOptions),
+    /// Look through all of the store, or of a backup; changes nothing
+    Verify(VerifyOptions),
+    /// Put a backup in the place of the store, while no hub runs
+    Restore(BackupOptions),
+    /// Write readings as CSV or JSON lines, while the hub runs or not
+    Export(ExportOptions),
+    /// Add readings from a file that export wrote, while no hub runs; those that are there already are left alone
+    Import(ImportOptions),
     /// Show the module kinds that this hub supports
     #[command(subcommand)]
     Kinds(KindsTask),
@@ -54,6 +68,89 @@ pub(crate) struct DemoOptions {
     /// Simulated nodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) nodes: u32,
+}
+
+/// Which backup.
+#[derive(Debug, Args)]
+pub(crate) struct BackupOptions {
+    /// The file of the backup
+    pub(crate) file: PathBuf,
+    /// Replace a file that is there already; a store that is replaced is kept beside the new one
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which file to look through.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// The file of a backup [default: the store in the data directory]
+    pub(crate) file: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which readings to write where.
+#[derive(Debug, Args)]
+pub(crate) struct ExportOptions {
+    /// The file; standard output without it
+    pub(crate) file: Option<PathBuf>,
+    /// How a reading stands on its line [default: by the file's name, else csv]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatWord>,
+    /// Only of this node, such as `plain:porch`
+    #[arg(long, value_parser = node_id)]
+    pub(crate) node: Option<NodeId>,
+    /// Only of modules with this index
+    #[arg(long)]
+    pub(crate) module: Option<u8>,
+    /// Only of properties and events with this number
+    #[arg(long)]
+    pub(crate) channel: Option<u8>,
+    /// Measured at this time or later: RFC 3339, or milliseconds since 1970
+    #[arg(long, value_parser = rows::time)]
+    pub(crate) from: Option<UnixMillis>,
+    /// Measured before this time
+    #[arg(long, value_parser = rows::time)]
+    pub(crate) to: Option<UnixMillis>,
+}
+
+/// Which file to add readings from.
+#[derive(Debug, Args)]
+pub(crate) struct ImportOptions {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// How a reading stands on its line [default: by the file's name, else csv]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatWord>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a reading stands on its line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FormatWord {
+    /// Comma-separated, for spreadsheets
+    Csv,
+    /// One JSON object a line, for programs
+    Jsonl,
+}
+
+impl From<FormatWord> for rows::Format {
+    fn from(word: FormatWord) -> Self {
+        match word {
+            FormatWord::Csv => Self::Csv,
+            FormatWord::Jsonl => Self::JsonLines,
+        }
+    }
+}
+
+fn node_id(text: &str) -> Result<NodeId, String> {
+    NodeId::parse(text).ok_or_else(|| format!("{text:?} is no id of a node"))
 }
 
 /// What to show of the module kinds.

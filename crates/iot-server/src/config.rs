@@ -28,6 +28,12 @@ pub struct Config {
     pub store: StoreKind,
     /// For how many days readings are kept on disk.
     pub readings_for_days: u16,
+    /// How often a backup is made, in hours; 0 for never.
+    pub backup_every_hours: u16,
+    /// How many backups are kept.
+    pub backups_kept: u16,
+    /// How often the file of the store is looked through while the hub runs, in hours; 0 for never.
+    pub check_every_hours: u16,
     /// Where nodes connect; `None` takes the hotspot's address where this machine has it, else all.
     pub address: Option<IpAddr>,
     /// Port on which nodes connect; 0 takes a free one.
@@ -84,6 +90,9 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             store: StoreKind::Disk,
             readings_for_days: 400,
+            backup_every_hours: 0,
+            backups_kept: 7,
+            check_every_hours: 7 * 24,
             address: None,
             tcp_port: HUB_PORT,
             web_address: None,
@@ -126,6 +135,9 @@ impl Config {
         set(&mut self.data_dir, layer.data_dir);
         set(&mut self.store, layer.store);
         set(&mut self.readings_for_days, layer.readings_for_days);
+        set(&mut self.backup_every_hours, layer.backup_every_hours);
+        set(&mut self.backups_kept, layer.backups_kept);
+        set(&mut self.check_every_hours, layer.check_every_hours);
         self.address = layer.address.or(self.address);
         set(&mut self.tcp_port, layer.tcp_port);
         self.web_address = layer.web_address.or(self.web_address);
@@ -156,6 +168,9 @@ impl Config {
         if self.readings_for_days == 0 {
             return refuse("readings_for_days", "takes 1 to 65535".into());
         }
+        if self.backups_kept == 0 {
+            return refuse("backups_kept", "takes 1 to 65535".into());
+        }
         if self.expires_after.is_zero() {
             return refuse("expires_after_s", "takes at least 1".into());
         }
@@ -178,6 +193,9 @@ pub struct Layer {
     pub data_dir: Option<PathBuf>,
     pub store: Option<StoreKind>,
     pub readings_for_days: Option<u16>,
+    pub backup_every_hours: Option<u16>,
+    pub backups_kept: Option<u16>,
+    pub check_every_hours: Option<u16>,
     pub address: Option<IpAddr>,
     pub tcp_port: Option<u16>,
     pub web_address: Option<IpAddr>,
@@ -300,6 +318,7 @@ mod tests {
             ("registration = \"maybe\"", ["registration", "line 1"]),
             ("store = \"tape\"", ["store", "line 1"]),
             ("readings_for_days = 0", ["readings_for_days", "1 to 65535"]),
+            ("backups_kept = 0", ["backups_kept", "1 to 65535"]),
             ("keepalive_s = 1", ["keepalive_s", "5 to 3600"]),
             ("name = \"\"", ["name", "1 to 64"]),
         ] {

@@ -27,12 +27,15 @@
 mod address;
 mod backend;
 mod builder;
+mod care;
 pub mod config;
 pub mod identity;
 pub mod modules;
 mod server;
 mod store;
+pub mod transfer;
 
 pub use builder::Builder;
 pub use config::{Config, ConfigError};
 pub use server::{IotServer, ServerError};
+pub use store::{FILE_NAME as STORE_FILE_NAME, limits as store_limits};

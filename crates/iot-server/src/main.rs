@@ -6,7 +6,9 @@ mod demo;
 mod kinds;
 mod logging;
 mod out;
+mod readings_file;
 mod run;
+mod store_file;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,11 @@ fn main() -> ExitCode {
         Task::Run => run::run(cli.settings),
         Task::Demo(options) => demo::demo(cli.settings, &options),
         Task::CheckConfig => check::check_config(cli.settings),
+        Task::Backup(options) => store_file::backup(cli.settings, &options),
+        Task::Verify(options) => store_file::verify(cli.settings, &options),
+        Task::Restore(options) => store_file::restore(cli.settings, &options),
+        Task::Export(options) => readings_file::export(cli.settings, &options),
+        Task::Import(options) => readings_file::import(cli.settings, &options),
         Task::Kinds(task) => kinds::kinds(cli.settings, &task),
         Task::Completions { shell } => Ok(out::completions(shell)),
     };

@@ -18,6 +18,12 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Says how it goes, beside what a script reads.
+#[expect(clippy::print_stderr, reason = "a long task tells the person who waits for it")]
+pub(crate) fn progress(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Says what went wrong.
 #[expect(clippy::print_stderr, reason = "the log may not have been set up yet")]
 pub(crate) fn error(text: &str) {

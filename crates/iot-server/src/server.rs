@@ -28,6 +28,7 @@ use crate::{
     Builder, Config,
     address::{bind_web, choose_address},
     backend::HubBackend,
+    care::Care,
     config::Announce,
     identity::{IdentityError, identity},
     modules, store,
@@ -38,6 +39,7 @@ use crate::{
 pub struct IotServer {
     hub: Option<Running>,
     handle: HubHandle,
+    care: Arc<Care>,
     catalogue: Arc<Catalogue>,
     tcp_addr: SocketAddr,
     web_addr: SocketAddr,
@@ -107,15 +109,22 @@ impl IotServer {
         let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
         // Reading the store back may take its time.
         let start = move || {
-            let (store, history) = store::open(kind, &data_dir, days)?;
+            let (store, history, chronicle) = store::open(kind, &data_dir, days)?;
             let own = identity(kind, &data_dir).map_err(ServerError::Identity)?;
             net.server.identity = Some(Arc::new(own));
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
-            Ok((hub, history))
+            Ok((hub, history, chronicle))
         };
-        let (hub, history) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
+        let (hub, history, chronicle) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
 
-        let backend = HubBackend { hub: hub.handle().clone(), history, catalogue: Arc::clone(&catalogue) };
+        let care = Arc::new(Care::start(&config, hub.handle()));
+        let backend = HubBackend {
+            hub: hub.handle().clone(),
+            history,
+            chronicle,
+            catalogue: Arc::clone(&catalogue),
+            care: Arc::clone(&care),
+        };
         let (web_stop, stopped) = oneshot::channel();
         let web_config = WebConfig { hosts: config.web_hosts };
         let web = tokio::spawn(async move {
@@ -129,6 +138,7 @@ impl IotServer {
             handle: hub.handle().clone(),
             tcp_addr: hub.local_addr(),
             hub: Some(hub),
+            care,
             catalogue,
             web_addr,
             web_stop: Some(web_stop),
@@ -203,6 +213,7 @@ impl IotServer {
     /// Stops accepting nodes and requests, lets what is under way end, stores what is pending, and ends
     /// both servers.
     pub async fn tear_down(mut self) {
+        self.care.stop();
         if let Some(hub) = self.hub.take() {
             hub.stop().await;
         }

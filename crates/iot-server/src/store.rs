@@ -3,17 +3,27 @@
 use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
-use iot_core::store::{History, Store};
-use iot_store::{MemoryStore, SqliteLimits, SqliteStore};
+use iot_core::store::{Chronicle, History, Store};
+use iot_store::{MemoryStore, Retention, RetentionPolicy, SqliteLimits, SqliteStore};
 use tracing::info;
 
 use crate::{ServerError, config::StoreKind};
 
 /// Name of the store's file in the data directory.
-const FILE_NAME: &str = "hub.db";
+pub const FILE_NAME: &str = "hub.db";
 
-/// A store, and what reads it.
-pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>);
+/// A store, and what reads it: readings, and commands with changes.
+pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>, Arc<dyn Chronicle>);
+
+/// How much a store keeps whose readings stay so long.
+pub fn limits(readings_for_days: u16) -> SqliteLimits {
+    let readings_for = Duration::from_hours(24 * u64::from(readings_for_days));
+    let all = Retention { readings: Some(readings_for), ..Retention::default() };
+    SqliteLimits {
+        retention: RetentionPolicy { all, ..RetentionPolicy::default() },
+        ..SqliteLimits::default()
+    }
+}
 
 /// Opens the store, or makes it.
 ///
@@ -24,15 +34,15 @@ pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> 
         StoreKind::Memory => {
             info!("everything is kept in memory: a restart forgets it");
             let store = MemoryStore::default();
-            Ok((Box::new(store.clone()), Arc::new(store)))
+            Ok((Box::new(store.clone()), Arc::new(store.clone()), Arc::new(store)))
         }
         StoreKind::Disk => {
             let path = data_dir.join(FILE_NAME);
-            let readings_for = Duration::from_hours(24 * u64::from(readings_for_days));
-            let limits = SqliteLimits { readings_for: Some(readings_for), ..SqliteLimits::default() };
+            let limits = limits(readings_for_days);
             let (store, history) = SqliteStore::open_with(&path, limits).map_err(ServerError::Store)?;
             info!(path = %path.display(), "the store is open");
-            Ok((Box::new(store), Arc::new(history)))
+            let chronicle = store.chronicle().map_err(ServerError::Store)?;
+            Ok((Box::new(store), Arc::new(history), Arc::new(chronicle)))
         }
     }
 }

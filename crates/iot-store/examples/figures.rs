@@ -14,7 +14,7 @@ use std::{
 
 use iot_core::{
     NodeId, Series, UnixMillis,
-    store::{Batch, History as _, ReadingQuery, Record, Store as _, StoredReading},
+    store::{Batch, History as _, ReadingQuery, Record, Store as _, StoredReading, Upkeep},
 };
 use iot_proto::{BootId, Finite, OwnedValue};
 use iot_store::SqliteStore;
@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = stdout().lock();
     writeln!(
         out,
-        "| readings per commit | commits/s | readings/s | median | p99 | longest |\n|---|---|---|---|---|---|"
+        "| readings per commit | commits/s | readings/s | median | p99 | longest | step of upkeep, p99 | longest |\n|---|---|---|---|---|---|---|---|"
     )?;
     for size in [1, 10, 100, 1_000] {
         let row = commits(&path, size)?;
@@ -96,6 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while fleet.reports < MANY {
         fleet.batch(100, &mut batch)?;
         store.commit(&batch)?;
+        while store.upkeep()? == Upkeep::Due {}
     }
     // As a process that was killed leaves it: the log is not in the file yet, and nobody closed it.
     let killed = tempfile::tempdir_in(directory.path())?;
@@ -135,25 +136,44 @@ fn commits(path: &Path, size: u32) -> Result<String, Box<dyn Error>> {
     let mut fleet = Fleet::new();
     let mut batch = Batch::default();
     let (mut store, _history) = SqliteStore::open(path)?;
-    let mut took = Vec::new();
+    let (mut took, mut steps) = (Vec::new(), Vec::new());
     let begun = Instant::now();
     while begun.elapsed() < MEASURE {
         fleet.batch(size, &mut batch)?;
         let started = Instant::now();
         store.commit(&batch)?;
         took.push(started.elapsed());
+        let started = Instant::now();
+        // As under load: another batch waits behind each step.
+        store.upkeep()?;
+        steps.push(started.elapsed());
     }
-    let all: Duration = took.iter().sum();
-    let per_second = f64::from(u32::try_from(took.len())?) / all.as_secs_f64();
-    took.sort_unstable();
-    let at = |part: usize| took[(took.len() - 1) * part / 100];
+    let per_second = f64::from(u32::try_from(took.len())?) / begun.elapsed().as_secs_f64();
+    let (commits, steps) = (Times::new(took), Times::new(steps));
     Ok(format!(
-        "| {size} | {per_second:.0} | {:.0} | {:.2?} | {:.2?} | {:.2?} |",
+        "| {size} | {per_second:.0} | {:.0} | {:.2?} | {:.2?} | {:.2?} | {:.2?} | {:.2?} |",
         per_second * f64::from(size),
-        at(50),
-        at(99),
-        at(100)
+        commits.at(50),
+        commits.at(99),
+        commits.at(100),
+        steps.at(99),
+        steps.at(100)
     ))
+}
+
+/// How long something took, the shortest first.
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn new(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// What so many in a hundred did not exceed.
+    fn at(&self, part: usize) -> Duration {
+        self.0[(self.0.len() - 1) * part / 100]
+    }
 }
 
 fn ratio(bytes: u64, readings: u32) -> f64 {

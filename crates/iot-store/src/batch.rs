@@ -7,11 +7,18 @@ use iot_proto::BootId;
 /// whose reports may still be on their way.
 const RUNS: usize = 4;
 
+/// Commands that have ended and that a hub is given back when it starts. The others are read where they are kept.
+pub(crate) const RECALLED: usize = 1_000;
+
 /// All or nothing: a batch whose reports speak of other readings than it has is refused whole.
 pub(crate) fn check(batch: &Batch) -> Result<(), StoreError> {
     let count = |record: &Record| match record {
         Record::Report { readings, .. } => *readings,
-        Record::Node(_) | Record::Gone(_) | Record::Command(_) => 0,
+        Record::Node(_)
+        | Record::Gone(_)
+        | Record::Command(_)
+        | Record::Replaced { .. }
+        | Record::Audit(_) => 0,
     };
     let announced: usize = batch.records.iter().map(count).sum();
     let given = batch.readings.len();

@@ -2,38 +2,42 @@
 //! on a clone finds what the one before it stored.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use iot_core::{
     NodeId, Series, UnixMillis,
+    audit::{AuditEntry, AuditQuery, AuditRecord},
     store::{
-        Batch, CommandRecord, History, NodeRecord, ReadingQuery, Record, Snapshot, Store, StoreError,
-        StoredReading,
+        Batch, Bucket, Chronicle, CommandRecord, GapQuery, GapView, History, NodeRecord, ReadingQuery,
+        Record, RollupQuery, Snapshot, Store, StoreError, StoredReading,
     },
-    view::ReadingView,
+    view::{CommandFilter, ReadingView},
 };
 use iot_proto::{BootId, CommandId};
 
 use crate::{
-    batch::{check, note_run},
+    batch::{RECALLED, check, note_run},
+    buckets::Buckets,
     ring::Ring,
 };
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
-    /// Readings kept of each series. 240 fill a chart; a thousand nodes with three properties each then
+    /// Readings kept of each series, and gaps of each node. 240 fill a chart; a thousand nodes with three properties each then
     /// need less than 20 MB.
     pub readings: usize,
-    /// Commands kept that have ended; those under way are always kept.
+    /// Commands kept that have ended, the last ones; those under way are always kept.
     pub ended_commands: usize,
+    /// Changes that people made, the last ones.
+    pub audit: usize,
 }
 
 impl Default for MemoryLimits {
     fn default() -> Self {
-        Self { readings: 240, ended_commands: 1_000 }
+        Self { readings: 240, ended_commands: 1_000, audit: 10_000 }
     }
 }
 
@@ -50,10 +54,16 @@ struct Kept {
     /// The last runs of each node with their highest sequences, the latest last.
     sequences: BTreeMap<NodeId, Vec<(BootId, u32)>>,
     series: BTreeMap<Series, Ring>,
+    /// What is missing between the reports of each node, by run and the number of the report behind it.
+    gaps: BTreeMap<NodeId, BTreeMap<(BootId, u32), GapView>>,
     /// By id, which is by age.
     commands: BTreeMap<CommandId, CommandRecord>,
-    /// How many of `commands` have ended.
-    ended: usize,
+    /// Those of `commands` that have ended, by when they did.
+    ended: BTreeSet<(UnixMillis, CommandId)>,
+    /// What people changed, oldest first.
+    audit: VecDeque<AuditEntry>,
+    /// How many changes there have been.
+    changes: u64,
 }
 
 impl MemoryStore {
@@ -84,7 +94,7 @@ impl Store for MemoryStore {
                 .flat_map(|(node, runs)| runs.iter().map(|(boot, sequence)| (node.clone(), *boot, *sequence)))
                 .collect(),
             latest: latest.filter_map(|(series, ring)| Some((series.clone(), ring.latest()?))).collect(),
-            commands: kept.commands.values().cloned().collect(),
+            commands: kept.recalled(),
         })
     }
 
@@ -97,8 +107,12 @@ impl Store for MemoryStore {
             match record {
                 Record::Node(node) => drop(kept.nodes.insert(node.id.clone(), (**node).clone())),
                 Record::Gone(node) => kept.forget(node),
-                Record::Report { node, boot, sequence, arrived, readings: count, .. } => {
+                Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
                     kept.keep_sequence(node, *boot, *sequence);
+                    if *gap > 0 {
+                        let (arrived, boot, before, missing) = (*arrived, *boot, *sequence, *gap);
+                        kept.keep_gap(node, GapView { arrived, boot, before, missing }, limits.readings);
+                    }
                     let (own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
                     readings = later;
                     for reading in own {
@@ -106,6 +120,8 @@ impl Store for MemoryStore {
                     }
                 }
                 Record::Command(command) => kept.keep_command(command, limits.ended_commands),
+                Record::Replaced { old, new, modules } => kept.replace((old, new), modules, limits.readings),
+                Record::Audit(record) => kept.keep_change(record, limits.audit),
             }
         }
         Ok(())
@@ -113,20 +129,119 @@ impl Store for MemoryStore {
 }
 
 impl History for MemoryStore {
+    fn series(&self) -> Result<Vec<Series>, StoreError> {
+        Ok(self.kept().series.keys().cloned().collect())
+    }
+
     fn readings(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError> {
         let kept = self.kept();
         let ring = kept.series.get(&query.series);
         Ok(ring.map(|ring| ring.range(query.from, Some(query.to), query.limit)).unwrap_or_default())
     }
+
+    fn oldest(&self, query: &ReadingQuery) -> Result<Vec<ReadingView>, StoreError> {
+        let mut readings = self.readings(&ReadingQuery { limit: usize::MAX, ..query.clone() })?;
+        readings.truncate(query.limit);
+        Ok(readings)
+    }
+
+    fn rollup(&self, query: &RollupQuery) -> Result<Vec<Bucket>, StoreError> {
+        let mut buckets = Buckets::new(query.resolution);
+        if query.from < query.to {
+            let from = query.resolution.start_of(query.from);
+            let last = query.resolution.start_of(UnixMillis(query.to.0.saturating_sub(1)));
+            let to = UnixMillis(last.0.saturating_add(query.resolution.millis()));
+            let kept = self.kept();
+            let ring = kept.series.get(&query.series);
+            let readings = ring.map(|ring| ring.range(from, Some(to), usize::MAX)).unwrap_or_default();
+            for reading in &readings {
+                buckets.add(reading);
+            }
+        }
+        Ok(buckets.into_vec())
+    }
+
+    fn gaps(&self, query: &GapQuery) -> Result<Vec<GapView>, StoreError> {
+        let kept = self.kept();
+        let gaps = kept.gaps.get(&query.node).into_iter().flat_map(BTreeMap::values);
+        let mut gaps: Vec<_> =
+            gaps.filter(|gap| (query.from..query.to).contains(&gap.arrived)).copied().collect();
+        gaps.sort_unstable();
+        Ok(gaps)
+    }
+}
+
+impl Chronicle for MemoryStore {
+    fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandRecord>, StoreError> {
+        let kept = self.kept();
+        let fits = |command: &&CommandRecord| {
+            filter.node.as_ref().is_none_or(|node| command.node == *node)
+                && filter.module.is_none_or(|module| command.wanted.module() == Some(module))
+                && filter.before.is_none_or(|before| command.id < before)
+                && (filter.states.is_empty() || filter.states.contains(&command.state()))
+        };
+        Ok(kept.commands.values().rev().filter(fits).take(filter.limit).cloned().collect())
+    }
+
+    fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, StoreError> {
+        Ok(self.kept().commands.get(&id).cloned())
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        let kept = self.kept();
+        let fitting = kept.audit.iter().rev().filter(|entry| query.fits(entry));
+        Ok(fitting.take(query.limit).cloned().collect())
+    }
 }
 
 impl Kept {
+    /// Commands under way, and the last ones that ended, by id.
+    fn recalled(&self) -> Vec<CommandRecord> {
+        let last: BTreeSet<_> = self.ended.iter().rev().take(RECALLED).map(|(_, id)| *id).collect();
+        let is_recalled = |command: &&CommandRecord| command.ended().is_none() || last.contains(&command.id);
+        self.commands.values().filter(is_recalled).cloned().collect()
+    }
+
+    fn replace(&mut self, (old, new): (&NodeId, &NodeId), modules: &[u8], limit: usize) {
+        let moving: Vec<_> = self
+            .series
+            .keys()
+            .filter(|series| series.node == *old && modules.contains(&series.module))
+            .cloned()
+            .collect();
+        for series in moving {
+            let Some(mut ring) = self.series.remove(&series) else { continue };
+            let series = Series { node: new.clone(), ..series };
+            let own = self.series.remove(&series);
+            let own = own.map(|own| own.range(UnixMillis(i64::MIN), None, usize::MAX)).unwrap_or_default();
+            for reading in own {
+                ring.insert(reading, limit);
+            }
+            self.series.insert(series, ring);
+        }
+        for command in self.commands.values_mut().filter(|command| command.node == *old) {
+            if command.wanted.module().is_none_or(|module| modules.contains(&module)) {
+                command.node = new.clone();
+            }
+        }
+    }
+
+    fn keep_change(&mut self, record: &AuditRecord, limit: usize) {
+        self.changes += 1;
+        self.audit.push_back(AuditEntry { number: self.changes, record: record.clone() });
+        while self.audit.len() > limit {
+            self.audit.pop_front();
+        }
+    }
+
     fn forget(&mut self, node: &NodeId) {
         self.nodes.remove(node);
         self.sequences.remove(node);
+        self.gaps.remove(node);
         self.series.retain(|series, _| series.node != *node);
         self.commands.retain(|_, command| command.node != *node);
-        self.ended = self.commands.values().filter(|command| has_ended(command)).count();
+        let commands = &self.commands;
+        self.ended.retain(|(_, id)| commands.contains_key(id));
     }
 
     fn keep_sequence(&mut self, node: &NodeId, boot: BootId, sequence: u32) {
@@ -140,6 +255,14 @@ impl Kept {
         note_run(runs, boot, sequence);
     }
 
+    fn keep_gap(&mut self, node: &NodeId, gap: GapView, limit: usize) {
+        let gaps = self.gaps.entry(node.clone()).or_default();
+        gaps.entry((gap.boot, gap.before)).or_insert(gap);
+        if gaps.len() > limit {
+            gaps.pop_first();
+        }
+    }
+
     fn keep_reading(&mut self, node: &NodeId, arrived: UnixMillis, reading: &StoredReading, limit: usize) {
         let StoredReading { module, channel, measured, value } = reading;
         let series = Series { node: node.clone(), module: *module, channel: *channel };
@@ -149,20 +272,16 @@ impl Kept {
 
     fn keep_command(&mut self, command: &CommandRecord, limit: usize) {
         let before = self.commands.insert(command.id, command.clone());
-        self.ended -= usize::from(before.as_ref().is_some_and(has_ended));
-        self.ended += usize::from(has_ended(command));
-        if self.ended > limit {
-            let oldest = self.commands.values().find(|command| has_ended(command)).map(|command| command.id);
-            if let Some(oldest) = oldest {
+        if let Some(at) = before.and_then(|before| before.ended()) {
+            self.ended.remove(&(at, command.id));
+        }
+        self.ended.extend(command.ended().map(|at| (at, command.id)));
+        while self.ended.len() > limit {
+            if let Some((_, oldest)) = self.ended.pop_first() {
                 self.commands.remove(&oldest);
-                self.ended -= 1;
             }
         }
     }
-}
-
-fn has_ended(command: &CommandRecord) -> bool {
-    !command.state().is_under_way()
 }
 
 #[cfg(test)]
@@ -197,7 +316,11 @@ mod tests {
 
     #[test]
     fn the_oldest_readings_and_ended_commands_make_room() {
-        let mut store = MemoryStore::with_limits(MemoryLimits { readings: 3, ended_commands: 2 });
+        let mut store = MemoryStore::with_limits(MemoryLimits {
+            readings: 3,
+            ended_commands: 2,
+            ..MemoryLimits::default()
+        });
         store.commit(&report("a", 1, &[10, 20, 30, 40, 5])).unwrap();
         assert_eq!(measured(&store, 0, 100, 10), [20, 30, 40]);
 
@@ -270,6 +393,7 @@ mod tests {
             node: node("a"),
             wanted: Wanted::Restart,
             author: "test".into(),
+            why: "".into(),
             steps: vec![Step { state, at: UnixMillis(0), cause: None }],
             expires: UnixMillis(0),
             attempts: 1,

@@ -1,6 +1,6 @@
 //! Things to do: what a form or a script asks becomes a [`Request`] to the hub, and the hub's answer theirs.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use http::StatusCode;
 use iot_core::{
@@ -9,12 +9,11 @@ use iot_core::{
     view::Wanted,
 };
 use iot_proto::{CommandId, OwnedValue};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value as Json;
 
 use crate::{
     Backend, api,
     body::{self, Reply},
+    details::Details,
     error::WebError,
     input::{Given, Query},
     page::{self, Refusal},
@@ -25,17 +24,6 @@ use crate::{
 /// For how long a node shows itself where nobody says, in seconds.
 const IDENTIFY_FOR_S: u16 = 10;
 
-/// What may be given with something to do.
-#[derive(Debug, Default)]
-struct Details<'a> {
-    value: Option<Given<'a>>,
-    expires_in_s: Option<u32>,
-    why: Box<str>,
-    for_s: Option<u16>,
-    title: Box<str>,
-    place: Box<str>,
-}
-
 /// Does what a form asks and sends the browser back to where it came from; a refused value is shown there,
 /// beside its control.
 ///
@@ -44,13 +32,10 @@ struct Details<'a> {
 pub(crate) async fn by_form<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -> Result<Reply, WebError> {
     asked.is("application/x-www-form-urlencoded")?;
     let form = Query::form(&asked.body);
-    let value = form.raw("value").map(|value| Given::Field(Cow::Borrowed(value)));
-    let text = |name| form.raw(name).unwrap_or_default().into();
-    let (why, title, place) = (text("why"), text("title"), text("place"));
-    let details = Details { value, why, title, place, ..Details::default() };
+    let details = Details::of_form(&form);
     let author = author(web, "someone");
     match done(web, &act, details, &author).await {
-        Ok(_) => Ok(body::see_other(&page::after(&act, form.get("back")))),
+        Ok(_) => Ok(body::see_other(&page::after(&act, &form))),
         Err(error) => match page::Place::of(&act) {
             Some(place) => {
                 let refusal = Refusal { place, error, entered: form.raw("value").unwrap_or_default().into() };
@@ -68,7 +53,7 @@ pub(crate) async fn by_form<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -
 pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -> Result<Reply, WebError> {
     asked.is("application/json")?;
     let wait = api::wait(&asked.query)?;
-    let details = details(&act, &asked.body)?;
+    let details = Details::of_script(&act, &asked.body)?;
     // Whoever waits must listen before the command is sent, or its end could be missed.
     let events = web.backend.events();
     match done(web, &act, details, &author(web, "a script")).await? {
@@ -92,8 +77,9 @@ async fn done<B: Backend>(
     details: Details<'_>,
     author: &str,
 ) -> Result<Answer, WebError> {
+    let why = details.why.clone();
     let request = request(web, act, details).await?;
-    Ok(web.backend.ask(author, request).await?)
+    Ok(web.backend.ask(author, &why, request).await?)
 }
 
 async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Request, WebError> {
@@ -128,11 +114,19 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
         }
         Act::Node(node, NodeAct::Admit) => return Ok(Request::Admit { node: node.clone() }),
         Act::Node(node, NodeAct::Reject) => return Ok(Request::Reject { node: node.clone() }),
-        Act::Node(node, NodeAct::Disable) => {
-            return Ok(Request::Disable { node: node.clone(), why: details.why });
-        }
+        Act::Node(node, NodeAct::Disable) => return Ok(Request::Disable { node: node.clone() }),
         Act::Node(node, NodeAct::Enable) => return Ok(Request::Enable { node: node.clone() }),
         Act::Node(node, NodeAct::Revoke) => return Ok(Request::Revoke { node: node.clone() }),
+        Act::Node(node, NodeAct::Tags) => {
+            return Ok(Request::Tag { node: node.clone(), tags: details.tags });
+        }
+        Act::Node(node, NodeAct::Archive) => return Ok(Request::Archive { node: node.clone() }),
+        Act::Node(node, NodeAct::Unarchive) => return Ok(Request::Unarchive { node: node.clone() }),
+        Act::Node(node, NodeAct::Forget) => return Ok(Request::Forget { node: node.clone() }),
+        Act::Node(node, NodeAct::Replace) => {
+            let by = NodeId::parse(&details.by).ok_or(IotError::UnknownNode { node: details.by })?;
+            return Ok(Request::Replace { node: node.clone(), by });
+        }
         Act::Cancel(id) => return Ok(Request::Cancel { id: *id }),
     };
     Ok(Request::Command { node: node.clone(), wanted, expires_in_s: details.expires_in_s })
@@ -172,110 +166,6 @@ fn argument(action: &Action, given: Option<Given<'_>>) -> Result<Option<OwnedVal
             Err(ValueError::WrongType { name: action.name.clone(), expected: "no argument".into() }.into())
         }
     }
-}
-
-/// The body of a script that sets a property.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetBody {
-    value: Json,
-    expires_in_s: Option<u32>,
-}
-
-/// The body of a script that runs an action.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InvokeBody {
-    argument: Option<Json>,
-    expires_in_s: Option<u32>,
-}
-
-/// The body of a script that has a node show itself.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IdentifyBody {
-    for_s: Option<u16>,
-    expires_in_s: Option<u32>,
-}
-
-/// The body of a script that reads a property anew, or restarts a node.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpiryBody {
-    expires_in_s: Option<u32>,
-}
-
-/// The body of a script that names a node.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NameBody {
-    title: Box<str>,
-    place: Box<str>,
-}
-
-/// The body of a script that names a module.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NameModuleBody {
-    title: Box<str>,
-}
-
-/// The body of a script that disables a node.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DisableBody {
-    why: Box<str>,
-}
-
-/// A body in which nothing may stand.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoBody {}
-
-fn details(act: &Act, body: &[u8]) -> Result<Details<'static>, WebError> {
-    Ok(match act {
-        Act::Set(..) => {
-            let SetBody { value, expires_in_s } = document(body)?;
-            Details { value: Some(Given::Json(value)), expires_in_s, ..Details::default() }
-        }
-        Act::Invoke(..) => {
-            let InvokeBody { argument, expires_in_s } = document_or_none(body)?;
-            Details { value: argument.map(Given::Json), expires_in_s, ..Details::default() }
-        }
-        Act::Node(_, NodeAct::Identify) => {
-            let IdentifyBody { for_s, expires_in_s } = document_or_none(body)?;
-            Details { expires_in_s, for_s, ..Details::default() }
-        }
-        Act::Get(..) | Act::Node(_, NodeAct::Restart) => {
-            let ExpiryBody { expires_in_s } = document_or_none(body)?;
-            Details { expires_in_s, ..Details::default() }
-        }
-        Act::Node(_, NodeAct::Name) => {
-            let NameBody { title, place } = document(body)?;
-            Details { title, place, ..Details::default() }
-        }
-        Act::NameModule(..) => {
-            let NameModuleBody { title } = document(body)?;
-            Details { title, ..Details::default() }
-        }
-        Act::Node(_, NodeAct::Disable) => {
-            let DisableBody { why } = document(body)?;
-            Details { why, ..Details::default() }
-        }
-        Act::Node(_, NodeAct::Admit | NodeAct::Reject | NodeAct::Enable | NodeAct::Revoke)
-        | Act::Cancel(_) => {
-            let NoBody {} = document_or_none(body)?;
-            Details::default()
-        }
-    })
-}
-
-fn document<T: DeserializeOwned>(body: &[u8]) -> Result<T, WebError> {
-    serde_json::from_slice(body).map_err(|error| WebError::malformed(error.to_string()))
-}
-
-fn document_or_none<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, WebError> {
-    if body.is_empty() { Ok(T::default()) } else { document(body) }
 }
 
 /// Where a command can be read.

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use iot_core::{
     Answer, Event, IotError, NodeId, Request,
+    audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
-    store::ReadingQuery,
-    view::{CommandFilter, CommandView, NodeView, Notice, Overview, ReadingView},
+    store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
+    view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
 use iot_proto::{CommandId, UnixMillis};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc::Receiver, watch};
+
+use crate::{BackupData, BackupRefused, StoreView};
 
 /// The hub as the web server sees it: snapshots, questions and events, never a socket of a node.
 ///
@@ -24,8 +27,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// How all is, at one glance.
     fn overview(&self) -> impl Future<Output = Result<Overview, IotError>> + Send;
 
-    /// All nodes with their modules, by title.
-    fn nodes(&self) -> impl Future<Output = Result<Vec<NodeView>, IotError>> + Send;
+    /// The nodes that are asked for, with their modules, by id.
+    fn nodes(&self, filter: NodeFilter) -> impl Future<Output = Result<Vec<NodeView>, IotError>> + Send;
 
     /// One node.
     ///
@@ -33,11 +36,36 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// [`IotError::UnknownNode`].
     fn node(&self, id: &NodeId) -> impl Future<Output = Result<NodeView, IotError>> + Send;
 
-    /// Commands, newest first.
+    /// What would happen if the hardware `by` took the place of `node`.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    fn replacement(
+        &self,
+        node: &NodeId,
+        by: &NodeId,
+    ) -> impl Future<Output = Result<Replacement, IotError>> + Send;
+
+    /// Commands that are under way and the last ones that ended, newest first.
     fn commands(
         &self,
         filter: CommandFilter,
     ) -> impl Future<Output = Result<Vec<CommandView>, IotError>> + Send;
+
+    /// All commands that are kept, newest first, however long ago they ended.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn ledger(
+        &self,
+        filter: CommandFilter,
+    ) -> impl Future<Output = Result<Vec<CommandView>, IotError>> + Send;
+
+    /// What people changed, newest first.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Vec<AuditEntry>, IotError>> + Send;
 
     /// One command.
     ///
@@ -57,11 +85,43 @@ pub trait Backend: Clone + Send + Sync + 'static {
         query: ReadingQuery,
     ) -> impl Future<Output = Result<Vec<ReadingView>, IotError>> + Send;
 
-    /// Asks the hub for something in the name of `by`.
+    /// Readings of one series, the oldest first, in pages of at most `query.limit`. Ends with its receiver.
+    fn pages(&self, query: ReadingQuery) -> Receiver<Result<Vec<ReadingView>, IotError>>;
+
+    /// The buckets of one series, the oldest first.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn rollup(&self, query: RollupQuery) -> impl Future<Output = Result<Vec<Bucket>, IotError>> + Send;
+
+    /// What is missing between the reports of a node.
+    ///
+    /// # Errors
+    /// [`IotError::NotStored`] where the store cannot be read.
+    fn gaps(&self, query: GapQuery) -> impl Future<Output = Result<Vec<GapView>, IotError>> + Send;
+
+    /// Asks the hub for something in the name of `by`, and says `why`, which may be empty.
     ///
     /// # Errors
     /// Why the hub does not do it.
-    fn ask(&self, by: &str, request: Request) -> impl Future<Output = Result<Answer, IotError>> + Send;
+    fn ask(
+        &self,
+        by: &str,
+        why: &str,
+        request: Request,
+    ) -> impl Future<Output = Result<Answer, IotError>> + Send;
+
+    /// How the store is, and every change of that.
+    fn store(&self) -> watch::Receiver<StoreView>;
+
+    /// Begins a backup and gives the name that its file will have.
+    ///
+    /// # Errors
+    /// [`BackupRefused`].
+    fn back_up(&self) -> Result<Box<str>, BackupRefused>;
+
+    /// The backup of this name, if there is one.
+    fn backup(&self, name: &str) -> impl Future<Output = Option<BackupData>> + Send;
 
     /// Everything that changes from now on.
     fn events(&self) -> broadcast::Receiver<Event>;

@@ -6,7 +6,7 @@ use iot_core::IotError;
 use iot_proto::ErrorCode;
 use thiserror::Error;
 
-use crate::route::Miss;
+use crate::{BackupRefused, route::Miss};
 
 /// Why a request is not answered as asked.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -14,6 +14,9 @@ pub(crate) enum WebError {
     /// The hub refuses it.
     #[error(transparent)]
     Hub(#[from] IotError),
+    /// No backup is begun.
+    #[error(transparent)]
+    Backup(#[from] BackupRefused),
     /// Nothing is at this address.
     #[error("there is nothing at this address")]
     NotFound,
@@ -75,6 +78,7 @@ impl WebError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Hub(error) => status_of(error.code()),
+            Self::Backup(_) => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -93,6 +97,7 @@ impl WebError {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Hub(error) => error.code().word().unwrap_or("unknown"),
+            Self::Backup(_) => "no-backup",
             Self::NotFound => "not-found",
             Self::Method { .. } => "method-not-allowed",
             Self::TooLong { .. } => "too-long",
@@ -106,6 +111,7 @@ impl WebError {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::Hub(error) => error.advice(),
+            Self::Backup(refused) => refused.advice(),
             Self::NotFound => "Go on from the overview, or see docs/api.md for what the API has.",
             Self::Method { .. } => "Use the method that the address takes.",
             Self::TooLong { .. } => "Send less.",

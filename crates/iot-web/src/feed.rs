@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    Backend,
+    Backend, StoreView,
     body::{self, BodyError, Reply},
     input, page,
     web::Web,
@@ -41,6 +41,7 @@ pub(crate) fn feed<B: Backend>(web: &Web<B>, headers: &HeaderMap) -> Reply {
     let feed = Feed {
         backend: web.backend.clone(),
         events: web.backend.events(),
+        store: web.backend.store(),
         stopping: web.stopping.clone(),
         sender,
         kinds: BTreeMap::new(),
@@ -58,6 +59,7 @@ pub(crate) fn feed<B: Backend>(web: &Web<B>, headers: &HeaderMap) -> Reply {
 struct Feed<B> {
     backend: B,
     events: Receiver<Event>,
+    store: watch::Receiver<StoreView>,
     stopping: watch::Receiver<()>,
     sender: Sender<Bytes, BodyError>,
     kinds: BTreeMap<(NodeId, u8), Option<Arc<ModuleKind>>>,
@@ -82,6 +84,7 @@ impl<B: Backend> Feed<B> {
                     Err(RecvError::Lagged(missed)) => self.send("resync", &json!({ "missed": missed })).await,
                     Err(RecvError::Closed) => return,
                 },
+                Ok(()) = self.store.changed() => self.send("store", &json!({})).await,
                 _ = keepalive.tick() => self.sender.send_data(": keepalive\n\n".into()).await.map_err(|_| Gone),
                 _ = self.stopping.changed() => return,
             };

@@ -1,6 +1,6 @@
 //! The handler: one arm for each route. It reads what a request carries and leaves the answer to others.
 
-use http::{Request, StatusCode};
+use http::Request;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tower_http::body::Limited;
@@ -36,7 +36,9 @@ async fn answered<B: Backend>(web: &Web<B>, request: Request<Limited<Incoming>>)
         Route::Act(act, Surface::Page) => act::by_form(web, act, &asked).await,
         Route::Act(act, Surface::Api) => act::by_script(web, act, &asked).await,
         Route::Events => Ok(feed::feed(web, &asked.headers)),
-        Route::Health => health(web).await,
+        Route::Health => api::health(web).await,
+        Route::BackUp(surface) => back_up(web, surface, &asked),
+        Route::BackupFile(name) => api::backup_file(web, &name).await,
         Route::Asset(path) => asset::asset(&path, &asked.headers),
         Route::ModuleFile { kind, path } => asset::module_file(&web.backend.catalogue(), &kind, &path),
     }
@@ -50,8 +52,11 @@ async fn read_page<B: Backend>(web: &Web<B>, page: Page, asked: &Asked) -> Resul
         Page::Module(node, index) => page::module(web, &node, index, &asked.query, None).await,
         Page::Commands => page::commands(web, &asked.query).await,
         Page::Inbox => page::inbox(web).await,
+        Page::Store => page::store(web).await,
         Page::Catalogue => page::catalogue(web).await,
         Page::Kind(name) => page::kind(web, &name).await,
+        Page::Audit => page::audit(web, &asked.query).await,
+        Page::Replacement(node) => page::replacement(web, &node, &asked.query).await,
     }
 }
 
@@ -59,19 +64,36 @@ async fn read_api<B: Backend>(web: &Web<B>, api: Api, asked: &Asked) -> Result<R
     match api {
         Api::Overview => api::overview(web).await,
         Api::Activity => api::activity(web, &asked.query).await,
-        Api::Nodes => api::nodes(web).await,
+        Api::Nodes => api::nodes(web, &asked.query).await,
         Api::Node(node) => api::node(web, &node).await,
         Api::Module(node, index) => api::module(web, &node, index).await,
         Api::Readings => api::readings(web, &asked.query).await,
+        Api::Rollups => api::rollups(web, &asked.query).await,
+        Api::Gaps => api::gaps(web, &asked.query).await,
+        Api::Export => api::export(web, &asked.query).await,
         Api::Commands => api::commands(web, &asked.query).await,
         Api::Command(id) => api::command(web, id).await,
+        Api::Store => Ok(api::store(web)),
+        Api::Backups => Ok(api::backups(web)),
         Api::Catalogue => Ok(api::catalogue(&web.backend.catalogue())),
         Api::Kind(name) => api::kind(&web.backend.catalogue(), &name),
+        Api::Audit => api::audit(web, &asked.query).await,
+        Api::AuditExport => api::audit_export(web, &asked.query),
+        Api::Replacement(node) => api::replacement(web, &node, &asked.query).await,
     }
 }
 
-/// Healthy is a hub that answers.
-async fn health<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
-    web.backend.overview().await?;
-    Ok(body::json(StatusCode::OK, &serde_json::json!({ "status": "ok" })))
+/// Begins a backup.
+fn back_up<B: Backend>(web: &Web<B>, surface: Surface, asked: &Asked) -> Result<Reply, WebError> {
+    match surface {
+        Surface::Page => {
+            asked.is("application/x-www-form-urlencoded")?;
+            web.backend.back_up()?;
+            Ok(body::see_other("/store"))
+        }
+        Surface::Api => {
+            asked.is("application/json")?;
+            Ok(api::begun(&web.backend.back_up()?))
+        }
+    }
 }

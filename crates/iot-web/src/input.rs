@@ -36,7 +36,9 @@ impl Query {
     /// The query with one name set to another value, for links that keep the rest.
     pub(crate) fn with(&self, name: &str, value: &str) -> String {
         let mut fields = self.fields.clone();
-        fields.remove("page");
+        for place in ["page", "before"] {
+            fields.remove(place);
+        }
         fields.insert(name.to_owned(), value.to_owned());
         fields.retain(|_, value| !value.is_empty());
         form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()

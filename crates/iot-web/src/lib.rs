@@ -11,6 +11,7 @@ mod api;
 mod asset;
 mod backend;
 mod body;
+mod details;
 mod error;
 mod feed;
 mod guard;
@@ -19,9 +20,14 @@ mod host;
 mod input;
 mod page;
 mod route;
+pub mod rows;
 mod server;
+mod store;
 mod web;
 mod wording;
 
 pub use backend::Backend;
 pub use server::{WebConfig, serve};
+pub use store::{
+    BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
+};

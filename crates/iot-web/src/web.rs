@@ -8,7 +8,7 @@ use iot_proto::UnixMillis;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::{Backend, error::WebError, host::Hosts, input::Query, wording::Words};
+use crate::{Backend, StoreView, error::WebError, host::Hosts, input::Query, wording::Words};
 
 /// What every handler may need.
 #[derive(Clone, Debug)]
@@ -29,6 +29,11 @@ impl<B: Backend> Web<B> {
     /// Words for people, at this instant.
     pub(crate) fn words(&self) -> Words {
         Words::new(self.backend.now(), self.zone.clone())
+    }
+
+    /// How the store is.
+    pub(crate) fn store(&self) -> StoreView {
+        self.backend.store().borrow().clone()
     }
 
     /// The hub's clock.

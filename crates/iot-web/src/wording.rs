@@ -69,6 +69,11 @@ impl Words {
         self.local(at).map_or_else(unknown, |at| at.strftime("%-d %b %Y").to_string())
     }
 
+    /// A day of this year: `13 Nov`.
+    pub(crate) fn date(&self, at: UnixMillis) -> String {
+        self.local(at).map_or_else(unknown, |at| at.strftime("%-d %b").to_string())
+    }
+
     /// The present in full: `Saturday 14 November 2026, 14:24 CET`.
     pub(crate) fn today(&self) -> String {
         let now = self.local(self.now);

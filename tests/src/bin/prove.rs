@@ -1,4 +1,4 @@
-//! Runs one proof against the real binary, and prints its figures as a table or as JSON. Run by
+//! Runs one proof, and prints its figures as a table or as JSON. Run by
 //! `cargo xtask prove`. Ends without success where the proof, or its control, falls short.
 
 use std::process::ExitCode;
@@ -7,7 +7,11 @@ use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
-    prove::kill9::{self, Figures, Plan},
+    prove::{
+        bitrot, diskfull, iofail,
+        kill9::{self, Figures, Plan},
+        powerloss, sim, time,
+    },
 };
 
 /// Proves what the hub promises.
@@ -15,6 +19,18 @@ use iot_tests::{
 enum Proof {
     /// Kill the hub at random moments under load; nothing acknowledged may be lost
     Kill9(Kill9),
+    /// Cut the power at any moment; nothing that was committed may be lost
+    Powerloss(powerloss::Options),
+    /// Damage the files of a store; no wrong value may be served
+    Bitrot(bitrot::Options),
+    /// Let each operation of the disk fail in turn; nothing may be promised that is not kept
+    Iofail(iofail::Options),
+    /// Fill the hub's disk under load; nothing may be acknowledged that is not kept, and its pages stay up
+    Diskfull(diskfull::Options),
+    /// Simulate hub, nodes and network from seeds; no promise may be broken
+    Sim(sim::Options),
+    /// Let clocks step, stop and be wrong; no promise may be broken
+    Time(time::Options),
 }
 
 /// How to kill.
@@ -48,11 +64,23 @@ enum Plant {
 }
 
 fn main() -> ExitCode {
-    let Proof::Kill9(args) = Proof::parse();
-    match kill9(&args) {
+    let proof = Proof::parse();
+    if let Err(error) = iot_tests::hub::end_with_this_process() {
+        out::progress(&format!("hubs may be left behind: {error:#}"));
+    }
+    let (name, outcome) = match proof {
+        Proof::Kill9(args) => ("kill9", kill9(&args)),
+        Proof::Powerloss(options) => ("powerloss", powerloss::run(&options)),
+        Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
+        Proof::Iofail(options) => ("iofail", iofail::run(&options)),
+        Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
+        Proof::Sim(options) => ("sim", sim::command(&options)),
+        Proof::Time(options) => ("time", time::command(&options)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            out::progress(&format!("kill9: FAILED: {error:#}"));
+            out::progress(&format!("{name}: FAILED: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@
 //! fault stays where it is.
 
 mod admission;
+mod backup;
 mod commands;
 mod encrypted;
 mod faults;
@@ -95,10 +96,12 @@ const STEPS: &[Step] = &[
     ("nodes with keys", encrypted::fleet),
     ("encrypted session in Python", encrypted::python),
     ("node lost and back", lost::lost_and_back),
+    ("backup by a form, downloaded", backup::by_form),
     ("what has to outlive a restart", restart::note),
     ("graceful stop", stop::graceful),
     ("restart: everything is there", restart::after_stop),
     ("killed: all that was acknowledged is there", restart::after_kill),
+    ("all is lost, restored from a backup", backup::restored),
 ];
 
 /// One step that was walked.

@@ -71,6 +71,7 @@ pub(super) fn fit(walk: &mut Walk) -> Result<String> {
         "/inbox".into(),
         "/catalogue".into(),
         "/catalogue/cover".into(),
+        "/store".into(),
         "/nothing-here".into(),
     ];
     let browser = browser(walk)?;

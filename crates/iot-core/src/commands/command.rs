@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use iot_proto::{CommandId, OwnedValue, UnixMillis};
 
 use crate::{
-    CommandState, IotError,
+    CommandState, Instant, IotError, Now,
     registry::NodeNumber,
     sessions::Route,
     store::{CommandRecord, Record},
@@ -19,6 +19,8 @@ pub(crate) struct Command {
     pub(crate) record: CommandRecord,
     /// Where it was last sent.
     pub(crate) sent_on: Option<Route>,
+    /// When it was first on its way since the hub started.
+    pub(crate) first_sent: Option<Instant>,
     /// How often the node took it and gave no answer that is one.
     pub(crate) unanswered: u32,
 }
@@ -26,7 +28,7 @@ pub(crate) struct Command {
 impl Command {
     /// A command that is new, or was stored.
     pub(crate) fn new(node: NodeNumber, record: CommandRecord) -> Self {
-        Self { node, record, sent_on: None, unanswered: 0 }
+        Self { node, record, sent_on: None, first_sent: None, unanswered: 0 }
     }
 
     pub(crate) fn id(&self) -> CommandId {
@@ -51,14 +53,41 @@ impl Command {
         true
     }
 
-    /// When it was first on its way: what the node measured before cannot be its doing.
-    pub(crate) fn first_sent(&self) -> Option<UnixMillis> {
-        self.record.steps.iter().find(|step| step.state != CommandState::Queued).map(|step| step.at)
+    /// Whether it was on its way when a reading was measured: what was measured before cannot be its doing.
+    ///
+    /// Both are compared on the monotonic clock, which no step moves. Labels count only where both lie before the
+    /// hub's start.
+    pub(crate) fn was_sent_before(&self, measured: Measured) -> bool {
+        match (self.first_sent, measured.instant) {
+            (Some(sent), Some(measured)) => sent <= measured,
+            (Some(_), None) => false,
+            (None, Some(_)) => true,
+            (None, None) => {
+                let sent = self.record.steps.iter().find(|step| step.state != CommandState::Queued);
+                sent.is_some_and(|sent| sent.at <= measured.wall)
+            }
+        }
     }
 
     /// What is to be kept of it.
     pub(crate) fn to_record(&self) -> Record {
         Record::Command(Box::new(self.record.clone()))
+    }
+}
+
+/// When a reading was measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    /// `None` where that was before the hub started.
+    instant: Option<Instant>,
+    wall: UnixMillis,
+}
+
+impl Measured {
+    /// Of a reading that has just arrived and got this label.
+    pub(crate) fn at(now: Now, wall: UnixMillis) -> Self {
+        let age = u64::try_from(now.wall.0.saturating_sub(wall.0)).unwrap_or(0);
+        Self { instant: now.instant.0.checked_sub(age).map(Instant), wall }
     }
 }
 

@@ -12,13 +12,13 @@ use alloc::{
 };
 use core::ops::Bound;
 
-pub(crate) use command::Command;
+pub(crate) use command::{Command, Measured};
 pub(crate) use dials::{Dial, Dials};
 pub(crate) use ids::CommandIds;
-use iot_proto::{CommandId, UnixMillis};
+use iot_proto::CommandId;
 
 use crate::{
-    CommandState, IotError,
+    CommandState, IotError, NodeId,
     registry::NodeNumber,
     view::{CommandFilter, Wanted},
 };
@@ -67,6 +67,11 @@ impl Ledger {
             }
         }
         self.ended.push_back(id);
+        self.trim(remembered);
+    }
+
+    /// Forgets the commands that ended first, where more than so many have.
+    pub(crate) fn trim(&mut self, remembered: usize) {
         while self.ended.len() > remembered {
             if let Some(oldest) = self.ended.pop_front() {
                 self.commands.remove(&oldest);
@@ -106,11 +111,18 @@ impl Ledger {
         self.open.values().map(Vec::len).sum()
     }
 
-    /// The waiting commands that a newer one for the same property makes pointless.
-    pub(crate) fn superseded_by(&self, node: NodeNumber, wanted: &Wanted) -> Vec<CommandId> {
+    /// The waiting commands that a newer one for the same property makes pointless. The one that is `called`
+    /// about lies at its node perhaps already, so that it cannot be taken back.
+    pub(crate) fn superseded_by(
+        &self,
+        node: NodeNumber,
+        wanted: &Wanted,
+        called: Option<CommandId>,
+    ) -> Vec<CommandId> {
         let Wanted::Set { module, channel, .. } = wanted else { return Vec::new() };
         let same = |command: &&Command| {
             command.state() == CommandState::Queued
+                && Some(command.id()) != called
                 && matches!(&command.record.wanted,
                     Wanted::Set { module: m, channel: c, .. } if m == module && c == channel)
         };
@@ -131,33 +143,51 @@ impl Ledger {
         &self,
         node: NodeNumber,
         (module, channel): (u8, u8),
-        measured: UnixMillis,
+        measured: Measured,
     ) -> impl Iterator<Item = &Command> {
         self.open(node).filter(move |command| {
             command.state() == CommandState::Accepted
                 && command.record.wanted.place() == Some((module, channel))
-                && command.first_sent().is_some_and(|sent| sent <= measured)
+                && command.was_sent_before(measured)
         })
     }
 
-    /// Whether a newer command for the same property is under way or done, so that sending this one again
-    /// would undo it.
-    pub(crate) fn is_outdated(&self, id: CommandId) -> bool {
-        let Some(command) = self.get(id) else { return false };
-        let Wanted::Set { module, channel, .. } = &command.record.wanted else { return false };
-        let mut later = self.commands.range((Bound::Excluded(id), Bound::Unbounded));
-        later.any(|(_, other)| {
+    /// The newest command for the same property that is under way or done: sending this one again would undo
+    /// it.
+    pub(crate) fn outdated_by(&self, id: CommandId) -> Option<CommandId> {
+        let command = self.get(id)?;
+        let Wanted::Set { module, channel, .. } = &command.record.wanted else { return None };
+        let later = self.commands.range((Bound::Excluded(id), Bound::Unbounded));
+        let undone = |other: &&Command| {
             other.node == command.node
                 && (other.state().is_under_way() || other.state() == CommandState::Done)
                 && matches!(&other.record.wanted,
                     Wanted::Set { module: m, channel: c, .. } if m == module && c == channel)
-        })
+        };
+        later.map(|(_, other)| other).rfind(undone).map(Command::id)
+    }
+
+    /// Gives commands of one node that are wanted of these modules, or of the node itself, to another.
+    pub(crate) fn move_to(&mut self, from: NodeNumber, to: (NodeNumber, &NodeId), modules: &[u8]) {
+        let moves = |command: &Command| {
+            let module = command.record.wanted.module();
+            command.node == from && module.is_none_or(|module| modules.contains(&module))
+        };
+        for command in self.commands.values_mut().filter(|command| moves(command)) {
+            (command.node, command.record.node) = (to.0, to.1.clone());
+        }
+        let open = self.commands.values().filter(|command| command.state().is_under_way());
+        self.open.clear();
+        for command in open {
+            self.open.entry(command.node).or_default().push(command.id());
+        }
     }
 
     /// Commands, newest first.
     pub(crate) fn select(&self, node: Option<NodeNumber>, filter: &CommandFilter) -> Vec<&Command> {
         let fits = |command: &&Command| {
             node.is_none_or(|node| command.node == node)
+                && filter.before.is_none_or(|before| command.id() < before)
                 && filter.module.is_none_or(|module| command.record.wanted.module() == Some(module))
                 && (filter.states.is_empty() || filter.states.contains(&command.state()))
         };

@@ -1,144 +1,73 @@
-//! Questions of people and programs: commands, admission, and messages to an address. Each is answered once.
+//! Questions of people and programs, and messages to an address. Each is answered once; what is asked is done by
+//! the other flows.
 
-use alloc::format;
 use core::net::SocketAddr;
 
-use iot_proto::{Admission, Correlation, Frame, Limits};
+use iot_proto::{Correlation, Frame, Limits};
 
+use super::{audit::Asker, deliver::check_hub_message};
 use crate::{
-    AdmissionState, Answer, CommandState, Effects, Event, Hub, IotError, NodeId, Now, Request, SessionId,
-    Ticket,
+    Answer, Effects, Hub, IotError, Now, Request, SessionId, Ticket,
+    audit::Deed,
     deadlines::Timer,
-    flow::deliver::check_hub_message,
-    registry::NodeNumber,
     sessions::{Pending, Phase, Route, Session},
-    store::{Disabling, Record},
 };
 
 impl Hub {
     /// Someone asks for something.
-    pub(crate) fn ask(&mut self, now: Now, ticket: Ticket, by: &str, request: Request, out: &mut Effects) {
-        let done = |result: Result<(), IotError>| result.map(|()| Answer::Done);
-        let answer = match request {
-            Request::Command { node, wanted, expires_in_s } => {
-                self.take_command(now, by, (&node, wanted, expires_in_s), out).map(Answer::Command)
+    pub(crate) fn ask(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        (by, why): (&str, &str),
+        request: Request,
+        out: &mut Effects,
+    ) {
+        if let Request::Send { address, port, kind, body } = request {
+            let frame = Frame { kind, correlation: Correlation::OneWay, body: &body };
+            if let Err(error) = self.send_for(now, ticket, SocketAddr::new(address, port), frame, out) {
+                out.resolve(ticket, Err(error));
             }
-            Request::Cancel { id } => done(self.cancel(now, by, id, out)),
-            Request::Admit { node } => done(self.admit(now, by, &node, out)),
-            Request::Reject { node } => done(self.reject(now, by, &node, out)),
-            Request::Name { node, title, place } => {
-                done(self.name_node(now, by, &node, (&title, &place), out))
-            }
-            Request::NameModule { node, module, title } => {
-                done(self.name_module(now, by, (&node, module), &title, out))
-            }
-            Request::Disable { node, why } => {
-                let disabling = Disabling { by: by.into(), why, at: now.wall };
-                done(self.set_disabled(now, by, &node, Some(disabling), out))
-            }
-            Request::Enable { node } => done(self.set_disabled(now, by, &node, None, out)),
-            Request::Revoke { node } => done(self.revoke(now, by, &node, out)),
-            Request::Send { address, port, kind, body } => {
-                let frame = Frame { kind, correlation: Correlation::OneWay, body: &body };
-                match self.send_for(now, ticket, SocketAddr::new(address, port), frame, out) {
-                    Ok(()) => return,
-                    Err(error) => Err(error),
-                }
-            }
-        };
+            return;
+        }
+        let asker = Asker::new(now.wall, by, why);
+        let answer = asker.and_then(|asker| self.serve(now, asker, request, out));
         out.resolve(ticket, answer);
     }
 
-    /// Lets a node in.
-    fn admit(&mut self, now: Now, by: &str, id: &NodeId, out: &mut Effects) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        self.registry.set_admission(number, AdmissionState::Admitted);
-        self.admission_changed(now, number, &format!("admitted by {by}"), out);
-        self.pump(now, number, out);
-        Ok(())
-    }
-
-    /// Turns a waiting node away and forgets it.
-    fn reject(&mut self, now: Now, by: &str, id: &NodeId, out: &mut Effects) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        // First what waits for it, so that nothing is sent or dialled for it while it goes.
-        for command in self.ledger.forget(number) {
-            self.deadlines.cancel(Timer::Command(command));
-            self.deadlines.cancel(Timer::Expiry(command));
-        }
-        self.take_away(now, number, id, out);
-        let was_kept =
-            self.registry.get(number).is_some_and(|node| node.admission != AdmissionState::Pending);
-        self.deadlines.cancel(Timer::Presence(number));
-        self.deadlines.cancel(Timer::Redial(number));
-        self.dials.reached(number);
-        let Some(node) = self.registry.remove(number) else { return Ok(()) };
-        if was_kept {
-            out.records.records.push(Record::Gone(id.clone()));
-        }
-        out.publish(Event::Gone { node: id.clone() });
-        self.activity.note(now.wall, None, format!("{} was turned away by {by}.", node.title), out);
-        Ok(())
-    }
-
-    /// Disables a node, or enables it again.
-    fn set_disabled(
+    /// Does what can be done at once.
+    fn serve(
         &mut self,
         now: Now,
-        by: &str,
-        id: &NodeId,
-        disabling: Option<Disabling>,
+        asker: Asker<'_>,
+        request: Request,
         out: &mut Effects,
-    ) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        let word = if disabling.is_some() { "disabled" } else { "enabled" };
-        if let Some(node) = self.registry.get_mut(number) {
-            node.disabled = disabling;
-        }
-        self.admission_changed(now, number, &format!("{word} by {by}"), out);
-        self.pump(now, number, out);
-        Ok(())
-    }
-
-    /// Lets a node in no more: its session ends, and what waited for it is cancelled.
-    fn revoke(&mut self, now: Now, by: &str, id: &NodeId, out: &mut Effects) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        self.registry.set_admission(number, AdmissionState::Revoked);
-        self.admission_changed(now, number, &format!("revoked by {by}"), out);
-        for state in [CommandState::Queued, CommandState::Sent, CommandState::Accepted] {
-            for command in self.ledger.in_state(number, state) {
-                let cause = IotError::Revoked { node: id.clone() };
-                self.transition(now, command, CommandState::Cancelled, Some(cause), out);
+    ) -> Result<Answer, IotError> {
+        match request {
+            Request::Command { node, wanted, expires_in_s } => {
+                return self
+                    .take_command(now, asker, (&node, wanted, expires_in_s), out)
+                    .map(Answer::Command);
             }
-        }
-        self.take_away(now, number, id, out);
-        Ok(())
-    }
-
-    /// Ends a node's session, and the attempt to reach it.
-    fn take_away(&mut self, now: Now, number: NodeNumber, id: &NodeId, out: &mut Effects) {
-        if let Some(delivery) = self.registry.get(number).and_then(|node| node.delivery) {
-            self.end_delivery(now, delivery, None, out);
-        }
-        if let Some(session) = self.registry.get(number).and_then(|node| node.session) {
-            self.end_session(now, session, &IotError::Revoked { node: id.clone() }, out);
-        }
-    }
-
-    /// Keeps a change of a node's admission, and tells it and all who watch.
-    fn admission_changed(&mut self, now: Now, number: NodeNumber, what: &str, out: &mut Effects) {
-        let Some(node) = self.registry.get(number) else { return };
-        out.records.records.extend(node.record());
-        if let Some(session) = node.session
-            && let Some(requests) = self.sessions.get_mut(session).map(Session::requests)
-        {
-            let admission: Admission = node.wire_admission();
-            out.send(session, &admission, Correlation::Request(requests.begin(Pending::Admission)));
-        }
-        let id = node.id.clone();
-        out.publish(Event::Node { node: id.clone() });
-        let text = format!("{} was {what}.", node.title);
-        self.activity.note(now.wall, Some(&id), text, out);
+            Request::Cancel { id } => self.cancel(now, asker, id, out),
+            Request::Admit { node } => self.admit(now, asker, &node, out),
+            Request::Reject { node } => self.reject(now, asker, &node, out),
+            Request::Name { node, title, place } => self.name_node(now, asker, &node, (&title, &place), out),
+            Request::NameModule { node, module, title } => {
+                self.name_module(now, asker, (&node, module), &title, out)
+            }
+            Request::Tag { node, tags } => self.tag(asker, &node, &tags, out),
+            Request::Disable { node } => self.set_disabled(now, asker, &node, Deed::Disable, out),
+            Request::Enable { node } => self.set_disabled(now, asker, &node, Deed::Enable, out),
+            Request::Revoke { node } => self.revoke(now, asker, &node, out),
+            Request::Archive { node } => self.archive(now, asker, &node, out),
+            Request::Unarchive { node } => self.unarchive(now, asker, &node, out),
+            Request::Forget { node } => self.forget(now, asker, &node, out),
+            Request::Replace { node, by } => self.replace(now, asker, (&node, &by), out),
+            // Not done at once: it has been dealt with before.
+            Request::Send { .. } => Ok(()),
+        }?;
+        Ok(Answer::Done)
     }
 
     /// Sends a message to an address: on the session of the node there, else by dialling.

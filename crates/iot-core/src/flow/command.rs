@@ -1,12 +1,14 @@
 //! A command's life: taken, superseded, stepped, sent again, given up. What nodes say of it is the outcome's.
 
-use alloc::format;
+use alloc::{boxed::Box, format};
 use core::time::Duration;
 
 use iot_proto::CommandId;
 
+use super::audit::Asker;
 use crate::{
     CommandState, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
+    audit::{Deed, Target},
     commands::{Command, unknown},
     deadlines::Timer,
     registry::NodeNumber,
@@ -27,23 +29,23 @@ impl Hub {
     pub(crate) fn take_command(
         &mut self,
         now: Now,
-        by: &str,
+        asker: Asker<'_>,
         (node, wanted, expires_in_s): (&NodeId, Wanted, Option<u32>),
         out: &mut Effects,
     ) -> Result<CommandId, IotError> {
         let number = self.registry.number(node)?;
+        let (mut called, mut target, mut words) = (None, Target::default(), Box::default());
         if let Some(node) = self.registry.get(number) {
             node.check_admission()?;
             node.check_wanted(&wanted)?;
+            called = node.delivery.and_then(|call| self.dials.get(call)?.requests.command());
+            (target, words) = (Target { module: wanted.module(), ..node.target() }, node.describe(&wanted));
         }
         let limit = self.config.max_queued;
-        let superseded = self.ledger.superseded_by(number, &wanted);
+        let superseded = self.ledger.superseded_by(number, &wanted, called);
         if self.ledger.queued(number).saturating_sub(superseded.len()) >= limit {
             let limit = u64::try_from(limit).unwrap_or(u64::MAX);
             return Err(IotError::TooMany { what: "commands that wait for one node", limit });
-        }
-        for older in superseded {
-            self.transition(now, older, CommandState::Cancelled, Some(IotError::Superseded), out);
         }
         let expires_in =
             expires_in_s.map_or(self.config.expires_after, |s| Duration::from_secs(s.max(1).into()));
@@ -52,7 +54,8 @@ impl Hub {
             id: self.ids.next(now.wall),
             node: node.clone(),
             wanted,
-            author: by.into(),
+            author: asker.by.into(),
+            why: asker.why.into(),
             steps: [Step { state: CommandState::Queued, at: now.wall, cause: None }].into(),
             expires: now.wall_at(deadline),
             attempts: 0,
@@ -60,9 +63,14 @@ impl Hub {
         let command = Command::new(number, record);
         let id = command.id();
         out.records.records.push(command.to_record());
+        out.audit(asker, Deed::Command, Target { command: Some(id), ..target }, "", words);
         out.publish(Event::Command { id, node: node.clone(), state: CommandState::Queued });
         self.deadlines.set(Timer::Expiry(id), deadline);
         self.ledger.add(command);
+        for older in superseded {
+            let cause = IotError::Superseded { by: id };
+            self.transition(now, older, CommandState::Cancelled, Some(cause), out);
+        }
         self.pump(now, number, out);
         Ok(id)
     }
@@ -74,7 +82,7 @@ impl Hub {
     pub(crate) fn cancel(
         &mut self,
         now: Now,
-        by: &str,
+        asker: Asker<'_>,
         id: CommandId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
@@ -82,8 +90,16 @@ impl Hub {
         if !command.state().is_under_way() {
             return Err(IotError::CommandEnded);
         }
-        let number = command.node;
-        self.transition(now, id, CommandState::Cancelled, Some(IotError::Cancelled { by: by.into() }), out);
+        let (number, before) = (command.node, command.state().word());
+        let cause = IotError::Cancelled { by: asker.by.into() };
+        if let Some(node) = self.registry.get(number) {
+            let wanted = &command.record.wanted;
+            let target = Target { module: wanted.module(), command: Some(id), ..node.target() };
+            let (before, after) =
+                (format!("{}, {before}", node.describe(wanted)), CommandState::Cancelled.word());
+            out.audit(asker, Deed::Cancel, target, before, after);
+        }
+        self.transition(now, id, CommandState::Cancelled, Some(cause), out);
         self.pump(now, number, out);
         Ok(())
     }
@@ -135,7 +151,7 @@ impl Hub {
         cause: &IotError,
         out: &mut Effects,
     ) {
-        let outdated = self.ledger.is_outdated(id);
+        let outdated = self.ledger.outdated_by(id);
         let Some(command) = self.ledger.get_mut(id) else { return };
         // By now it may be on its way somewhere else, or have come further.
         let is_there = match command.state() {
@@ -154,8 +170,8 @@ impl Hub {
         command.unanswered += u32::from(is_no_answer(cause));
         let (state, cause) = if command.unanswered >= ATTEMPTS {
             (CommandState::Failed, cause.clone())
-        } else if outdated {
-            (CommandState::Cancelled, IotError::Superseded)
+        } else if let Some(by) = outdated {
+            (CommandState::Cancelled, IotError::Superseded { by })
         } else {
             (CommandState::Queued, cause.clone())
         };
@@ -172,10 +188,13 @@ impl Hub {
         match (state, on) {
             (CommandState::Sent, Some(Route::Session(session))) => {
                 self.forget_answer(session, id);
+                let cause = self.stalled(now, number, session).unwrap_or(cause);
                 self.requeue(now, id, Route::Session(session), &cause, out);
             }
-            (CommandState::Accepted | CommandState::Queued, _) if self.ledger.is_outdated(id) => {
-                self.transition(now, id, CommandState::Cancelled, Some(IotError::Superseded), out);
+            (CommandState::Accepted | CommandState::Queued, _)
+                if let Some(by) = self.ledger.outdated_by(id) =>
+            {
+                self.transition(now, id, CommandState::Cancelled, Some(IotError::Superseded { by }), out);
             }
             // A node that is away cannot be late. The time runs anew when it is back.
             (CommandState::Accepted, _) if self.hears(now, number) => {
@@ -185,6 +204,19 @@ impl Hub {
             _ => {}
         }
         self.pump(now, number, out);
+    }
+
+    /// Why a session takes no more commands for now: since the one that was not answered was sent, nothing at all
+    /// was heard. All of them may still arrive, one behind the other, and a node remembers only the last that it
+    /// ran: so nothing follows before something is heard.
+    fn stalled(&mut self, now: Now, number: NodeNumber, session: SessionId) -> Option<IotError> {
+        let presence = &self.registry.get(number)?.presence;
+        if presence.silence(now) <= self.config.answer_within {
+            return None;
+        }
+        let for_s = presence.silent_s(now);
+        self.sessions.get_mut(session)?.is_stalled = true;
+        Some(IotError::Silent { for_s })
     }
 
     /// Whether a node has a session on which it hears what it is sent.

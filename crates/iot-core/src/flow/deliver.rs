@@ -27,9 +27,12 @@ impl Hub {
         let mut queued = self.ledger.in_state(number, CommandState::Queued);
         queued.retain(|id| self.is_still_possible(now, number, *id, out));
         let (Some(node), false) = (self.registry.get(number), queued.is_empty()) else { return };
+        let takes = |session| self.sessions.get(session).is_some_and(|session| !session.is_stalled);
         match node.session {
-            Some(session) if node.presence.hears(now) => self.send_queued(now, session, number, &queued, out),
-            // It sleeps with its session open, and will say so when it is back.
+            Some(session) if node.presence.hears(now) && takes(session) => {
+                self.send_queued(now, session, number, &queued, out);
+            }
+            // It sleeps with its session open, or nothing comes through, and it will say so when it is back.
             Some(_) => {}
             None => self.dial(now, number, &queued, out),
         }
@@ -79,6 +82,7 @@ impl Hub {
     fn sent(&mut self, now: Now, id: CommandId, on: Route, out: &mut Effects) {
         if let Some(command) = self.ledger.get_mut(id) {
             command.sent_on = Some(on);
+            command.first_sent.get_or_insert(now.instant);
             self.transition(now, id, CommandState::Sent, None, out);
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     AdmissionState, Effect, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
     config::{HubConfig, Registration},
     deadlines::Timer,
+    flow::sleep::check_absence,
     registry::{Facts, Node, NodeNumber},
     sessions::Phase,
 };
@@ -68,6 +69,10 @@ impl Hub {
             (Identity::Key(key), Some(proven)) if key == proven => NodeId::of_key(&key),
             (Identity::Name(_) | Identity::Key(_), _) => return Err(IotError::UnprovenKey),
         };
+        // A node that keeps its session and wishes an absurd keepalive is given the hub's.
+        if !hello.capabilities.has(Capabilities::KEEPS_SESSION) {
+            check_absence("a time between two contacts", hello.keepalive_s)?;
+        }
         let number = match self.registry.find(&id) {
             Some(number) => number,
             None => self.take_in(now, &id, proven, Facts::from(hello), out)?,
@@ -77,6 +82,9 @@ impl Hub {
             Some(node) if node.key != proven => Err(IotError::UnprovenKey),
             Some(node) if node.admission == AdmissionState::Revoked => {
                 Err(IotError::Revoked { node: node.id.clone() })
+            }
+            Some(node) if node.admission == AdmissionState::Archived => {
+                Err(IotError::Archived { node: node.id.clone() })
             }
             _ => Ok((number, version)),
         }
@@ -106,7 +114,7 @@ impl Hub {
         let node = Node::new((id.clone(), key), admission, facts, now.wall);
         let sentence = match admission {
             AdmissionState::Pending => format!("{} waits to be admitted.", node.title),
-            AdmissionState::Admitted | AdmissionState::Revoked => {
+            AdmissionState::Admitted | AdmissionState::Revoked | AdmissionState::Archived => {
                 format!("{} joined: registration is open.", node.title)
             }
         };
@@ -144,7 +152,8 @@ impl Hub {
         let Some(peer) = self.sessions.get(session).map(|session| session.peer) else { return };
         let moved = self.registry.seen_at(number, peer);
         let Some(node) = self.registry.get_mut(number) else { return };
-        let is_news = node.facts != facts || moved;
+        let slept = node.sleep.take().is_some();
+        let is_news = node.facts != facts || moved || slept;
         node.facts = facts;
         node.boot = Some(hello.boot);
         node.window = usize::from(hello.inflight);
@@ -199,7 +208,7 @@ impl Node {
     pub(crate) fn wire_admission(&self) -> Admission {
         match self.admission {
             AdmissionState::Pending => Admission::PENDING,
-            AdmissionState::Revoked => Admission::REVOKED,
+            AdmissionState::Revoked | AdmissionState::Archived => Admission::REVOKED,
             AdmissionState::Admitted if self.disabled.is_some() => Admission::DISABLED,
             AdmissionState::Admitted => Admission::ADMITTED,
         }

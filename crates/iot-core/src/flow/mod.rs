@@ -3,13 +3,16 @@
 //! Flows own no state. They ask the parts that do, in the order that the protocol gives, and put what
 //! follows into the effects.
 
+mod admission;
 pub(crate) mod ask;
+mod audit;
 mod command;
 mod deliver;
 mod hello;
 mod naming;
 mod outcome;
 mod register;
+mod replace;
 mod report;
 mod restore;
 mod session;

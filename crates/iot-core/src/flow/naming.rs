@@ -1,10 +1,18 @@
-//! Names: what people call nodes and modules, and where they say that nodes are.
+//! Names: what people call nodes and modules, where they say that nodes are, and what they count them among.
 
-use alloc::{boxed::Box, format};
+use alloc::{boxed::Box, collections::BTreeSet, format, vec::Vec};
 
-use iot_proto::Label;
+use iot_proto::{Label, Text};
 
-use crate::{Effects, Event, Hub, IotError, NodeId, Now};
+use super::audit::Asker;
+use crate::{
+    Effects, Event, Hub, IotError, NodeId, Now,
+    audit::{Deed, Target},
+    registry::Node,
+};
+
+/// Most tags of one node.
+const MOST_TAGS: usize = 16;
 
 impl Hub {
     /// Calls a node something, and says where it is.
@@ -14,7 +22,7 @@ impl Hub {
     pub(crate) fn name_node(
         &mut self,
         now: Now,
-        by: &str,
+        asker: Asker<'_>,
         id: &NodeId,
         (title, place): (&str, &str),
         out: &mut Effects,
@@ -22,12 +30,16 @@ impl Hub {
         let number = self.registry.number(id)?;
         let (title, place) = (checked("the name of a node", title)?, checked("the place of a node", place)?);
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
-        let before = node.title.clone();
+        let (before, words, target) = (node.title.clone(), names(node), node.target());
         node.name(title, place);
+        if names(node) == words {
+            return Ok(());
+        }
         out.records.records.extend(node.record());
+        out.audit(asker, Deed::Name, target, words, names(node));
         out.publish(Event::Node { node: id.clone() });
         if node.title != before {
-            let text = format!("{before} was named {} by {by}.", node.title);
+            let text = format!("{before} was named {} by {}.", node.title, asker.by);
             self.activity.note(now.wall, Some(id), text, out);
         }
         Ok(())
@@ -40,7 +52,7 @@ impl Hub {
     pub(crate) fn name_module(
         &mut self,
         now: Now,
-        by: &str,
+        asker: Asker<'_>,
         (id, index): (&NodeId, u8),
         title: &str,
         out: &mut Effects,
@@ -48,19 +60,67 @@ impl Hub {
         let number = self.registry.number(id)?;
         let title = checked("the name of a module", title)?;
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
-        let before = node.module(index)?.title.clone();
+        let before = Box::<str>::from(node.module(index)?.title());
         if let Some(module) = node.module_mut(index) {
             module.name((!title.is_empty()).then(|| Box::from(title)));
         }
-        let after = node.module(index)?.title.clone();
-        out.records.records.extend(node.record());
-        out.publish(Event::Modules { node: id.clone() });
-        if after != before {
-            let text = format!("{before} of {} was named {after} by {by}.", node.title);
-            self.activity.note(now.wall, Some(id), text, out);
+        let after = Box::<str>::from(node.module(index)?.title());
+        if after == before {
+            return Ok(());
         }
+        out.records.records.extend(node.record());
+        let target = Target { title: before.clone(), module: Some(index), ..node.target() };
+        out.audit(asker, Deed::Name, target, before.clone(), after.clone());
+        out.publish(Event::Modules { node: id.clone() });
+        let text = format!("{before} of {} was named {after} by {}.", node.title, asker.by);
+        self.activity.note(now.wall, Some(id), text, out);
         Ok(())
     }
+
+    /// Says what a node is counted among.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], [`IotError::Tag`], [`IotError::TooMany`].
+    pub(crate) fn tag(
+        &mut self,
+        asker: Asker<'_>,
+        id: &NodeId,
+        tags: &[Box<str>],
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let number = self.registry.number(id)?;
+        let tags = tags.iter().map(|tag| checked_tag(tag)).collect::<Result<BTreeSet<_>, _>>()?;
+        if tags.len() > MOST_TAGS {
+            let limit = u64::try_from(MOST_TAGS).unwrap_or(u64::MAX);
+            return Err(IotError::TooMany { what: "tags of one node", limit });
+        }
+        let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
+        let before = node.tags.join(", ");
+        let tags: Vec<_> = tags.into_iter().map(Box::from).collect();
+        if node.tags == tags {
+            return Ok(());
+        }
+        node.tags = tags;
+        out.records.records.extend(node.record());
+        out.audit(asker, Deed::Tag, node.target(), before, node.tags.join(", "));
+        out.publish(Event::Node { node: id.clone() });
+        Ok(())
+    }
+}
+
+/// Name and place of a node in words: `Well pump, Well house`.
+fn names(node: &Node) -> Box<str> {
+    if node.place.is_empty() { node.title.clone() } else { format!("{}, {}", node.title, node.place).into() }
+}
+
+/// A tag without blanks around it, where it can be one.
+fn checked_tag(tag: &str) -> Result<&str, IotError> {
+    let word = Text::<24>::new(tag.trim()).map_or("", Text::as_str);
+    if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c == ',') {
+        let shown = Text::<64>::clipped(tag);
+        return Err(IotError::Tag { tag: shown.as_str().into() });
+    }
+    Ok(word)
 }
 
 /// A name without blanks around it, where it can be one.

@@ -8,7 +8,7 @@ use iot_proto::{
 
 use crate::{
     CommandState, Effect, Effects, Hub, IotError, Now, SessionId,
-    commands::{Command, unknown},
+    commands::{Command, Measured, unknown},
     registry::{NodeNumber, is_as_wanted},
     sessions::Route,
     store::{Record, StoredReading},
@@ -184,7 +184,8 @@ impl Hub {
             Wanted::Get { .. } => true,
             Wanted::Invoke { .. } | Wanted::Identify { .. } | Wanted::Restart => false,
         };
-        let done = self.ledger.awaiting(number, place, reading.measured).filter(is_done);
+        let measured = Measured::at(now, reading.measured);
+        let done = self.ledger.awaiting(number, place, measured).filter(is_done);
         let done: Vec<_> = done.map(Command::id).collect();
         for id in done {
             self.transition(now, id, CommandState::Done, None, out);

@@ -30,9 +30,14 @@ impl Hub {
         if register.modules.iter().any(|module| module.index >= register.total) {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "a module's index is below the total" });
         }
+        if let Some(state) = self.sessions.get_mut(session) {
+            // From here on the node sends what it still has, oldest first.
+            state.refused = None;
+        }
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
         let before: Vec<_> = node.modules.iter().map(Module::record).collect();
         node.modules.retain(|module| module.index < register.total);
+        node.modules.reserve_exact(register.modules.len().saturating_sub(node.modules.len()));
         let mut verdicts = Vec::with_capacity(register.modules.len());
         for announcement in register.modules.iter() {
             let module = Module::announced(&announcement, &self.catalogue);
@@ -70,7 +75,7 @@ impl Node {
             (Ok(_), AdmissionState::Admitted) if self.disabled.is_some() => ErrorCode::DISABLED,
             (Ok(_), AdmissionState::Admitted) => ErrorCode::OK,
             (Ok(_), AdmissionState::Pending) => ErrorCode::PENDING_APPROVAL,
-            (Ok(_), AdmissionState::Revoked) => ErrorCode::REVOKED,
+            (Ok(_), AdmissionState::Revoked | AdmissionState::Archived) => ErrorCode::REVOKED,
         }
     }
 

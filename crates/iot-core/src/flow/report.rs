@@ -19,8 +19,8 @@ const ACK_BYTES: usize = HEADER_LEN + 13;
 /// Most bytes by which one refused reading lengthens it.
 const REJECTED_BYTES: usize = 6;
 
-/// How far a node's clock may be ahead of the hub's, in milliseconds.
-const CLOCK_AHEAD_MS: i64 = 60_000;
+/// The first of January 2020. What a node's clock shows before is no time, but a clock that nobody set.
+const CLOCKS_BEGIN: UnixMillis = UnixMillis(1_577_836_800_000);
 
 impl Hub {
     /// A node reports readings.
@@ -40,7 +40,20 @@ impl Hub {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "reports count from 1" });
         }
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
-        node.check_admission()?;
+        let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
+        if let Err(error) = node.check_admission() {
+            state.refused.get_or_insert((report.boot, report.sequence));
+            return Err(error);
+        }
+        // An acknowledgement covers all reports before it: what was refused has to come first.
+        match state.refused {
+            Some((boot, refused)) if boot == report.boot && refused < report.sequence => {
+                let why = alloc::format!("report {refused} was refused and comes first").into();
+                return Err(IotError::NotStored { why });
+            }
+            Some((boot, _)) if boot == report.boot => state.refused = None,
+            Some(_) | None => {}
+        }
         let mut rejected = Vec::new();
         match node.runs.arrive(report.boot, report.sequence) {
             Arrival::Duplicate => node.duplicates += 1,
@@ -122,7 +135,7 @@ impl Node {
     }
 
     fn take_reading(&mut self, now: Now, reading: &Reading<'_>, out: &mut Effects) -> Result<(), ErrorCode> {
-        let measured = measured(now, reading.taken).ok_or(ErrorCode::OUT_OF_RANGE)?;
+        let measured = measured(now, reading.taken);
         let id = self.id.clone();
         let module = self.module_mut(reading.module).ok_or(ErrorCode::MODULE_NOT_REGISTERED)?;
         let kind = module.kind().map_err(|error| error.code())?;
@@ -146,11 +159,14 @@ impl Node {
     }
 }
 
-/// When a reading was measured, on the hub's clock; `None` where that lies in the future. A clock that is
-/// a little ahead is taken for the present: nothing is measured after it arrives.
-fn measured(now: Now, taken: Taken) -> Option<UnixMillis> {
+/// When a reading was measured, on the hub's clock.
+///
+/// Nothing is measured after it arrives, nor before there were nodes: where a node's clock says so it is wrong, or
+/// the hub's is. The value is kept all the same, and the time of its arrival is the only one that is known.
+fn measured(now: Now, taken: Taken) -> UnixMillis {
     match taken {
-        Taken::Age(age_ms) => Some(UnixMillis(now.wall.0.saturating_sub(age_ms.into()))),
-        Taken::At(at) => (at.0 <= now.wall.0.saturating_add(CLOCK_AHEAD_MS)).then_some(at.min(now.wall)),
+        Taken::Age(age_ms) => UnixMillis(now.wall.0.saturating_sub(age_ms.into())),
+        Taken::At(at) if at < CLOCKS_BEGIN => now.wall,
+        Taken::At(at) => at.min(now.wall),
     }
 }

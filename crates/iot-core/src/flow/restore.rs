@@ -10,7 +10,7 @@ use crate::{
     commands::Command,
     deadlines::Timer,
     registry::Node,
-    store::{CommandRecord, Snapshot},
+    store::{CommandRecord, SleepRecord, Snapshot},
 };
 
 /// How soon after the start nodes are dialled for which something waits: most come by themselves.
@@ -23,15 +23,21 @@ impl Hub {
     /// Takes over what was stored. Whoever was known is expected to be heard again, and who has commands
     /// waiting and listens is dialled soon.
     pub(crate) fn restore(&mut self, now: Now, mut snapshot: Snapshot) {
-        snapshot.commands.sort_by_key(|record| record.id);
+        // Those that ended stand in the order in which they did, so that the oldest of them goes first.
+        snapshot.commands.sort_by_key(|record| (record.ended(), record.id));
         for record in snapshot.nodes {
             let mut node = Node::restored(record, &self.catalogue, now.wall);
             let keepalive = node.facts.keepalive(&self.config);
             let sleeps = node.facts.capabilities.has(Capabilities::SLEEPS);
-            // For how long a sleeper went is not kept.
+            // A sleeper that was awake may have gone to sleep meanwhile, and nobody heard for how long.
             let returns =
                 node.facts.returns(&self.config).or_else(|| sleeps.then_some(self.config.contact_within));
-            node.presence.expect_since_start(now, keepalive, returns);
+            match node.sleep {
+                Some(SleepRecord { since, for_s }) => {
+                    node.presence.expect_from_sleep(now, since, Duration::from_secs(for_s.into()));
+                }
+                None => node.presence.expect_since_start(now, keepalive, returns),
+            }
             let due = node.presence.deadline();
             let number = self.registry.add(node);
             if let Some(at) = due {
@@ -54,7 +60,7 @@ impl Hub {
             cut.extend((record.state() == CommandState::Sent).then_some(record.id));
             self.restore_command(now, record);
         }
-        cut.retain(|id| self.ledger.is_outdated(*id));
+        cut.retain(|id| self.ledger.outdated_by(*id).is_some());
         for id in cut {
             // It ends with the first input, and not here, so that its end is stored.
             self.deadlines.set(Timer::Command(id), now.instant);
@@ -71,12 +77,21 @@ impl Hub {
             command.step(now.wall, CommandState::Queued, Some(IotError::Cut));
         }
         if command.state().is_under_way() {
-            let left = command.record.expires.0.saturating_sub(now.wall.0);
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            let left = time_left(now, &command.record);
             self.deadlines.set(Timer::Expiry(command.id()), now.instant + left);
             let spread = Duration::from_millis(self.ids.random() % DIAL_SPREAD_MS);
             self.deadlines.set(Timer::Redial(number), now.instant + DIAL_AFTER + spread);
         }
         self.ledger.add(command);
+        self.ledger.trim(self.config.max_ended);
     }
+}
+
+/// How long a stored command may still take. Only the wall clock outlives a restart, so it decides; but where it
+/// stands before the command was taken it is wrong, and the command gets its whole time and no more.
+fn time_left(now: Now, record: &CommandRecord) -> Duration {
+    let taken = record.steps.first().map_or(record.expires, |step| step.at);
+    let whole = record.expires.0.saturating_sub(taken.0);
+    let left = record.expires.0.saturating_sub(now.wall.0).min(whole);
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }

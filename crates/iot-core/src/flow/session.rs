@@ -102,7 +102,10 @@ impl Hub {
     /// Ends a session: says why to the node, and takes leave of it.
     pub(crate) fn end_session(&mut self, now: Now, session: SessionId, error: &IotError, out: &mut Effects) {
         let retry_ms = match error.code() {
-            ErrorCode::REVOKED | ErrorCode::UNPROVEN_KEY | ErrorCode::VERSION_UNSUPPORTED => RETRY_LATE_MS,
+            ErrorCode::REVOKED
+            | ErrorCode::DISABLED
+            | ErrorCode::UNPROVEN_KEY
+            | ErrorCode::VERSION_UNSUPPORTED => RETRY_LATE_MS,
             ErrorCode::TOO_MANY | ErrorCode::REPLACED => RETRY_LATER_MS,
             _ => RETRY_SOON_MS,
         };
@@ -185,6 +188,11 @@ impl Hub {
         };
         node.session = None;
         let change = node.presence.ended(now, reason);
+        // Whoever leaves before it stops listening sleeps from now on.
+        if let Some(sleep) = node.sleep.as_mut().filter(|sleep| sleep.since > now.wall) {
+            sleep.since = now.wall;
+            out.records.records.extend(node.record());
+        }
         self.presence_changed(now, number, change, out);
         self.pump(now, number, out);
     }
@@ -210,8 +218,15 @@ impl Hub {
             _ => Sign::Awake,
         };
         let change = node.presence.heard(now, sign);
+        let state = node.session.and_then(|session| self.sessions.get_mut(session));
+        let was_stalled = state.is_some_and(|state| core::mem::take(&mut state.is_stalled));
         if change != Change::None {
+            if node.sleep.take().is_some() {
+                out.records.records.extend(node.record());
+            }
             self.presence_changed(now, number, change, out);
+        }
+        if change != Change::None || was_stalled {
             self.pump(now, number, out);
         }
     }

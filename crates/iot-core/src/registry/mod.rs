@@ -5,8 +5,14 @@ mod node;
 mod runs;
 mod wanted;
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use core::net::{IpAddr, SocketAddr};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
+use core::{
+    net::{IpAddr, SocketAddr},
+    ops::Bound,
+};
 
 pub(crate) use modules::{Module, is_as_wanted};
 pub(crate) use node::{Facts, Node};
@@ -21,9 +27,10 @@ pub(crate) struct NodeNumber(u32);
 /// All nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    nodes: BTreeMap<NodeNumber, Node>,
+    /// Boxed, so that the map's spare room does not have the size of nodes.
+    nodes: BTreeMap<NodeNumber, Box<Node>>,
     by_id: BTreeMap<NodeId, NodeNumber>,
-    by_address: BTreeMap<IpAddr, BTreeSet<NodeNumber>>,
+    by_address: BTreeSet<(IpAddr, NodeNumber)>,
     next: u32,
     waiting: usize,
 }
@@ -36,9 +43,9 @@ impl Registry {
         self.waiting += usize::from(node.admission == AdmissionState::Pending);
         self.by_id.insert(node.id.clone(), number);
         if let Some(address) = node.address {
-            self.by_address.entry(address.ip()).or_default().insert(number);
+            self.by_address.insert((address.ip(), number));
         }
-        self.nodes.insert(number, node);
+        self.nodes.insert(number, Box::new(node));
         number
     }
 
@@ -48,7 +55,7 @@ impl Registry {
         self.waiting -= usize::from(node.admission == AdmissionState::Pending);
         self.by_id.remove(&node.id);
         self.leaves(number, node.address);
-        Some(node)
+        Some(*node)
     }
 
     /// Changes whether a node is let in.
@@ -75,12 +82,12 @@ impl Registry {
 
     /// A node by its place.
     pub(crate) fn get(&self, number: NodeNumber) -> Option<&Node> {
-        self.nodes.get(&number)
+        self.nodes.get(&number).map(Box::as_ref)
     }
 
     /// A node by its place, to change it.
     pub(crate) fn get_mut(&mut self, number: NodeNumber) -> Option<&mut Node> {
-        self.nodes.get_mut(&number)
+        self.nodes.get_mut(&number).map(Box::as_mut)
     }
 
     /// A node was seen at an address. Whether it is another one than before.
@@ -91,29 +98,33 @@ impl Registry {
             return false;
         }
         self.leaves(number, before);
-        self.by_address.entry(address.ip()).or_default().insert(number);
+        self.by_address.insert((address.ip(), number));
         true
     }
 
     fn leaves(&mut self, number: NodeNumber, address: Option<SocketAddr>) {
-        let Some(ip) = address.map(|address| address.ip()) else { return };
-        if let Some(there) = self.by_address.get_mut(&ip) {
-            there.remove(&number);
-            if there.is_empty() {
-                self.by_address.remove(&ip);
-            }
+        if let Some(address) = address {
+            self.by_address.remove(&(address.ip(), number));
         }
     }
 
     /// The node that was last seen at this address, where it is the only one.
     pub(crate) fn only_at(&self, ip: IpAddr) -> Option<NodeNumber> {
-        let there = self.by_address.get(&ip)?;
-        there.first().copied().filter(|_| there.len() == 1)
+        let mut there = self.by_address.range((ip, NodeNumber(0))..=(ip, NodeNumber(u32::MAX)));
+        let (_, first) = there.next()?;
+        there.next().is_none().then_some(*first)
     }
 
     /// All nodes, in the order in which they came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeNumber, &Node)> {
-        self.nodes.iter().map(|(number, node)| (*number, node))
+        self.nodes.iter().map(|(number, node)| (*number, node.as_ref()))
+    }
+
+    /// The nodes whose id comes after this one, in the order of their ids.
+    pub(crate) fn after(&self, id: Option<&NodeId>) -> impl Iterator<Item = (NodeNumber, &Node)> {
+        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
+        let known = self.by_id.range::<NodeId, _>((from, Bound::Unbounded));
+        known.filter_map(|(_, number)| Some((*number, &**self.nodes.get(number)?)))
     }
 
     /// How many nodes are known.

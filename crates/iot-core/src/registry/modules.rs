@@ -15,14 +15,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Module {
     pub(crate) index: u8,
-    /// What it is called: as people say, else as its node does.
-    pub(crate) title: Box<str>,
     /// What its node calls it.
     announced: Box<str>,
     /// What people call it.
     given: Option<Box<str>>,
     pub(crate) kind_name: Box<str>,
     pub(crate) kind_version: u16,
+    /// Version of its kind in the catalogue when it was registered.
+    pub(crate) registered_with: Option<u16>,
     /// Its kind, or why it is not registered.
     pub(crate) kind: Result<Arc<ModuleKind>, IotError>,
     latest: Vec<(u8, ReadingView)>,
@@ -45,6 +45,10 @@ impl Module {
                 given: None,
                 kind: announcement.kind.as_str().into(),
                 kind_version: announcement.kind_version,
+                registered_with: catalogue
+                    .check_module_support(&announcement.kind, announcement.kind_version)
+                    .ok()
+                    .map(|kind| kind.version),
             },
             catalogue,
         )
@@ -54,14 +58,19 @@ impl Module {
     pub(crate) fn new(record: ModuleRecord, catalogue: &Catalogue) -> Self {
         Self {
             index: record.index,
-            title: record.given.clone().unwrap_or_else(|| record.title.clone()),
             announced: record.title,
             given: record.given,
             kind: catalogue.check_module_support(&record.kind, record.kind_version).cloned(),
             kind_name: record.kind,
             kind_version: record.kind_version,
+            registered_with: record.registered_with,
             latest: Vec::new(),
         }
+    }
+
+    /// What it is called: as people say, else as its node does.
+    pub(crate) fn title(&self) -> &str {
+        self.given.as_deref().unwrap_or(&self.announced)
     }
 
     /// What is kept of the module.
@@ -72,12 +81,12 @@ impl Module {
             given: self.given.clone(),
             kind: self.kind_name.clone(),
             kind_version: self.kind_version,
+            registered_with: self.registered_with,
         }
     }
 
     /// Calls it something; what its node calls it where nothing is given.
     pub(crate) fn name(&mut self, given: Option<Box<str>>) {
-        self.title = given.clone().unwrap_or_else(|| self.announced.clone());
         self.given = given;
     }
 
@@ -94,15 +103,20 @@ impl Module {
         self.latest.iter().find(|(known, _)| *known == channel).map(|(_, reading)| reading)
     }
 
-    /// Takes a reading as the latest, unless one that was measured later is known.
+    /// Takes a reading as the latest, unless one that was measured later is known. One that lies in the future was
+    /// labelled by a clock that has been set back since, and gives way.
     pub(crate) fn take(&mut self, channel: u8, reading: &ReadingView) -> bool {
         match self.latest.iter_mut().find(|(known, _)| *known == channel) {
-            Some((_, latest)) if latest.measured > reading.measured => false,
+            Some((_, latest)) if latest.measured > reading.measured && latest.measured <= reading.arrived => {
+                false
+            }
             Some((_, latest)) => {
                 latest.clone_from(reading);
                 true
             }
             None => {
+                // Most modules have one property: no room is made for more.
+                self.latest.reserve_exact(1);
                 self.latest.push((channel, reading.clone()));
                 true
             }
@@ -114,6 +128,21 @@ impl Module {
         if self.kind_name == before.kind_name {
             self.latest.clone_from(&before.latest);
             self.name(before.given.clone());
+        }
+        if (&self.kind_name, self.kind_version) == (&before.kind_name, before.kind_version) {
+            self.registered_with = before.registered_with.or(self.registered_with);
+        }
+    }
+
+    /// Takes over the readings and the given name of the same module of other hardware, beside its own.
+    pub(crate) fn take_over(&mut self, other: &Self) {
+        for (channel, reading) in &other.latest {
+            if self.latest(*channel).is_none_or(|own| own.measured < reading.measured) {
+                self.take(*channel, reading);
+            }
+        }
+        if other.given.is_some() {
+            self.name(other.given.clone());
         }
     }
 }

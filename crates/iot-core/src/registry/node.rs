@@ -10,7 +10,7 @@ use crate::{
     AdmissionState, DeliveryId, IotError, NodeId, SessionId,
     catalogue::Catalogue,
     presence::PresenceTracker,
-    store::{Disabling, NodeRecord, Record},
+    store::{Decision, NodeRecord, Record, SleepRecord},
 };
 
 /// What a node says of itself in its hello.
@@ -44,7 +44,11 @@ pub(crate) struct Node {
     /// Where it is, as people say; may be empty.
     pub(crate) place: Box<str>,
     pub(crate) admission: AdmissionState,
-    pub(crate) disabled: Option<Disabling>,
+    /// Short words that people gave it, in order and each once.
+    pub(crate) tags: Vec<Box<str>>,
+    pub(crate) disabled: Option<Decision>,
+    /// The sleep that it declared and has not come back from.
+    pub(crate) sleep: Option<SleepRecord>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) facts: Facts,
     pub(crate) boot: Option<BootId>,
@@ -80,7 +84,9 @@ impl Node {
             place: Box::default(),
             id,
             admission,
+            tags: Vec::new(),
             disabled: None,
+            sleep: None,
             address: None,
             facts,
             boot: None,
@@ -109,7 +115,9 @@ impl Node {
         let mut node = Self::new((record.id, record.key), record.admission, facts, record.first_seen);
         node.title = record.title;
         node.place = record.place;
+        node.tags = record.tags;
         node.disabled = record.disabled;
+        node.sleep = record.sleep;
         node.address = record.address;
         node.presence = PresenceTracker::new(started);
         node.modules = record.modules.into_iter().map(|module| Module::new(module, catalogue)).collect();
@@ -133,7 +141,9 @@ impl Node {
             title: self.title.clone(),
             place: self.place.clone(),
             admission: self.admission,
+            tags: self.tags.clone(),
             disabled: self.disabled.clone(),
+            sleep: self.sleep,
             address: self.address,
             capabilities: self.facts.capabilities,
             keepalive_s: self.facts.keepalive_s,
@@ -152,12 +162,13 @@ impl Node {
     /// Checks that the node may report and be commanded.
     ///
     /// # Errors
-    /// [`IotError::PendingApproval`], [`IotError::Revoked`], [`IotError::Disabled`].
+    /// [`IotError::PendingApproval`], [`IotError::Revoked`], [`IotError::Archived`], [`IotError::Disabled`].
     pub(crate) fn check_admission(&self) -> Result<(), IotError> {
         let node = || self.id.clone();
         match self.admission {
             AdmissionState::Pending => Err(IotError::PendingApproval { node: node() }),
             AdmissionState::Revoked => Err(IotError::Revoked { node: node() }),
+            AdmissionState::Archived => Err(IotError::Archived { node: node() }),
             AdmissionState::Admitted if self.disabled.is_some() => Err(IotError::Disabled { node: node() }),
             AdmissionState::Admitted => Ok(()),
         }

@@ -43,6 +43,7 @@ impl Runs {
         if self.0.len() == REMEMBERED {
             self.0.remove(0);
         }
+        self.0.reserve_exact(1);
         self.0.push((boot, highest));
     }
 

@@ -30,7 +30,7 @@ impl Node {
     pub(crate) fn describe(&self, wanted: &Wanted) -> Box<str> {
         let summary = self.summarise(wanted);
         match wanted.module().and_then(|index| self.module(index).ok()) {
-            Some(module) => format!("{}: {summary}", module.title).into(),
+            Some(module) => format!("{}: {summary}", module.title()).into(),
             None => format!("{}: {summary}", self.title).into(),
         }
     }

@@ -5,8 +5,8 @@ use alloc::{sync::Arc, vec::Vec};
 use iot_proto::CommandId;
 
 use super::{
-    AdmissionState, CommandFilter, CommandView, Desired, ModuleView, Need, NodeView, Notice, Overview,
-    Presence, PresenceCounts, PresenceReason, PresenceState, PropertyView,
+    AdmissionState, CommandFilter, CommandView, Desired, ModuleView, Need, NodeFilter, NodeView, Notice,
+    Overview, Presence, PresenceCounts, PresenceReason, PresenceState, PropertyView, Replacement,
 };
 use crate::{
     Hub, IotError, NodeId, Now,
@@ -14,6 +14,7 @@ use crate::{
     commands::{Command, unknown},
     config::Registration,
     registry::{Module, Node, NodeNumber},
+    store::CommandRecord,
 };
 
 /// Failed commands that the overview names at most.
@@ -72,7 +73,7 @@ impl<'a> View<'a> {
             unsupported.extend(node.modules.iter().filter_map(|module| {
                 let error = module.kind.as_ref().err()?.clone();
                 let (node, title) = (node.id.clone(), node.title.clone());
-                Some(Need::Unsupported { node, title, module: module.title.clone(), error })
+                Some(Need::Unsupported { node, title, module: module.title().into(), error })
             }));
         }
         let failed = self.hub.ledger.failed().take(FAILED_SHOWN);
@@ -93,6 +94,21 @@ impl<'a> View<'a> {
         let mut nodes: Vec<_> = nodes.collect();
         nodes.sort_by(|a, b| a.title.cmp(&b.title).then_with(|| a.id.cmp(&b.id)));
         nodes
+    }
+
+    /// The nodes that are asked for, by id.
+    pub fn nodes_that_fit(&self, filter: &NodeFilter) -> Vec<NodeView> {
+        let known = self.hub.registry.after(filter.after.as_ref());
+        let fitting = known.filter(|(_, node)| filter.fits(node.admission, &node.tags));
+        fitting.take(filter.limit).map(|(number, node)| self.node_view(number, node)).collect()
+    }
+
+    /// What would happen if the hardware `by` took the place of `node`.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    pub fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
+        self.hub.replacement(node, by)
     }
 
     /// One node.
@@ -121,6 +137,16 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Commands as a store gave them, with the words that the hub has for them. What the hub knows better is
+    /// shown as it knows it.
+    pub fn words_for(&self, records: &[CommandRecord]) -> Vec<CommandView> {
+        let view = |record: &CommandRecord| match self.hub.ledger.get(record.id) {
+            Some(command) => self.command_view(command),
+            None => self.record_view(record),
+        };
+        records.iter().map(view).collect()
+    }
+
     /// One command.
     ///
     /// # Errors
@@ -147,8 +173,10 @@ impl<'a> View<'a> {
             id: node.id.clone(),
             title: node.title.clone(),
             place: node.place.clone(),
+            tags: node.tags.clone(),
             admission: node.admission,
             presence: node.presence_view(self.now),
+            sleep: node.sleep,
             address: node.address,
             capabilities: node.facts.capabilities,
             board: node.facts.board.clone(),
@@ -173,9 +201,10 @@ impl<'a> View<'a> {
         });
         ModuleView {
             index: module.index,
-            title: module.title.clone(),
+            title: module.title().into(),
             kind_name: module.kind_name.clone(),
             kind_version: module.kind_version,
+            registered_with: module.registered_with,
             properties: properties.collect(),
             kind: module.kind.clone(),
         }
@@ -193,11 +222,15 @@ impl<'a> View<'a> {
     }
 
     fn command_view(&self, command: &Command) -> CommandView {
-        let record = &command.record;
-        let node = self.hub.registry.get(command.node);
+        self.record_view(&command.record)
+    }
+
+    fn record_view(&self, record: &CommandRecord) -> CommandView {
+        let number = self.hub.registry.find(&record.node);
+        let node = number.and_then(|number| self.hub.registry.get(number));
         let module = record.wanted.module().map(|index| {
             let known = node.and_then(|node| node.module(index).ok());
-            (index, known.map_or_else(|| "unknown module".into(), |module| module.title.clone()))
+            (index, known.map_or_else(|| "unknown module".into(), |module| module.title().into()))
         });
         CommandView {
             id: record.id,
@@ -207,6 +240,7 @@ impl<'a> View<'a> {
             wanted: record.wanted.clone(),
             summary: node.map_or_else(Default::default, |node| node.summarise(&record.wanted)),
             author: record.author.clone(),
+            why: record.why.clone(),
             state: record.state(),
             steps: record.steps.clone(),
             expires: record.expires,

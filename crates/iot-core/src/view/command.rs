@@ -70,6 +70,8 @@ pub struct CommandView {
     pub summary: Box<str>,
     /// Who sent it.
     pub author: Box<str>,
+    /// Why, in their words; may be empty.
+    pub why: Box<str>,
     /// How far it has come.
     pub state: CommandState,
     /// Each state that it has been in, with its time and cause, oldest first.
@@ -144,6 +146,8 @@ pub struct CommandFilter {
     pub module: Option<u8>,
     /// Only those that are in one of these states; empty for all.
     pub states: Vec<CommandState>,
+    /// Only those taken before this one.
+    pub before: Option<CommandId>,
     /// At most so many, the newest.
     pub limit: usize,
 }

@@ -5,18 +5,20 @@
 
 mod build;
 mod command;
+mod node;
+mod replacement;
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::net::SocketAddr;
+use alloc::{boxed::Box, vec::Vec};
 
 pub use build::View;
 pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
-use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
-
-use crate::{
-    IotError, NodeId,
-    catalogue::{ModuleKind, Property},
+use iot_proto::UnixMillis;
+pub use node::{
+    AdmissionState, Archived, Desired, ModuleView, NodeFilter, NodeView, PropertyView, ReadingView,
 };
+pub use replacement::{Fate, ModuleChange, ModuleFacts, Replacement};
+
+use crate::{IotError, NodeId};
 
 /// How all is, at one glance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -183,108 +185,6 @@ pub enum PresenceReason {
         /// Why, in their words; may be empty.
         why: Box<str>,
     },
-}
-
-/// Whether a node has been let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AdmissionState {
-    /// Waits for a person.
-    Pending,
-    /// Let in.
-    Admitted,
-    /// Let in once, and not any more.
-    Revoked,
-}
-
-/// A node with its modules.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NodeView {
-    /// The node.
-    pub id: NodeId,
-    /// What it is called.
-    pub title: Box<str>,
-    /// Where it is, as people say; may be empty.
-    pub place: Box<str>,
-    /// Whether it has been let in.
-    pub admission: AdmissionState,
-    /// Whether it is there.
-    pub presence: Presence,
-    /// Where it was last seen.
-    pub address: Option<SocketAddr>,
-    /// What it can do.
-    pub capabilities: Capabilities,
-    /// Board or chip.
-    pub board: Box<str>,
-    /// Name and version of its firmware.
-    pub firmware: Box<str>,
-    /// Its present or last run.
-    pub boot: Option<BootId>,
-    /// When it was first seen.
-    pub first_seen: UnixMillis,
-    /// When something was last heard from it.
-    pub last_heard: Option<UnixMillis>,
-    /// Reports stored.
-    pub reports: u64,
-    /// Reports that came twice and were stored once.
-    pub duplicates: u64,
-    /// Reports that provably never came.
-    pub lost_reports: u64,
-    /// Commands that wait for it.
-    pub queued: usize,
-    /// Its modules by index.
-    pub modules: Vec<ModuleView>,
-}
-
-/// A module of a node.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModuleView {
-    /// Index of the module in its node.
-    pub index: u8,
-    /// What it is called.
-    pub title: Box<str>,
-    /// Name of its kind as announced.
-    pub kind_name: Box<str>,
-    /// Version of its kind as announced.
-    pub kind_version: u16,
-    /// Its kind, or why it is not registered.
-    pub kind: Result<Arc<ModuleKind>, IotError>,
-    /// Its properties in the order of its kind; empty where the kind is not supported.
-    pub properties: Vec<PropertyView>,
-}
-
-/// A property of a module: what is reported, and what is desired.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PropertyView {
-    /// Its definition.
-    pub property: Arc<Property>,
-    /// The latest reading; `None` is unknown.
-    pub latest: Option<ReadingView>,
-    /// What somebody wants it to become, until the node reports it or the command ends.
-    pub desired: Option<Desired>,
-}
-
-/// A value with both its times.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReadingView {
-    /// The value.
-    pub value: OwnedValue,
-    /// When it was measured.
-    pub measured: UnixMillis,
-    /// When it arrived.
-    pub arrived: UnixMillis,
-}
-
-/// What somebody wants a property to become.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Desired {
-    /// The value.
-    pub value: OwnedValue,
-    /// The command that wants it.
-    pub command: CommandId,
-    /// How far the command has come.
-    pub state: CommandState,
-    /// Since when it is in that state.
-    pub since: UnixMillis,
 }
 
 /// Something that happened, as people read it.

@@ -182,11 +182,16 @@ fn a_sleeper_is_not_dialled_and_one_between_contacts_is() {
 
 #[test]
 fn forgetting_or_revoking_a_node_ends_the_call_to_it() {
-    for request in [Request::Reject { node: id("pump") }, Request::Revoke { node: id("pump") }] {
+    let node = || id("pump");
+    for request in [
+        Request::Forget { node: node() },
+        Request::Revoke { node: node() },
+        Request::Archive { node: node() },
+    ] {
         let mut world = listener();
         world.switch("pump", 0, true);
         world.skip();
-        world.ask(request);
+        world.ask_because("it was sold", request);
         let happened = world.take();
         assert!(happened.contains(&"hang up 0".to_owned()), "{happened:?}");
         world.dialled(0, &said("pump"), Correlation::Response(RequestId::FIRST));
@@ -200,7 +205,7 @@ fn forgetting_or_revoking_a_node_ends_the_call_to_it() {
 fn a_disabled_node_is_not_dialled_until_it_is_enabled() {
     let mut world = listener();
     world.switch("pump", 0, true);
-    world.ask(Request::Disable { node: id("pump"), why: "it leaks".into() });
+    world.ask(Request::Disable { node: id("pump") });
     world.unreachable(0, "refused");
     world.skip();
     world.pass(3600);

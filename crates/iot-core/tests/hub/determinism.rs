@@ -167,9 +167,12 @@ fn garbage(kind: u8, body: &[u8], request: u32) -> Vec<u8> {
 fn decision(node: NodeId, what: u8) -> Request {
     match what {
         0 => Request::Reject { node },
-        1 => Request::Disable { node, why: "".into() },
+        1 => Request::Disable { node },
         2 => Request::Enable { node },
         3 => Request::Revoke { node },
+        4 => Request::Archive { node },
+        5 => Request::Unarchive { node },
+        6 => Request::Replace { node, by: id(NAMES[0]) },
         _ => Request::Admit { node },
     }
 }

@@ -196,12 +196,16 @@ fn a_rejected_node_is_forgotten_and_may_knock_again() {
     world.ask(Request::Admit { node: id("pump") });
     world.skip();
     world.ask(Request::Reject { node: id("pump") });
+    world.expect(&["answer 3: plain:pump does not wait: it has been let in once"]);
+    world.ask(Request::Forget { node: id("pump") });
+    world.expect(&["answer 4: forgetting a node needs a reason"]);
+    world.ask_because("it was sold", Request::Forget { node: id("pump") });
     world.expect(&[
         "forget plain:pump",
         "2 < close revoked",
         "close 2",
         "note Pump is overdue.",
-        "note Pump was turned away by ann.",
-        "answer 3: done",
+        "note Pump was forgotten by ann.",
+        "answer 5: done",
     ]);
 }

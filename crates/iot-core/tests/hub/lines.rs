@@ -20,6 +20,12 @@ impl Names {
         format!("c{}", at + 1)
     }
 
+    /// The text with the short name of each command that is known in place of its id.
+    fn shorten(&self, text: String) -> String {
+        let names = self.0.iter().zip(1..);
+        names.fold(text, |text, (id, at)| text.replace(&id.to_string(), &format!("c{at}")))
+    }
+
     /// The command of a short name.
     pub(crate) fn id(&self, name: &str) -> CommandId {
         let at: usize = name[1..].parse().expect("c and a number");
@@ -41,15 +47,23 @@ pub(crate) fn frames(mut bytes: &[u8]) -> Vec<(Frame<'_>, HubMessage<'_>)> {
 
 /// What is kept, then what is done, a line for each.
 pub(crate) fn lines(out: &Effects, names: &mut Names) -> Vec<String> {
-    let kept = out.records.records.iter().map(|record| record_line(record, names)).collect::<Vec<_>>();
+    let kept = out.records.records.iter().filter_map(|record| record_line(record, names)).collect::<Vec<_>>();
     let done = out.list.iter().filter_map(|effect| effect_line(effect, out, names));
-    kept.into_iter().chain(done.collect::<Vec<_>>()).collect()
+    let lines: Vec<_> = kept.into_iter().chain(done.collect::<Vec<_>>()).collect();
+    lines.into_iter().map(|line| names.shorten(line)).collect()
 }
 
-fn record_line(record: &Record, names: &mut Names) -> String {
-    match record {
+/// The line of a record; what is kept of changes has tests of its own.
+fn record_line(record: &Record, names: &mut Names) -> Option<String> {
+    Some(match record {
+        Record::Audit(_) => return None,
+        Record::Replaced { old, new, modules } => format!("move {old} to {new}, modules {modules:?}"),
         Record::Node(node) => {
-            let state = if node.disabled.is_some() { ", disabled" } else { "" };
+            let state = match (&node.disabled, &node.sleep) {
+                (Some(_), _) => ", disabled",
+                (None, Some(_)) => ", asleep",
+                (None, None) => "",
+            };
             let modules = node.modules.len();
             format!("keep {} ({:?}{state}, {modules} modules)", node.id, node.admission).to_lowercase()
         }
@@ -61,7 +75,7 @@ fn record_line(record: &Record, names: &mut Names) -> String {
             let cause = command.steps.last().and_then(|step| step.cause.as_ref());
             format!("keep {} {}{}", names.of(command.id), command.state().word(), because(cause))
         }
-    }
+    })
 }
 
 fn because(cause: Option<&IotError>) -> String {

@@ -3,13 +3,17 @@
 //! A [`World`](world::World) drives a real hub through virtual time with the bytes that nodes would send. What
 //! the hub wants done becomes short lines, which a scenario compares with those that it expects.
 
+mod archive;
 mod ask;
+mod audit;
+mod clock;
 mod command;
 mod delivery;
 mod determinism;
 mod end;
 mod hello;
 mod keys;
+mod ledger;
 mod lines;
 mod naming;
 mod node;
@@ -18,6 +22,7 @@ mod peers;
 mod presence;
 mod refusal;
 mod registration;
+mod replace;
 mod report;
 mod resend;
 mod restart;

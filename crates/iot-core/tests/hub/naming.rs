@@ -1,6 +1,6 @@
 //! Names: what people say outlasts what nodes say, and a restart.
 
-use iot_core::Request;
+use iot_core::{Request, view::NodeFilter};
 
 use crate::{
     node::{hello, id, module},
@@ -79,4 +79,52 @@ fn a_name_that_cannot_be_one_is_refused_and_changes_nothing() {
     world.ask(name_module(7, "Ghost"));
     world.expect(&["answer 3: plain:pump has registered no module 7"]);
     assert_eq!(titles(&world), own);
+}
+
+fn tags(world: &World) -> Vec<String> {
+    world.hub.view(world.now()).nodes()[0].tags.iter().map(ToString::to_string).collect()
+}
+
+fn tag(tags: &[&str]) -> Request {
+    Request::Tag { node: id("pump"), tags: tags.iter().map(|tag| (*tag).into()).collect() }
+}
+
+#[test]
+fn tags_are_a_set_of_words_that_outlasts_a_restart() {
+    let mut world = World::open_to_all();
+    world.join(1, "10.0.0.5", &hello("pump"), &[]);
+    world.ask(tag(&["wet", " north ", "wet", "Gewächshaus"]));
+    assert_eq!(tags(&world), ["Gewächshaus", "north", "wet"]);
+    world.restart();
+    assert_eq!(tags(&world), ["Gewächshaus", "north", "wet"]);
+    let fitting = |world: &World, word: &str| {
+        let filter = NodeFilter { tag: Some(word.into()), ..NodeFilter::default() };
+        world.hub.view(world.now()).nodes_that_fit(&filter).len()
+    };
+    assert_eq!((fitting(&world, "wet"), fitting(&world, "dry")), (1, 0));
+    world.ask(tag(&[]));
+    assert!(tags(&world).is_empty());
+}
+
+#[test]
+fn what_is_no_tag_is_refused_and_changes_nothing() {
+    let mut world = World::open_to_all();
+    world.join(1, "10.0.0.5", &hello("pump"), &[]);
+    world.ask(tag(&["wet"]));
+    world.skip();
+    world.ask(tag(&["two words"]));
+    world.ask(tag(&["a,b"]));
+    world.ask(tag(&["", "wet"]));
+    world.ask(tag(&[&"x".repeat(25)]));
+    let many: Vec<_> = (0..17).map(|number| number.to_string()).collect();
+    world.ask(tag(&many.iter().map(String::as_str).collect::<Vec<_>>()));
+    let what = "a tag is a word of 1 to 24 bytes without blanks and commas, not";
+    world.expect(&[
+        &format!("answer 2: {what} \"two words\""),
+        &format!("answer 3: {what} \"a,b\""),
+        &format!("answer 4: {what} \"\""),
+        &format!("answer 5: {what} \"{}\"", "x".repeat(25)),
+        "answer 6: tags of one node would exceed the limit of 16",
+    ]);
+    assert_eq!(tags(&world), ["wet"]);
 }

@@ -106,7 +106,7 @@ fn check_module_registration_says_registered_or_pending_or_revoked_or_not_at_all
     assert_eq!(said(&world, "pump", 0), Ok(()));
     assert_eq!(said(&world, "pump", 1), Err("module kind teleport is not supported".into()));
     assert_eq!(said(&world, "pump", 2), Err("plain:pump has registered no module 2".into()));
-    world.ask(iot_core::Request::Disable { node: id("pump"), why: "".into() });
+    world.ask(iot_core::Request::Disable { node: id("pump") });
     assert_eq!(said(&world, "pump", 0), Err("plain:pump is disabled".into()));
     world.ask(iot_core::Request::Revoke { node: id("pump") });
     assert_eq!(said(&world, "pump", 0), Err("plain:pump is revoked".into()));

@@ -143,7 +143,7 @@ fn disabled_is_laid_over_presence_and_taken_off_again() {
     let mut world = World::open_to_all();
     world.join(1, "10.0.0.5", &hello("pump"), &[]);
     world.skip();
-    world.ask(Request::Disable { node: id("pump"), why: "it leaks".into() });
+    world.ask_because("it leaks", Request::Disable { node: id("pump") });
     world.expect(&[
         "keep plain:pump (admitted, disabled, 0 modules)",
         "1 < admission disabled",

@@ -45,7 +45,7 @@ fn modules_of_a_waiting_node_are_kept_when_it_is_admitted() {
 fn a_disabled_node_is_told_so_for_each_module() {
     let mut world = World::open_to_all();
     world.join(1, "10.0.0.5", &hello("pump"), &[]);
-    world.ask(Request::Disable { node: id("pump"), why: "it leaks".into() });
+    world.ask(Request::Disable { node: id("pump") });
     world.skip();
     world.register(1, &[module(0, "relay")]);
     world.expect(&["keep plain:pump (admitted, disabled, 1 modules)", "1 < registered 0:disabled"]);

@@ -55,7 +55,6 @@ fn the_welcome_tells_what_is_stored_of_the_run() {
 #[test]
 fn a_reading_that_does_not_fit_is_named_and_the_others_are_kept() {
     let mut world = reporting();
-    let ahead = Taken::At(UnixMillis(world.now().wall.0 + 60_001));
     world.report(
         1,
         1,
@@ -65,15 +64,13 @@ fn a_reading_that_does_not_fit_is_named_and_the_others_are_kept() {
             reading(0, 1, 1_i64),
             reading(1, 1, 900.0),
             reading(5, 1, true),
-            Reading { taken: ahead, ..reading(0, 1, false) },
         ],
     );
     world.expect(&[
         "keep report 1 (1 readings, gap 0)",
-        "refused plain:pump: the node says: error 50 unknown-channel: 5 of 6 readings refused, \
+        "refused plain:pump: the node says: error 50 unknown-channel: 4 of 5 readings refused, \
          the first at position 1",
-        "1 < report-ack stored=1 1:unknown-channel 2:wrong-type 3:out-of-range 4:module-not-registered \
-         5:out-of-range",
+        "1 < report-ack stored=1 1:unknown-channel 2:wrong-type 3:out-of-range 4:module-not-registered",
     ]);
 }
 
@@ -130,7 +127,7 @@ fn nothing_is_kept_of_a_node_that_waits_or_is_disabled() {
     world.report(1, 1, &[reading(0, 1, true)]);
     world.expect(&["1 < error pending-approval", "refused plain:pump: plain:pump waits to be admitted"]);
     world.ask(Request::Admit { node: id("pump") });
-    world.ask(Request::Disable { node: id("pump"), why: "it leaks".into() });
+    world.ask(Request::Disable { node: id("pump") });
     world.skip();
     world.report(1, 1, &[reading(0, 1, true)]);
     world.expect(&["1 < error disabled", "refused plain:pump: plain:pump is disabled"]);
@@ -163,4 +160,21 @@ fn reports_count_from_one() {
     world.report(1, 0, &[]);
     let refused = "refused plain:pump: report does not fit here: reports count from 1";
     world.expect(&["1 < error out-of-turn", refused]);
+}
+
+#[test]
+fn what_was_refused_comes_before_what_follows_so_that_no_acknowledgement_covers_it() {
+    let mut world = reporting();
+    world.ask(Request::Disable { node: id("pump") });
+    world.report(1, 1, &[reading(0, 1, true)]);
+    world.ask(Request::Enable { node: id("pump") });
+    world.skip();
+    world.report(1, 2, &[reading(0, 1, false)]);
+    let happened = world.take();
+    assert!(happened[0].starts_with("1 < error not-stored"), "{happened:?}");
+    world.register(1, &[module(0, "relay"), module(1, "temperature")]);
+    world.report(1, 1, &[reading(0, 1, true)]);
+    world.skip();
+    world.report(1, 2, &[reading(0, 1, false)]);
+    world.expect(&["keep report 2 (1 readings, gap 0)", "1 < report-ack stored=2"]);
 }

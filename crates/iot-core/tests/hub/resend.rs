@@ -18,23 +18,40 @@ use crate::{
 fn three_times_sent_and_never_answered_has_failed() {
     let mut world = relay(1);
     world.want("pump", Wanted::Identify { for_s: 5 });
+    for _ in 0..3 {
+        world.pass(5);
+        world.says(1, &Ping);
+        world.pass(4);
+    }
+    assert_eq!(world.steps("c1"), ["queued", "sent", "queued", "sent", "queued", "sent"]);
     world.skip();
-    world.pass(29);
-    world.expect(&[
-        "keep c1 queued: no answer within 10 s",
-        "keep c1 sent",
-        "1 < identify c1",
-        "keep c1 queued: no answer within 10 s",
-        "keep c1 sent",
-        "1 < identify c1",
-    ]);
-    world.pass(1);
+    world.pass(3);
     world.expect(&[
         "keep c1 failed: no answer within 10 s",
-        "note Pump is overdue.",
-        "1 < ping",
         "note Pump: identify for 5 s, failed: no answer within 10 s.",
     ]);
+}
+
+#[test]
+fn a_session_on_which_nothing_is_heard_takes_no_more_commands_until_something_is() {
+    let mut world = relay(1);
+    world.pass(1);
+    world.switch("pump", 0, true);
+    world.pass(5);
+    world.says(1, &Ping);
+    world.pass(6);
+    world.skip();
+    world.pass(12);
+    world.expect(&["keep c1 queued: no keepalive for 15 s"]);
+    world.switch("pump", 1, true);
+    assert_eq!(world.steps("c2"), ["queued"], "it would arrive behind all others, at once");
+    world.skip();
+    world.says(1, &Ping);
+    assert_eq!(
+        world.take()[..2],
+        ["keep c1 sent", "1 < set c1 0/1 true"],
+        "once something is heard it goes on"
+    );
 }
 
 #[test]
@@ -100,9 +117,9 @@ fn a_newer_command_for_the_same_property_takes_the_place_of_one_that_waits() {
     world.skip();
     world.switch("pump", 0, false);
     world.expect(&[
-        "keep c1 cancelled: a newer command took its place",
         "keep c3 queued",
-        "note Relay 0: State On, cancelled: a newer command took its place.",
+        "keep c1 cancelled: a newer command took its place: c3",
+        "note Relay 0: State On, cancelled: a newer command took its place: c3.",
         "answer 3: c3",
     ]);
 }
@@ -116,8 +133,8 @@ fn a_command_that_is_not_answered_is_not_sent_again_after_a_newer_one_for_the_sa
     world.skip();
     world.pass(10);
     world.expect(&[
-        "keep c1 cancelled: a newer command took its place",
-        "note Relay 0: State On, cancelled: a newer command took its place.",
+        "keep c1 cancelled: a newer command took its place: c2",
+        "note Relay 0: State On, cancelled: a newer command took its place: c2.",
     ]);
 }
 

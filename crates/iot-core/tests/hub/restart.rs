@@ -106,7 +106,7 @@ fn revoked_and_disabled_outlive_the_hub_and_waiting_does_not() {
     }
     world.ask(Request::Revoke { node: id("a") });
     world.ask(Request::Admit { node: id("b") });
-    world.ask(Request::Disable { node: id("b"), why: "it leaks".into() });
+    world.ask(Request::Disable { node: id("b") });
     world.restart();
     let nodes = world.hub.view(world.now()).nodes();
     let known: Vec<_> = nodes.iter().map(|node| (node.id.as_str(), node.presence.state.word())).collect();

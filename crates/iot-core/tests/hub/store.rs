@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 
 use iot_core::{
     NodeId, Series,
+    audit::AuditRecord,
     store::{Batch, CommandRecord, NodeRecord, Record, Snapshot},
     view::ReadingView,
 };
 use iot_proto::{BootId, CommandId};
 
 /// The records of a hub.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Kept {
     nodes: BTreeMap<NodeId, NodeRecord>,
     sequences: BTreeMap<(NodeId, BootId), u32>,
     latest: BTreeMap<Series, ReadingView>,
     commands: BTreeMap<CommandId, CommandRecord>,
+    /// What people changed, oldest first.
+    pub(crate) audit: Vec<AuditRecord>,
 }
 
 impl Kept {
@@ -51,9 +54,30 @@ impl Kept {
                         assert!(before.state().is_under_way(), "a command that has ended changes no more");
                     }
                 }
+                Record::Replaced { old, new, modules } => self.replace(old, new, modules),
+                Record::Audit(record) => self.audit.push((**record).clone()),
             }
         }
         assert_eq!(readings.next(), None, "every reading belongs to a report");
+    }
+
+    fn replace(&mut self, old: &NodeId, new: &NodeId, modules: &[u8]) {
+        let (moved, left): (BTreeMap<_, _>, _) = std::mem::take(&mut self.latest)
+            .into_iter()
+            .partition(|(series, _)| series.node == *old && modules.contains(&series.module));
+        self.latest = left;
+        for (series, view) in moved {
+            let own =
+                self.latest.entry(Series { node: new.clone(), ..series }).or_insert_with(|| view.clone());
+            if own.measured < view.measured {
+                *own = view;
+            }
+        }
+        for command in self.commands.values_mut().filter(|command| command.node == *old) {
+            if command.wanted.module().is_none_or(|module| modules.contains(&module)) {
+                command.node = new.clone();
+            }
+        }
     }
 
     fn forget(&mut self, id: &NodeId) {

@@ -9,7 +9,7 @@ use iot_core::{
     Answer, Effect, Effects, Hub, Input, Instant, NodeId, Now, Request, Ticket, UnixMillis,
     catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
 };
-use iot_proto::MAX_FRAME;
+use iot_proto::{CommandId, MAX_FRAME};
 
 use crate::{
     end::End,
@@ -39,6 +39,22 @@ pub(crate) struct World {
     pub(crate) kept: Kept,
     /// Everything that the hub wanted done, where that is recorded.
     recorded: Option<Vec<String>>,
+    /// Every moment at which the hub could have ended, where they are collected.
+    ends: Option<Vec<Moment>>,
+    /// Commands that nodes were sent, and those that whoever asked was told of.
+    pub(crate) sent: BTreeSet<CommandId>,
+    told: BTreeSet<CommandId>,
+}
+
+/// A moment at which the hub may end: right after a commit, or once all that depends on it has been done.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) kept: Kept,
+    now: Now,
+    /// Commands that nodes have been sent by then.
+    pub(crate) sent: BTreeSet<CommandId>,
+    /// Commands that whoever asked has been told of by then.
+    pub(crate) told: BTreeSet<CommandId>,
 }
 
 impl World {
@@ -83,7 +99,40 @@ impl World {
             lines: Vec::new(),
             kept: Kept::default(),
             recorded: None,
+            ends: None,
+            sent: BTreeSet::new(),
+            told: BTreeSet::new(),
         }
+    }
+
+    /// Collects from now on every moment at which the hub could end.
+    pub(crate) fn collect_ends(&mut self) {
+        self.ends = Some(Vec::new());
+    }
+
+    /// The moments that were collected.
+    pub(crate) fn ends(&mut self) -> Vec<Moment> {
+        self.ends.take().unwrap_or_default()
+    }
+
+    /// A world in which the hub ended at that moment, and another starts from what it kept.
+    pub(crate) fn from_end(moment: &Moment) -> Self {
+        let mut world = Self::open_to_all();
+        (world.kept, world.now) = (moment.kept.clone(), moment.now);
+        (world.sent, world.told) = (moment.sent.clone(), moment.told.clone());
+        world.restart();
+        world
+    }
+
+    /// This moment.
+    fn note_end(&mut self) {
+        let moment = Moment {
+            kept: self.kept.clone(),
+            now: self.now,
+            sent: self.sent.clone(),
+            told: self.told.clone(),
+        };
+        self.ends.iter_mut().for_each(|ends| ends.push(moment.clone()));
     }
 
     /// The hub ends without a word, and another starts from what it kept.
@@ -149,8 +198,16 @@ impl World {
         self.hub.handle(self.now, input, &mut self.out);
         let out = std::mem::take(&mut self.out);
         self.kept.commit(&out.records);
+        if self.ends.is_some() && !out.records.is_empty() {
+            self.note_end();
+        }
         for effect in &out.list {
             self.execute(effect, &out);
+        }
+        let ends = self.sessions.values().chain(self.deliveries.values());
+        self.sent.extend(ends.flat_map(|end| end.commands.keys()));
+        if self.ends.is_some() && !out.records.is_empty() {
+            self.note_end();
         }
         self.lines.extend(lines(&out, &mut self.names));
         if let Some(recorded) = &mut self.recorded {
@@ -162,9 +219,14 @@ impl World {
 
     /// Someone asks for something.
     pub(crate) fn ask(&mut self, request: Request) {
+        self.ask_because("", request);
+    }
+
+    /// Someone asks for something and says why.
+    pub(crate) fn ask_because(&mut self, why: &str, request: Request) {
         self.tickets += 1;
         self.unanswered.insert(self.tickets);
-        self.feed(Input::Ask { ticket: Ticket(self.tickets), by: "ann", request });
+        self.feed(Input::Ask { ticket: Ticket(self.tickets), by: "ann", why, request });
     }
 
     /// Lets time pass, from deadline to deadline.
@@ -183,6 +245,11 @@ impl World {
     /// Lets time pass while the hub is down.
     pub(crate) fn sleep_through(&mut self, seconds: u64) {
         self.go_to(self.now.instant.0 + seconds * 1000);
+    }
+
+    /// The wall clock steps; the monotonic one goes on.
+    pub(crate) fn step_clock(&mut self, seconds: i64) {
+        self.now.wall.0 += seconds * 1000;
     }
 
     fn go_to(&mut self, instant: u64) {
@@ -227,6 +294,7 @@ impl World {
                 assert!(self.unanswered.remove(&ticket.0), "a question is answered once");
                 if let Ok(Answer::Command(id)) = **answer {
                     self.names.of(id);
+                    self.told.insert(id);
                 }
             }
             Effect::Publish(_) | Effect::Refused { .. } => {}
@@ -280,8 +348,8 @@ impl Drop for World {
             }
             self.pass(50 * 3600);
         }
-        // The longest sleep that a node can declare, and 2.5 times that until it is lost.
-        self.pass(3 * u64::from(u32::MAX));
+        // The longest sleep that a node may declare, and 2.5 times that until it is lost.
+        self.pass(3 * 366 * 24 * 3600);
         assert!(self.unanswered.is_empty(), "never answered: {:?}", self.unanswered);
         assert_eq!(self.hub.view(self.now).overview().under_way, 0, "commands end");
         assert_eq!(self.hub.next_deadline(), None, "nothing is left to wait for");

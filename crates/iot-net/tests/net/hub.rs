@@ -206,15 +206,15 @@ async fn what_could_not_be_stored_is_not_acknowledged_until_it_is() {
     let failed = script.begun().await;
     let asked = {
         let handle = hub.handle().clone();
-        tokio::spawn(
-            async move { handle.ask("test", Request::Disable { node: pump(), why: "".into() }).await },
-        )
+        tokio::spawn(async move { handle.ask("test", "", Request::Disable { node: pump() }).await })
     };
     script.fail("the disk is full");
 
     let again = script.begun().await;
     assert!(again.records.starts_with(&failed.records), "it is tried again, before what came later");
-    assert!(node.is_quiet(), "no acknowledgement");
+    let refused = node.next().await.unwrap();
+    let Ok(HubMessage::Error(error)) = refused.from_hub() else { panic!("{refused:?}") };
+    assert_eq!(error.code, ErrorCode::NOT_STORED, "no acknowledgement");
     script.fail("the disk is full");
     assert_eq!(asked.await.unwrap(), Err(IotError::NotStored { why: "the disk is full".into() }));
     script.open();
@@ -228,19 +228,28 @@ async fn a_report_that_was_not_stored_at_first_is_acknowledged_when_it_is_sent_a
     let mut node = Node::connect(hub.local_addr()).await;
     script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
     node.ask(&report(1, &relay(true))).await;
+    let first = node.id();
     script.begun().await;
     script.fail("the disk is full");
     let retry = script.begun().await;
     assert_eq!(reports(&retry.records), 1);
+    assert!(
+        hub.handle()
+            .refusing()
+            .borrow()
+            .as_ref()
+            .is_some_and(|refusing| &*refusing.why == "the disk is full")
+    );
     node.ask(&report(1, &relay(true))).await;
+    let second = node.id();
     script.succeed();
+    let refused = node.next().await.unwrap();
+    let Ok(HubMessage::Error(error)) = refused.from_hub() else { panic!("{refused:?}") };
+    assert_eq!((refused.correlation, error.code), (Correlation::Response(first), ErrorCode::NOT_STORED));
     let answer = node.next().await.unwrap();
     let Ok(HubMessage::ReportAck(ack)) = answer.from_hub() else { panic!("{answer:?}") };
-    assert_eq!(
-        (answer.correlation, ack.stored),
-        (Correlation::Response(node.id()), 1),
-        "the second, not the first"
-    );
+    assert_eq!((answer.correlation, ack.stored), (Correlation::Response(second), 1));
+    assert_eq!(*hub.handle().refusing().borrow(), None);
     script.open();
     hub.stop().await;
 }
@@ -298,7 +307,7 @@ async fn stopping_tells_nodes_when_to_come_back_and_everybody_else_that_it_stops
     assert_eq!(close.code, ErrorCode::STOPPING);
     assert!((1_000..=10_000).contains(&close.retry_after_ms), "{close:?}");
 
-    assert_eq!(handle.ask("test", Request::Admit { node: pump() }).await, Err(IotError::Stopping));
+    assert_eq!(handle.ask("test", "", Request::Admit { node: pump() }).await, Err(IotError::Stopping));
     assert_eq!(handle.read(|view| view.nodes().len()).await, Err(IotError::Stopping));
     while !matches!(events.recv().await, Err(broadcast::error::RecvError::Closed)) {}
     let again = HubServer::start(
@@ -369,7 +378,7 @@ fn pump() -> NodeId {
 async fn switch_on(hub: &Running) -> Result<CommandId, IotError> {
     let wanted = Wanted::Set { module: 0, channel: 1, value: OwnedValue::Bool(true) };
     let request = Request::Command { node: pump(), wanted, expires_in_s: None };
-    match hub.handle().ask("test", request).await? {
+    match hub.handle().ask("test", "", request).await? {
         Answer::Command(id) => Ok(id),
         other @ (Answer::Done | Answer::Response { .. }) => panic!("{other:?}"),
     }
@@ -427,7 +436,11 @@ async fn taken(hub: &Running) -> u64 {
 fn reports(records: &[Record]) -> usize {
     let nodes = records.iter().filter_map(|record| match record {
         Record::Report { node, .. } => Some(node),
-        Record::Node(_) | Record::Gone(_) | Record::Command(_) => None,
+        Record::Node(_)
+        | Record::Gone(_)
+        | Record::Command(_)
+        | Record::Replaced { .. }
+        | Record::Audit(_) => None,
     });
     nodes.collect::<BTreeSet<_>>().len()
 }

@@ -309,7 +309,7 @@ async fn visit(hub: &Running, keys: &Keys, own: SocketAddr) {
 async fn switch_on(hub: &Running, keys: &Keys) {
     let wanted = Wanted::Set { module: 0, channel: 1, value: OwnedValue::Bool(true) };
     let request = Request::Command { node: id(keys), wanted, expires_in_s: None };
-    hub.handle().ask("test", request).await.expect("the hub takes it");
+    hub.handle().ask("test", "", request).await.expect("the hub takes it");
 }
 
 fn id(keys: &Keys) -> NodeId {

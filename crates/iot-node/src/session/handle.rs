@@ -98,7 +98,8 @@ impl<const N: usize> Session<N> {
             self.hold = Some(now.after(RESEND_WAIT));
         }
         match request {
-            Request::Register { .. } if !later => self.registration.refused(),
+            Request::Register { .. } if later => self.registration.again(),
+            Request::Register { .. } => self.registration.refused(),
             Request::Report { sequence } => {
                 let admission = match code {
                     ErrorCode::PENDING_APPROVAL => Some(Admission::PENDING),
@@ -114,7 +115,7 @@ impl<const N: usize> Session<N> {
                 }
             }
             Request::Outcome { command } => memory.commands.told(command, code),
-            Request::Hello | Request::Register { .. } | Request::Sleep | Request::Ping => {}
+            Request::Hello | Request::Sleep | Request::Ping => {}
         }
     }
 

@@ -152,3 +152,18 @@ fn modules_that_do_not_fit_one_frame_are_announced_in_parts() {
     }
     assert_eq!(announced, (0..20).collect::<Vec<_>>());
 }
+
+#[test]
+fn modules_that_the_hub_could_not_store_are_announced_again_and_all_of_them() {
+    let mut rig = Rig::new(config());
+    rig.run();
+    rig.node.connected(rig.now);
+    let hello = rig.said(OWN).remove(0);
+    rig.hear(OWN, &frame(&welcome(), hello.answer()));
+    let first = rig.said(OWN).remove(0);
+    rig.hear(OWN, &frame(&error(ErrorCode::NOT_STORED), first.answer()));
+    assert_eq!(rig.kinds(OWN), [], "not at once");
+    rig.pass(RESEND_WAIT);
+    let again = rig.said(OWN).remove(0);
+    assert_eq!(again.message(), first.message());
+}

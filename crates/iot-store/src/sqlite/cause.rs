@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use iot_core::{IotError, NodeId};
-use iot_proto::ErrorCode;
+use iot_proto::{CommandId, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
@@ -13,26 +13,76 @@ use super::fault::Fault;
 #[serde(rename_all = "snake_case")]
 enum Cause {
     Cut,
+    /// As hubs wrote it that did not name the newer command.
     Superseded,
+    SupersededBy {
+        id: [u8; 16],
+    },
     Expired,
     Replaced,
     Stopping,
-    Silent { for_s: u64 },
-    NoAnswer { limit_s: u64 },
-    NotStored { why: Box<str> },
-    Revoked { node: Box<str> },
-    Disabled { node: Box<str> },
-    PendingApproval { node: Box<str> },
-    ModuleNotRegistered { node: Box<str>, module: u8 },
-    KindUnsupported { kind: Box<str> },
-    KindVersionUnknown { kind: Box<str>, version: u16, known: u16 },
-    KindDisabled { kind: Box<str> },
-    Node { code: u16, detail: Box<str> },
-    NotAsWanted { wanted: Box<str>, reported: Box<str> },
-    WrongNode { node: Box<str>, answered: Box<str> },
-    Unreachable { address: SocketAddr, why: Box<str> },
-    Cancelled { by: Box<str> },
-    Earlier { code: u16, text: Box<str> },
+    Silent {
+        for_s: u64,
+    },
+    NoAnswer {
+        limit_s: u64,
+    },
+    NotStored {
+        why: Box<str>,
+    },
+    Revoked {
+        node: Box<str>,
+    },
+    Disabled {
+        node: Box<str>,
+    },
+    Archived {
+        node: Box<str>,
+    },
+    HardwareReplaced {
+        by: Box<str>,
+    },
+    PendingApproval {
+        node: Box<str>,
+    },
+    ModuleNotRegistered {
+        node: Box<str>,
+        module: u8,
+    },
+    KindUnsupported {
+        kind: Box<str>,
+    },
+    KindVersionUnknown {
+        kind: Box<str>,
+        version: u16,
+        known: u16,
+    },
+    KindDisabled {
+        kind: Box<str>,
+    },
+    Node {
+        code: u16,
+        detail: Box<str>,
+    },
+    NotAsWanted {
+        wanted: Box<str>,
+        reported: Box<str>,
+    },
+    WrongNode {
+        node: Box<str>,
+        answered: Box<str>,
+    },
+    Unreachable {
+        address: SocketAddr,
+        why: Box<str>,
+    },
+    Cancelled {
+        by: Box<str>,
+    },
+    Earlier {
+        code: u16,
+        text: Box<str>,
+    },
 }
 
 /// Writes a cause.
@@ -47,7 +97,7 @@ fn exactly(cause: IotError) -> Option<Cause> {
     let id = |node: &NodeId| node.as_str().into();
     Some(match cause {
         IotError::Cut => Cause::Cut,
-        IotError::Superseded => Cause::Superseded,
+        IotError::Superseded { by } => Cause::SupersededBy { id: by.0 },
         IotError::Expired => Cause::Expired,
         IotError::Replaced => Cause::Replaced,
         IotError::Stopping => Cause::Stopping,
@@ -56,6 +106,8 @@ fn exactly(cause: IotError) -> Option<Cause> {
         IotError::NotStored { why } => Cause::NotStored { why },
         IotError::Revoked { node } => Cause::Revoked { node: id(&node) },
         IotError::Disabled { node } => Cause::Disabled { node: id(&node) },
+        IotError::Archived { node } => Cause::Archived { node: id(&node) },
+        IotError::HardwareReplaced { by } => Cause::HardwareReplaced { by: id(&by) },
         IotError::PendingApproval { node } => Cause::PendingApproval { node: id(&node) },
         IotError::ModuleNotRegistered { node, module } => {
             Cause::ModuleNotRegistered { node: id(&node), module }
@@ -80,7 +132,10 @@ pub(crate) fn read(text: &str) -> Result<IotError, Fault> {
     let kept = serde_json::from_str(text).map_err(|why| Fault::unreadable("a cause", &why))?;
     Ok(match kept {
         Cause::Cut => IotError::Cut,
-        Cause::Superseded => IotError::Superseded,
+        Cause::Superseded => {
+            IotError::Earlier { code: ErrorCode::SUPERSEDED, text: "a newer command took its place".into() }
+        }
+        Cause::SupersededBy { id } => IotError::Superseded { by: CommandId(id) },
         Cause::Expired => IotError::Expired,
         Cause::Replaced => IotError::Replaced,
         Cause::Stopping => IotError::Stopping,
@@ -89,6 +144,8 @@ pub(crate) fn read(text: &str) -> Result<IotError, Fault> {
         Cause::NotStored { why } => IotError::NotStored { why },
         Cause::Revoked { node } => IotError::Revoked { node: id(&node)? },
         Cause::Disabled { node } => IotError::Disabled { node: id(&node)? },
+        Cause::Archived { node } => IotError::Archived { node: id(&node)? },
+        Cause::HardwareReplaced { by } => IotError::HardwareReplaced { by: id(&by)? },
         Cause::PendingApproval { node } => IotError::PendingApproval { node: id(&node)? },
         Cause::ModuleNotRegistered { node, module } => {
             IotError::ModuleNotRegistered { node: id(&node)?, module }
@@ -120,6 +177,8 @@ mod tests {
             IotError::Unreachable { address, why: "refused \"twice\"".into() },
             IotError::Node { code: ErrorCode(77), detail: "ü".into() },
             IotError::Revoked { node: NodeId::parse("plain:a").unwrap() },
+            IotError::Superseded { by: CommandId([7; 16]) },
+            IotError::HardwareReplaced { by: NodeId::parse("plain:b").unwrap() },
         ] {
             assert_eq!(read(&write(&cause).unwrap()).unwrap(), cause);
         }
@@ -127,5 +186,12 @@ mod tests {
         let kept = read(&write(&cause).unwrap()).unwrap();
         assert_eq!((kept.code(), kept.to_string()), (cause.code(), cause.to_string()));
         assert_eq!(read(&write(&kept).unwrap()).unwrap(), kept);
+    }
+
+    #[test]
+    fn what_an_older_hub_wrote_is_read_with_its_number_and_words() {
+        let read = read("\"superseded\"").unwrap();
+        assert_eq!(read.code(), ErrorCode::SUPERSEDED);
+        assert_eq!(read.to_string(), "a newer command took its place");
     }
 }

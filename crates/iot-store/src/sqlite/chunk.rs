@@ -1,170 +1,241 @@
 //! Chunks: readings of one series as columns, ordered by when they were measured.
 //!
-//! The first byte says which layout follows. Few readings, texts and mixed types stand one after the
-//! other in postcard's coding, times as differences. Many of one type are three columns packed by `pco`,
-//! each behind its length: measured, how much later they arrived, values. Both give back every bit.
+//! Three columns lie one after the other in `bits`, each from a whole byte on: when the readings were
+//! measured, how much later they arrived, and their values. `columns` says how they are packed. Texts and
+//! values of several types are written as JSON instead. Both give back every bit, and plain SQL reads both:
+//! the view `reading` of `schema/2.sql`.
+//!
+//! A chunk that is full fills one page of the file, or a month.
 
 use iot_core::{UnixMillis, view::ReadingView};
 use iot_proto::OwnedValue;
-use pco::{
-    ChunkConfig,
-    data_types::Number,
-    standalone::{simple_compress, simple_decompress},
-};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    checksum,
+    column::Column,
     fault::Fault,
-    value::{Kept, finite},
+    form::{Form, to_float, to_numbers},
+    value::{Typed, finite},
 };
 
-/// Fewer readings than these are not worth packing.
-const WORTH_PACKING: usize = 64;
+/// Bytes of one chunk that share a page of 4,096 with what stands beside them in its row.
+const PAGE: usize = 4_000;
 
-/// How hard `pco` tries; its own default is 8, and 12 the most.
-const EFFORT: usize = 6;
+/// The most readings of a chunk; the table `position` has a row for each.
+const MOST: usize = 4_096;
 
-/// The layouts, by their first byte.
-const PLAIN: u8 = 0;
-const BOOLS: u8 = 1;
-const INTS: u8 = 2;
-const FLOATS: u8 = 3;
+/// The longest time from the first to the last reading of a chunk: 32 days. Chunks are deleted as a whole,
+/// and readings of which there are few would stay for years.
+const LONGEST_MS: i64 = 32 * 86_400_000;
 
-/// A reading in the plain layout.
-#[derive(Serialize, Deserialize)]
-struct Plain<'a> {
-    /// Milliseconds since the reading before.
-    after: i64,
-    /// Milliseconds from measurement to arrival.
-    delay: i64,
-    #[serde(borrow)]
-    value: Kept<'a>,
+/// Readings, packed.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) columns: String,
+    pub(crate) bits: Vec<u8>,
 }
 
-/// The packed columns.
+/// How readings are packed.
 #[derive(Serialize, Deserialize)]
-struct Columns<'a> {
-    measured: &'a [u8],
-    delay: &'a [u8],
-    values: &'a [u8],
+struct Columns {
+    form: Form,
+    /// Parts of one, in which decimals are counted.
+    per: i64,
+    measured: Column,
+    delay: Column,
+    value: Column,
+}
+
+/// What is said of readings in JSON: measured, arrived, value.
+type Mixed = (i64, i64, Typed);
+const MIXED: &str = r#"{"form":"mixed"}"#;
+
+/// Adds readings that are ordered by when they were measured, as chunks that are not full.
+pub(crate) fn insert(db: &Connection, series: i64, mut readings: &[ReadingView]) -> Result<(), Fault> {
+    while !readings.is_empty() {
+        let (page, chunk) = fill_page(readings)?;
+        readings = readings.get(page.len()..).unwrap_or_default();
+        write(db, Place { id: None, series, sealed: false }, page, &chunk)?;
+    }
+    Ok(())
+}
+
+/// Where a chunk goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// In place of this one, or behind all others.
+    pub(crate) id: Option<i64>,
+    pub(crate) series: i64,
+    /// Whether it is full, and never written again.
+    pub(crate) sealed: bool,
+}
+
+/// Writes these readings, packed, as one row; of no readings nothing.
+pub(crate) fn write(
+    db: &Connection,
+    place: Place,
+    readings: &[ReadingView],
+    chunk: &Chunk,
+) -> Result<(), Fault> {
+    let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return Ok(()) };
+    let Place { id, series, sealed } = place;
+    let (first, last, count) = (first.measured.0, last.measured.0, count(readings));
+    let Chunk { columns, bits } = chunk;
+    let checksum = checksum::of(&[series, first, last, count], columns, bits);
+    db.prepare_cached("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![id, series, first, last, count, sealed, columns, bits, checksum])?;
+    Ok(())
+}
+
+/// As many of the first readings as fit a page; at least one, where there are any.
+pub(crate) fn fill_page(readings: &[ReadingView]) -> Result<(&[ReadingView], Chunk), Fault> {
+    let take = |count: usize| readings.get(..count).unwrap_or(readings);
+    let month = readings.first().map(|first| UnixMillis(first.measured.0.saturating_add(LONGEST_MS)));
+    let all = readings.partition_point(|reading| Some(reading.measured) < month).clamp(1, MOST);
+    let (mut fits, mut tried) = (1, all.min(64));
+    let mut most = loop {
+        let chunk = encode(take(tried))?;
+        if chunk.size() > PAGE {
+            break tried;
+        }
+        if tried == all {
+            return Ok((take(all), chunk));
+        }
+        (fits, tried) = (tried, all.min(tried * 2));
+    };
+    // It fits up to `fits` and does not from `most` on.
+    while most - fits > 1 {
+        let middle = fits.midpoint(most);
+        if encode(take(middle))?.size() <= PAGE {
+            fits = middle;
+        } else {
+            most = middle;
+        }
+    }
+    Ok((take(fits), encode(take(fits))?))
+}
+
+/// How many readings there are, as it stands in the file.
+pub(crate) fn count(readings: &[ReadingView]) -> i64 {
+    i64::try_from(readings.len()).unwrap_or(i64::MAX)
+}
+
+impl Chunk {
+    fn size(&self) -> usize {
+        self.columns.len() + self.bits.len()
+    }
 }
 
 /// Packs readings that are ordered by when they were measured.
-pub(crate) fn encode(readings: &[ReadingView]) -> Result<Vec<u8>, Fault> {
-    let packed = if readings.len() < WORTH_PACKING { None } else { pack_values(readings)? };
-    match packed {
-        Some((layout, values)) => encode_columns(readings, layout, &values),
-        None => encode_plain(readings),
+pub(crate) fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
+    let Some((form, per, values)) = to_column(readings) else {
+        let mixed: Vec<Mixed> = readings
+            .iter()
+            .map(|reading| (reading.measured.0, reading.arrived.0, Typed::from(&reading.value)))
+            .collect();
+        let bits = serde_json::to_vec(&mixed).map_err(|why| damaged(&why))?;
+        return Ok(Chunk { columns: MIXED.into(), bits });
+    };
+    let measured: Vec<_> = readings.iter().map(|reading| reading.measured.0).collect();
+    let delays: Vec<_> =
+        readings.iter().map(|reading| reading.arrived.0.wrapping_sub(reading.measured.0)).collect();
+    let columns = Columns {
+        form,
+        per,
+        measured: Column::sloped(&measured),
+        delay: Column::level(&delays),
+        value: Column::level(&values),
+    };
+    let mut bits = Vec::new();
+    columns.measured.pack(&measured, &mut bits);
+    columns.delay.pack(&delays, &mut bits);
+    columns.value.pack(&values, &mut bits);
+    let columns = serde_json::to_string(&columns).map_err(|why| damaged(&why))?;
+    Ok(Chunk { columns, bits })
+}
+
+/// The values as numbers, where all are of one type that has a form.
+fn to_column(readings: &[ReadingView]) -> Option<(Form, i64, Vec<i64>)> {
+    let values = || readings.iter().map(|reading| &reading.value);
+    match values().next()? {
+        OwnedValue::Bool(_) => {
+            let bools = values().map(|value| match value {
+                OwnedValue::Bool(value) => Some(i64::from(*value)),
+                OwnedValue::Int(_) | OwnedValue::Float(_) | OwnedValue::Text(_) => None,
+            });
+            Some((Form::Bool, 1, bools.collect::<Option<_>>()?))
+        }
+        OwnedValue::Int(_) => {
+            let ints = values().map(|value| match value {
+                OwnedValue::Int(value) => Some(*value),
+                OwnedValue::Bool(_) | OwnedValue::Float(_) | OwnedValue::Text(_) => None,
+            });
+            Some((Form::Int, 1, ints.collect::<Option<_>>()?))
+        }
+        OwnedValue::Float(_) => {
+            let floats = values().map(|value| match value {
+                OwnedValue::Float(value) => Some(value.get()),
+                OwnedValue::Bool(_) | OwnedValue::Int(_) | OwnedValue::Text(_) => None,
+            });
+            Some(to_numbers(&floats.collect::<Option<Vec<_>>>()?))
+        }
+        OwnedValue::Text(_) => None,
     }
 }
 
-/// Unpacks `count` readings.
-pub(crate) fn decode(bytes: &[u8], count: usize) -> Result<Vec<ReadingView>, Fault> {
-    let (layout, bytes) = bytes.split_first().ok_or_else(|| damaged(&"it is empty"))?;
-    let readings = match *layout {
-        PLAIN => decode_plain(bytes)?,
-        BOOLS => decode_columns(bytes, |value: i64| Ok(OwnedValue::Bool(value != 0)))?,
-        INTS => decode_columns(bytes, |value: i64| Ok(OwnedValue::Int(value)))?,
-        FLOATS => decode_columns(bytes, |value: f64| Ok(OwnedValue::Float(finite(value)?)))?,
-        layout => return Err(damaged(&format!("its layout {layout} is not known"))),
-    };
-    if readings.len() == count {
-        Ok(readings)
-    } else {
-        Err(damaged(&format!("it has {} readings instead of {count}", readings.len())))
+/// Unpacks the chunk of a row that has all of its columns but `id` and `sealed`, if its checksum is right.
+pub(crate) fn read(row: &Row<'_>) -> Result<Vec<ReadingView>, Fault> {
+    let count: i64 = row.get("readings")?;
+    let columns = row.get_ref("columns")?.as_str().map_err(rusqlite::Error::from)?;
+    let bits = row.get_ref("bits")?.as_blob().map_err(rusqlite::Error::from)?;
+    let numbers = [row.get("series")?, row.get("earliest")?, row.get("latest")?, count];
+    if checksum::of(&numbers, columns, bits) != row.get::<_, u32>("checksum")? {
+        return Err(damaged(&"its checksum is another"));
     }
+    decode(columns, bits, usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Unpacks `count` readings.
+fn decode(columns: &str, mut bits: &[u8], count: usize) -> Result<Vec<ReadingView>, Fault> {
+    if count > MOST {
+        return Err(damaged(&format!("it has {count} readings, and {MOST} are the most")));
+    }
+    if columns == MIXED {
+        let mixed: Vec<Mixed> = serde_json::from_slice(bits).map_err(|why| damaged(&why))?;
+        let readings = mixed.into_iter();
+        return readings
+            .map(|(measured, arrived, value)| Ok(view(measured, arrived, value.restore()?)))
+            .collect();
+    }
+    let columns: Columns = serde_json::from_str(columns).map_err(|why| damaged(&why))?;
+    let measured = columns.measured.unpack(&mut bits, count)?;
+    let delays = columns.delay.unpack(&mut bits, count)?;
+    let values = columns.value.unpack(&mut bits, count)?;
+    let rows = measured.into_iter().zip(delays).zip(values);
+    rows.map(|((measured, delay), value)| {
+        Ok(view(measured, measured.wrapping_add(delay), restore(columns.form, columns.per, value)?))
+    })
+    .collect()
+}
+
+fn restore(form: Form, per: i64, number: i64) -> Result<OwnedValue, Fault> {
+    Ok(match form {
+        Form::Bool => OwnedValue::Bool(number != 0),
+        Form::Int => OwnedValue::Int(number),
+        Form::Decimal | Form::Single | Form::Binary | Form::Mixed => {
+            OwnedValue::Float(finite(to_float(form, per, number))?)
+        }
+    })
+}
+
+fn view(measured: i64, arrived: i64, value: OwnedValue) -> ReadingView {
+    ReadingView { value, measured: UnixMillis(measured), arrived: UnixMillis(arrived) }
 }
 
 fn damaged(why: &impl ToString) -> Fault {
     Fault::unreadable("a chunk of readings", why)
-}
-
-fn delay(reading: &ReadingView) -> i64 {
-    reading.arrived.0.wrapping_sub(reading.measured.0)
-}
-
-fn encode_plain(readings: &[ReadingView]) -> Result<Vec<u8>, Fault> {
-    let mut bytes = vec![PLAIN];
-    let mut before = 0;
-    for reading in readings {
-        let after = reading.measured.0.wrapping_sub(before);
-        let plain = Plain { after, delay: delay(reading), value: Kept::from(&reading.value) };
-        bytes = postcard::to_extend(&plain, bytes).map_err(|why| damaged(&why))?;
-        before = reading.measured.0;
-    }
-    Ok(bytes)
-}
-
-fn decode_plain(mut bytes: &[u8]) -> Result<Vec<ReadingView>, Fault> {
-    let mut readings = Vec::new();
-    let mut measured = 0_i64;
-    while !bytes.is_empty() {
-        let (plain, rest) = postcard::take_from_bytes::<Plain<'_>>(bytes).map_err(|why| damaged(&why))?;
-        bytes = rest;
-        measured = measured.wrapping_add(plain.after);
-        readings.push(view(measured, plain.delay, plain.value.restore()?));
-    }
-    Ok(readings)
-}
-
-fn view(measured: i64, delay: i64, value: OwnedValue) -> ReadingView {
-    ReadingView { value, measured: UnixMillis(measured), arrived: UnixMillis(measured.wrapping_add(delay)) }
-}
-
-/// The values packed, with the layout that says how, where all are of one type that can be packed.
-fn pack_values(readings: &[ReadingView]) -> Result<Option<(u8, Vec<u8>)>, Fault> {
-    let mut ints = Vec::new();
-    let mut floats = Vec::new();
-    let mut bools = 0_usize;
-    for reading in readings {
-        match &reading.value {
-            OwnedValue::Bool(value) => {
-                ints.push(i64::from(*value));
-                bools += 1;
-            }
-            OwnedValue::Int(value) => ints.push(*value),
-            OwnedValue::Float(value) => floats.push(value.get()),
-            OwnedValue::Text(_) => return Ok(None),
-        }
-    }
-    let all = readings.len();
-    Ok(if floats.len() == all {
-        Some((FLOATS, pack(&floats)?))
-    } else if bools == all {
-        Some((BOOLS, pack(&ints)?))
-    } else if ints.len() == all && bools == 0 {
-        Some((INTS, pack(&ints)?))
-    } else {
-        None
-    })
-}
-
-fn pack<T: Number>(values: &[T]) -> Result<Vec<u8>, Fault> {
-    let config = ChunkConfig::default().with_compression_level(EFFORT);
-    simple_compress(values, &config).map_err(|why| damaged(&why))
-}
-
-fn encode_columns(readings: &[ReadingView], layout: u8, values: &[u8]) -> Result<Vec<u8>, Fault> {
-    let measured: Vec<_> = readings.iter().map(|reading| reading.measured.0).collect();
-    let delays: Vec<_> = readings.iter().map(delay).collect();
-    let (measured, delays) = (pack(&measured)?, pack(&delays)?);
-    let columns = Columns { measured: &measured, delay: &delays, values };
-    postcard::to_extend(&columns, vec![layout]).map_err(|why| damaged(&why))
-}
-
-fn decode_columns<T: Number>(
-    bytes: &[u8],
-    restore: impl Fn(T) -> Result<OwnedValue, Fault>,
-) -> Result<Vec<ReadingView>, Fault> {
-    let columns: Columns<'_> = postcard::from_bytes(bytes).map_err(|why| damaged(&why))?;
-    let times = |bytes| simple_decompress::<i64>(bytes).map_err(|why| damaged(&why));
-    let (measured, delays) = (times(columns.measured)?, times(columns.delay)?);
-    let values = simple_decompress::<T>(columns.values).map_err(|why| damaged(&why))?;
-    if measured.len() != delays.len() || measured.len() != values.len() {
-        return Err(damaged(&"its columns differ in length"));
-    }
-    let rows = measured.into_iter().zip(delays).zip(values);
-    rows.map(|((measured, delay), value)| Ok(view(measured, delay, restore(value)?))).collect()
 }
 
 #[cfg(test)]
@@ -218,24 +289,35 @@ mod tests {
                     arrived: UnixMillis(arrived),
                 })
                 .collect();
-            let back = decode(&encode(&readings).unwrap(), readings.len()).unwrap();
+            let chunk = encode(&readings).unwrap();
+            let back = decode(&chunk.columns, &chunk.bits, readings.len()).unwrap();
             prop_assert!(readings.iter().map(bits).eq(back.iter().map(bits)));
         }
 
         #[test]
         fn what_is_no_chunk_is_refused_or_read_but_never_a_panic(bytes in vec(any::<u8>(), 0..200)) {
             // Whether it can be read does not matter here.
-            let _ = decode(&bytes, 3);
+            for columns in ["", MIXED, r#"{"form":"int","per":0,"measured":[1,2,0,3],"delay":[0,0,1,60],"value":[0,0,1,64]}"#] {
+                let _ = decode(columns, &bytes, 3);
+            }
         }
     }
 
     #[test]
-    fn a_zero_keeps_its_sign_in_both_layouts() {
-        for count in [1, 100] {
-            let value = OwnedValue::Float(Finite::new(-0.0).unwrap());
-            let readings = vec![view(1, 2, value); count];
-            let back = decode(&encode(&readings).unwrap(), count).unwrap();
-            assert!(readings.iter().map(bits).eq(back.iter().map(bits)));
+    fn a_page_is_filled_and_no_reading_falls_between_two() {
+        let value = |at: i64| OwnedValue::Int(at * at % 1_000);
+        let readings: Vec<_> =
+            (0..9_000).map(|at| view(at * 1_000 + at % 7, at * 1_000 + 9, value(at))).collect();
+        let mut rest = readings.as_slice();
+        let mut sizes = Vec::new();
+        while !rest.is_empty() {
+            let (page, chunk) = fill_page(rest).unwrap();
+            sizes.push(chunk.size());
+            let back = decode(&chunk.columns, &chunk.bits, page.len()).unwrap();
+            assert_eq!(back, page);
+            rest = &rest[page.len()..];
         }
+        assert!(sizes.len() > 2 && sizes.iter().all(|size| *size <= PAGE), "{sizes:?}");
+        assert!(sizes.iter().rev().skip(1).all(|size| *size > PAGE - 400), "{sizes:?}");
     }
 }

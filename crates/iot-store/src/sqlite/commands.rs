@@ -3,53 +3,119 @@
 use iot_core::{
     CommandState,
     store::CommandRecord,
-    view::{Step, Wanted},
+    view::{CommandFilter, Step, Wanted},
 };
 use iot_proto::{CommandId, OwnedValue, UnixMillis};
-use rusqlite::{Connection, Row, params, types::ToSqlOutput};
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, params, params_from_iter,
+    types::{ToSqlOutput, Value},
+};
 
 use super::{cause, fault::Fault, nodes, value};
 
-/// Writes a command in place of what was known of it. Where more than `ended_limit` have ended, the
-/// oldest of them goes.
-pub(crate) fn put(db: &Connection, command: &CommandRecord, ended_limit: usize) -> Result<(), Fault> {
-    let ended = !command.state().is_under_way();
+/// Writes a command in place of what was known of it. `kept` counts those that have ended; where they are more
+/// than `limit`, those that ended first go.
+pub(crate) fn put(
+    db: &Connection,
+    command: &CommandRecord,
+    kept: &mut usize,
+    limit: usize,
+) -> Result<(), Fault> {
+    let was_ended = db
+        .prepare_cached("SELECT ended_at IS NOT NULL FROM command WHERE id = ?")?
+        .query_row([command.id.0], |row| row.get(0))
+        .optional()?
+        .unwrap_or(false);
     let (verb, module, channel, (value_type, value)) = wanted_columns(&command.wanted);
-    db.prepare_cached("INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(
-        params![
-            command.id.0,
-            command.node.as_str(),
-            verb,
-            module,
-            channel,
-            value_type,
-            value,
-            command.author,
-            command.expires.0,
-            command.attempts,
-            ended,
-        ],
-    )?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO command (id, node, verb, module, channel, value_type, value, author, why,
+             expires, attempts, state, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        command.id.0,
+        command.node.as_str(),
+        verb,
+        module,
+        channel,
+        value_type,
+        value,
+        command.author,
+        command.why,
+        command.expires.0,
+        command.attempts,
+        command.state().word(),
+        command.ended().map(|at| at.0),
+    ])?;
     let mut insert = db.prepare_cached("INSERT INTO command_step VALUES (?, ?, ?, ?, ?)")?;
     for (position, step) in (0_i64..).zip(&command.steps) {
         let cause = step.cause.as_ref().map(cause::write).transpose()?;
         insert.execute(params![command.id.0, position, step.state.word(), step.at.0, cause])?;
     }
-    if ended {
+    *kept = *kept - usize::from(was_ended) + usize::from(command.ended().is_some());
+    if *kept > limit {
         let beyond = "DELETE FROM command WHERE id IN
-            (SELECT id FROM command WHERE ended = 1 ORDER BY id DESC LIMIT -1 OFFSET ?)";
-        db.prepare_cached(beyond)?.execute([i64::try_from(ended_limit).unwrap_or(i64::MAX)])?;
+            (SELECT id FROM command WHERE ended_at IS NOT NULL ORDER BY ended_at, id LIMIT ?)";
+        let beyond =
+            db.prepare_cached(beyond)?.execute([i64::try_from(*kept - limit).unwrap_or(i64::MAX)])?;
+        *kept -= beyond;
     }
     Ok(())
 }
 
-/// All commands that are kept, oldest first.
-pub(crate) fn load(db: &Connection) -> Result<Vec<CommandRecord>, Fault> {
+/// How many commands have ended and are kept.
+pub(crate) fn count_ended(db: &Connection) -> Result<usize, Fault> {
+    let count: i64 =
+        db.query_row("SELECT count(*) FROM command WHERE ended_at IS NOT NULL", [], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// The commands that are under way, and the last ones that ended, by id.
+pub(crate) fn load(db: &Connection, ended: usize) -> Result<Vec<CommandRecord>, Fault> {
+    let select = "SELECT * FROM command WHERE ended_at IS NULL UNION ALL
+        SELECT * FROM (SELECT * FROM command WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT ?)
+        ORDER BY id";
+    let limit = Value::from(i64::try_from(ended).unwrap_or(i64::MAX));
+    select_all(db, select, vec![limit])
+}
+
+/// The commands that are asked for, newest first.
+pub(crate) fn page(db: &Connection, filter: &CommandFilter) -> Result<Vec<CommandRecord>, Fault> {
+    let (mut conditions, mut values) = (Vec::new(), Vec::new());
+    let mut only = |condition: String, value: Option<Value>| {
+        conditions.push(condition);
+        values.extend(value);
+    };
+    if let Some(node) = &filter.node {
+        only("node = ?".into(), Some(node.as_str().to_owned().into()));
+    }
+    if let Some(module) = filter.module {
+        only("module = ?".into(), Some(i64::from(module).into()));
+    }
+    if let Some(before) = filter.before {
+        only("id < ?".into(), Some(before.0.to_vec().into()));
+    }
+    if !filter.states.is_empty() {
+        // Words of the hub's own, so that they can stand in the statement.
+        let words: Vec<_> = filter.states.iter().map(|state| format!("'{}'", state.word())).collect();
+        only(format!("state IN ({})", words.join(", ")), None);
+    }
+    let all = if conditions.is_empty() { "1".into() } else { conditions.join(" AND ") };
+    values.push(i64::try_from(filter.limit).unwrap_or(i64::MAX).into());
+    select_all(db, &format!("SELECT * FROM command WHERE {all} ORDER BY id DESC LIMIT ?"), values)
+}
+
+/// One command.
+pub(crate) fn find(db: &Connection, id: CommandId) -> Result<Option<CommandRecord>, Fault> {
+    let id = Value::from(id.0.to_vec());
+    Ok(select_all(db, "SELECT * FROM command WHERE id = ?", vec![id])?.pop())
+}
+
+fn select_all(db: &Connection, select: &str, values: Vec<Value>) -> Result<Vec<CommandRecord>, Fault> {
     let mut commands = Vec::new();
-    let mut select = db.prepare("SELECT * FROM command ORDER BY id")?;
+    let mut select = db.prepare_cached(select)?;
     let mut select_steps =
-        db.prepare("SELECT state, at, cause FROM command_step WHERE command = ? ORDER BY position")?;
-    let mut rows = select.query([])?;
+        db.prepare_cached("SELECT state, at, cause FROM command_step WHERE command = ? ORDER BY position")?;
+    let mut rows = select.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
         let mut command = read(row)?;
         let mut steps = select_steps.query([command.id.0])?;
@@ -69,6 +135,7 @@ fn read(row: &Row<'_>) -> Result<CommandRecord, Fault> {
         node: nodes::parse_id(&row.get::<_, Box<str>>("node")?)?,
         wanted: read_wanted(row)?,
         author: row.get("author")?,
+        why: row.get("why")?,
         steps: Vec::new(),
         expires: UnixMillis(row.get("expires")?),
         attempts: row.get("attempts")?,

@@ -1,6 +1,6 @@
 //! [`Fault`]: what can go wrong inside the store, and what a person is told to do about it.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use iot_core::store::StoreError;
 use rusqlite::ErrorCode;
@@ -12,6 +12,9 @@ pub(crate) enum Fault {
     /// SQLite refused.
     #[error(transparent)]
     Sql(#[from] rusqlite::Error),
+    /// The operating system could not put a file on disk.
+    #[error("{0}")]
+    Disk(io::Error),
     /// What the file holds cannot be what a hub wrote.
     #[error("{0}")]
     Unreadable(String),
@@ -32,6 +35,7 @@ impl Fault {
                     Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
                 )
             }
+            Self::Disk(_) => false,
             Self::Unreadable(_) => true,
         }
     }
@@ -41,13 +45,14 @@ impl Fault {
         let file = path.display();
         let code = match self {
             Self::Sql(error) => error.sqlite_error_code(),
-            Self::Unreadable(_) => None,
+            Self::Disk(_) | Self::Unreadable(_) => None,
         };
+        let is_full = matches!(self, Self::Disk(error) if error.kind() == io::ErrorKind::StorageFull);
         let why = if self.is_damage() {
             format!(
                 "{file} is damaged ({self}): stop the hub, keep a copy of the file, and put a backup in its place"
             )
-        } else if code == Some(ErrorCode::DiskFull) {
+        } else if is_full || code == Some(ErrorCode::DiskFull) {
             format!("the disk of {file} is full: make room; the hub tries again by itself")
         } else if code == Some(ErrorCode::ReadOnly) || code == Some(ErrorCode::PermissionDenied) {
             format!("{file} cannot be written ({self}): check owner, mode and mount of its directory")

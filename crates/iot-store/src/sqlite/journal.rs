@@ -1,12 +1,15 @@
 //! Rows of the journal: the reports of one commit with their readings, as they came.
 //!
-//! A row is entries one after the other, each in postcard's coding. A report stands before its readings.
+//! A row is entries one after the other, each in postcard's coding. A report stands before its readings, and a
+//! checksum behind all.
+
+use std::collections::HashMap;
 
 use iot_core::{UnixMillis, view::ReadingView};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::{fault::Fault, value::Kept};
+use super::{checksum, fault::Fault, value::Kept};
 
 /// One entry. Variants are only ever added at the end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -66,9 +69,8 @@ impl Draft {
 
     /// Adds an entry.
     pub(crate) fn push(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
-        let entries = core::mem::take(&mut self.entries);
-        self.entries =
-            postcard::to_extend(entry, entries).map_err(|why| Fault::unreadable("a report", &why))?;
+        postcard::serialize_with_flavor(entry, Appending(&mut self.entries))
+            .map_err(|why| Fault::unreadable("a report", &why))?;
         self.items += 1;
         if let Entry::Reading(Reading { measured, .. }) = entry {
             let (first, last) = self.span.unwrap_or((*measured, *measured));
@@ -77,24 +79,49 @@ impl Draft {
         Ok(())
     }
 
-    /// Writes the row, if there is anything in it. Gives how many items it has.
-    pub(crate) fn insert(&self, db: &Connection) -> Result<usize, Fault> {
+    /// Writes the row under its number, if there is anything in it. Gives how many items it has.
+    pub(crate) fn insert(&self, db: &Connection, id: i64) -> Result<usize, Fault> {
         if self.items == 0 {
             return Ok(0);
         }
         let items = i64::try_from(self.items).unwrap_or(i64::MAX);
         let (earliest, latest) = self.span.unzip();
-        db.prepare_cached("INSERT INTO journal (items, earliest, latest, entries) VALUES (?, ?, ?, ?)")?
-            .execute(params![items, earliest, latest, self.entries])?;
+        db.prepare_cached(
+            "INSERT INTO journal (id, items, earliest, latest, entries) VALUES (?, ?, ?, ?, ?)",
+        )?
+        .execute(params![id, items, earliest, latest, checksum::close(self.entries.clone())])?;
         Ok(self.items)
+    }
+}
+
+/// Lets postcard append to a row that it does not own.
+struct Appending<'d>(&'d mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Appending<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
 /// Reads a row: `each` is given every entry with the report that it belongs to.
 pub(crate) fn read<'a>(
-    mut entries: &'a [u8],
+    row: &'a [u8],
     mut each: impl FnMut(Report, Option<Reading<'a>>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
+    let mut entries = checksum::open(row)
+        .ok_or_else(|| Fault::Unreadable("a row of the journal has another checksum".into()))?;
     let mut of = None;
     while !entries.is_empty() {
         let (entry, rest) =
@@ -112,6 +139,45 @@ pub(crate) fn read<'a>(
         }
     }
     Ok(())
+}
+
+/// Up to which row the journal has been folded, for nodes and series that are ahead of its first row.
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
+    sources: HashMap<i64, i64>,
+    series: HashMap<i64, i64>,
+}
+
+impl Folded {
+    /// Reads what the file says.
+    pub(crate) fn load(db: &Connection) -> Result<Self, Fault> {
+        let read = |table: &str| -> Result<HashMap<i64, i64>, Fault> {
+            let ahead = "folded >= (SELECT min(id) FROM journal)";
+            let mut select =
+                db.prepare_cached(&format!("SELECT number, folded FROM {table} WHERE {ahead}"))?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        Ok(Self { sources: read("source")?, series: read("series")? })
+    }
+
+    /// Whether a row still counts for a node.
+    pub(crate) fn counts_for_source(&self, row: i64, source: i64) -> bool {
+        self.sources.get(&source).is_none_or(|folded| row > *folded)
+    }
+
+    /// Whether a row still counts for a series.
+    pub(crate) fn counts_for_series(&self, row: i64, series: i64) -> bool {
+        self.series.get(&series).is_none_or(|folded| row > *folded)
+    }
+}
+
+/// The number of the last row that ever was, as far as anything depends on it.
+pub(crate) fn last_row(db: &Connection) -> Result<i64, Fault> {
+    let last = "SELECT max(coalesce((SELECT max(id) FROM journal), 0),
+                           coalesce((SELECT max(folded) FROM series), 0),
+                           coalesce((SELECT max(folded) FROM source), 0))";
+    Ok(db.query_row(last, [], |row| row.get(0))?)
 }
 
 /// How many items the journal has.

@@ -3,60 +3,95 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
+//! | `log.rs` | whether the write-ahead log lost commits that were synced |
+//! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
+//! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
-//! | `nodes.rs`, `commands.rs`, `cause.rs` | what is kept in plain columns |
+//! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
+//! | `replace.rs` | what moves when new hardware takes a node's place |
 //! | `journal.rs` | reports as they came: a row for each commit |
-//! | `chunk.rs` | readings of one series, packed |
-//! | `upkeep.rs` | what is done behind commits: from the journal into chunks |
-//! | `snapshot.rs`, `history.rs` | what is read: at the start, and by pages |
-//! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
+//! | `chunk.rs`, `rollup.rs` | readings of one series, and what they come to, packed |
+//! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
+//! | `upkeep/` | what is done behind commits: from the journal into chunks |
+//! | `snapshot.rs`, `history.rs`, `recent.rs`, `chronicle.rs` | what is read: at the start, and by pages |
+//! | `numbers.rs`, `value.rs`, `checksum.rs`, `fault.rs` | numbers for series, values on disk, checksums, what went wrong |
 
+mod audit;
+mod backup;
 mod cause;
+mod checksum;
+mod chronicle;
 mod chunk;
+mod column;
 mod commands;
 mod fault;
+mod form;
 mod history;
+mod inspect;
+mod integrity;
 mod journal;
+mod log;
 mod nodes;
 mod numbers;
 mod open;
+mod recent;
+mod replace;
+mod restore;
+mod rollup;
 mod schema;
 mod snapshot;
 mod upkeep;
 mod value;
+mod verify;
 
 use std::{fs::File, path::Path, time::Duration};
 
-use iot_core::store::{Batch, Record, Snapshot, Store, StoreError};
+use iot_core::store::{Batch, Record, Snapshot, Store, StoreError, Upkeep};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
+pub use self::{
+    backup::{BackupError, Existing, back_up},
+    chronicle::SqliteChronicle,
+    history::SqliteHistory,
+    inspect::{Inspection, Progress},
+    integrity::Contents,
+    open::{OpenError, SqliteDisk},
+    restore::{RestoreError, Restored, restore},
+    verify::{VerifyError, verify},
+};
 use self::{
     fault::Fault,
     journal::{Draft, Entry, Reading, Report},
     numbers::Numbers,
-    upkeep::Upkeep,
+    upkeep::Work,
     value::Kept,
 };
-pub use self::{history::SqliteHistory, open::OpenError};
-use crate::batch::check;
+use crate::{RetentionPolicy, batch::check};
 
 /// How much a [`SqliteStore`] keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqliteLimits {
-    /// How long readings are kept, counted from the last report's arrival; `None` for ever. They go in
-    /// whole chunks, a chunk when its last reading is too old.
-    pub readings_for: Option<Duration>,
-    /// Commands kept that have ended; those under way are always kept.
+    /// How long readings and roll-ups are kept.
+    pub retention: RetentionPolicy,
+    /// Commands kept that have ended, the last ones; those under way are always kept.
     pub ended_commands: usize,
-    /// Reports and readings that may stand in the journal before the older half is folded into chunks. More
-    /// make commits cheaper and reading slower.
+    /// Reports and readings that may stand in the journal before they are folded into chunks. More make
+    /// upkeep cheaper, and reading and starting slower.
     pub journal: usize,
+    /// How long a step of upkeep works before it lets a commit in. It is made longer by one sync, and by what
+    /// it has begun: less than a millisecond more.
+    pub step: Duration,
 }
 
 impl Default for SqliteLimits {
     fn default() -> Self {
-        Self { readings_for: Some(Duration::from_hours(400 * 24)), ended_commands: 1_000, journal: 32_768 }
+        Self {
+            retention: RetentionPolicy::default(),
+            ended_commands: 100_000,
+            journal: 131_072,
+            step: Duration::from_millis(1),
+        }
     }
 }
 
@@ -66,19 +101,24 @@ impl Default for SqliteLimits {
 #[derive(Debug)]
 pub struct SqliteStore {
     path: Box<Path>,
+    disk: SqliteDisk,
     limits: SqliteLimits,
     db: Connection,
     /// What is known in memory of the file; `None` after a failure, when it is read anew.
     known: Option<Known>,
+    /// The number of the journal's last row. None is used twice while the process runs.
+    row: i64,
     draft: Draft,
     /// Held until the file is closed.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
 struct Known {
     numbers: Numbers,
-    upkeep: Upkeep,
+    work: Work,
+    /// Commands that are kept and have ended.
+    ended: usize,
 }
 
 impl SqliteStore {
@@ -95,39 +135,82 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open_with(path: &Path, limits: SqliteLimits) -> Result<(Self, SqliteHistory), OpenError> {
-        let opened = open::open(path)?;
-        let known = Known::load(&opened.writer)
-            .map_err(|fault| OpenError::Unusable { why: fault.explain(path).why })?;
+        Self::open_on(SqliteDisk::default(), path, limits)
+    }
+
+    /// As [`open_with`](Self::open_with), on this disk.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open_on(
+        disk: SqliteDisk,
+        path: &Path,
+        limits: SqliteLimits,
+    ) -> Result<(Self, SqliteHistory), OpenError> {
+        let opened = open::open(path, disk)?;
+        let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
+        let known = Known::load(&opened.writer).map_err(unusable)?;
+        let row = journal::last_row(&opened.writer).map_err(unusable)?;
         let history = SqliteHistory::new(path, opened.reader);
         let store = Self {
             path: path.into(),
+            disk,
             limits,
             db: opened.writer,
             known: Some(known),
+            row,
             draft: Draft::default(),
             _lock: opened.lock,
         };
         Ok((store, history))
     }
 
+    /// What reads commands and changes beside the store.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn chronicle(&self) -> Result<SqliteChronicle, OpenError> {
+        let reader = open::open_reader(&self.path, self.disk);
+        let reader = reader.map_err(|fault| OpenError::Unusable { why: fault.explain(&self.path).why })?;
+        Ok(SqliteChronicle::new(&self.path, reader))
+    }
+
+    /// Empties the log after a failure. What a commit that failed has written stays behind the end of the log, and
+    /// what several of them left there could not be told from a log that is damaged.
+    fn empty_log(&self) -> Result<(), Fault> {
+        // A reader in the way is no fault: the log is then emptied after another failure.
+        Ok(self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
     /// Writes the batch in one transaction, and gives what is known afterwards.
     fn write(&mut self, batch: &Batch) -> Result<Known, Fault> {
-        let mut known = match self.known.take() {
-            Some(known) => known,
-            None => Known::load(&self.db)?,
+        let mut known = if let Some(known) = self.known.take() {
+            known
+        } else {
+            self.empty_log()?;
+            Known::load(&self.db)?
         };
         let db = self.db.transaction()?;
         self.draft.clear();
         let mut readings = batch.readings.iter();
-        let mut last_arrived = None;
+        let (mut last_arrived, mut items, mut row) = (None, 0, self.row);
         for record in &batch.records {
             match record {
                 Record::Node(node) => nodes::put(&db, node)?,
-                Record::Command(command) => commands::put(&db, command, self.limits.ended_commands)?,
+                Record::Command(command) => {
+                    commands::put(&db, command, &mut known.ended, self.limits.ended_commands)?;
+                }
+                Record::Audit(record) => audit::put(&db, record, (audit::KEPT, audit::KEPT_FOR))?,
+                Record::Replaced { old, new, modules } => {
+                    let parts = (&mut known.numbers, &mut self.draft, &mut row);
+                    items += replace::replace(&db, parts, (old, new), modules)?;
+                    known.work.forget();
+                }
                 Record::Gone(node) => {
                     nodes::forget(&db, node)?;
+                    known.ended = commands::count_ended(&db)?;
                     known.numbers.forget(node);
-                    known.upkeep.sweep();
+                    known.work.forget();
                 }
                 Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
                     let source = known.numbers.source(&db, node)?;
@@ -143,16 +226,19 @@ impl SqliteStore {
                 }
             }
         }
-        let items = self.draft.insert(&db)?;
+        row += 1;
+        items += self.draft.insert(&db, row)?;
         db.commit()?;
-        known.upkeep.grew(items, last_arrived);
+        self.row = row;
+        known.work.grew(items, last_arrived);
         Ok(known)
     }
 }
 
 impl Known {
     fn load(db: &Connection) -> Result<Self, Fault> {
-        Ok(Self { numbers: Numbers::load(db)?, upkeep: Upkeep::load(db)? })
+        let (numbers, work) = (Numbers::load(db)?, Work::load(db)?);
+        Ok(Self { numbers, work, ended: commands::count_ended(db)? })
     }
 }
 
@@ -164,13 +250,24 @@ impl Store for SqliteStore {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         check(batch)?;
-        let mut known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
-        // The batch is on disk whatever becomes of this.
-        match known.upkeep.step(&mut self.db, &self.limits) {
-            Ok(()) => self.known = Some(known),
-            Err(fault) => warn!("could not fold the journal: {}", fault.explain(&self.path)),
+        // Before the batch: whatever becomes of this, a batch that was refused is not on disk.
+        if self.known.as_ref().is_some_and(|known| known.work.is_behind(&self.limits))
+            && let Err(why) = self.upkeep()
+        {
+            warn!("could not pack what is stored: {why}");
         }
+        let known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
+        self.known = Some(known);
         Ok(())
+    }
+
+    fn upkeep(&mut self) -> Result<Upkeep, StoreError> {
+        // What is known is put back where the step succeeds; where it does not, the file is read anew.
+        let Some(mut known) = self.known.take() else { return Ok(Upkeep::Done) };
+        let step = known.work.step(&mut self.db, &self.limits);
+        let due = step.map_err(|fault| fault.explain(&self.path))?;
+        self.known = Some(known);
+        Ok(due)
     }
 }
 
@@ -237,30 +334,6 @@ mod tests {
     }
 
     #[test]
-    fn readings_that_are_too_old_go_and_those_that_are_not_stay() {
-        let directory = tempfile::tempdir().unwrap();
-        let limits =
-            SqliteLimits { readings_for: Some(Duration::from_secs(20)), ended_commands: 1, journal: 8_192 };
-        let (mut store, history) = SqliteStore::open_with(&directory.path().join("hub.db"), limits).unwrap();
-        for sequence in 1..=60 {
-            store.commit(&report(sequence, 1_000)).unwrap();
-        }
-        let before = stored(&history);
-        let mut later = report(61, 1_000);
-        for record in &mut later.records {
-            if let Record::Report { arrived, .. } = record {
-                *arrived = UnixMillis(60_000);
-            }
-        }
-        for _ in 0..12 {
-            store.commit(&later).unwrap();
-        }
-        let after = stored(&history);
-        // Measured from 1,000 to 61,999; of those before 40,000 some share a chunk with later ones.
-        assert!(before == 60_000 && (33_000..=40_000).contains(&after), "{before} {after}");
-    }
-
-    #[test]
     fn the_chunks_of_a_node_that_is_gone_are_deleted_step_by_step() {
         let directory = tempfile::tempdir().unwrap();
         let limits = SqliteLimits { journal: 4_000, ..SqliteLimits::default() };
@@ -268,6 +341,7 @@ mod tests {
         for sequence in 1..=20 {
             store.commit(&report(sequence, 1_000)).unwrap();
         }
+        while store.upkeep().unwrap() == Upkeep::Due {}
         let chunks = |store: &SqliteStore| -> i64 {
             store.db.query_row("SELECT count(*) FROM chunk", [], |row| row.get(0)).unwrap()
         };
@@ -276,7 +350,7 @@ mod tests {
         let gone = Batch { records: vec![Record::Gone(node)], readings: Vec::new() };
         store.commit(&gone).unwrap();
         assert_eq!(stored(&history), 0);
-        store.commit(&gone).unwrap();
+        while store.upkeep().unwrap() == Upkeep::Due {}
         assert_eq!(chunks(&store), 0);
     }
 }

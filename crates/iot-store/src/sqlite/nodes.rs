@@ -2,7 +2,7 @@
 
 use iot_core::{
     AdmissionState, NodeId,
-    store::{Disabling, ModuleRecord, NodeRecord},
+    store::{Decision, ModuleRecord, NodeRecord, SleepRecord},
 };
 use iot_proto::{Capabilities, NodeKey, UnixMillis};
 use rusqlite::{Connection, Row, params};
@@ -12,27 +12,40 @@ use super::fault::Fault;
 /// Writes a node in place of what was known of it.
 pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
     let disabled = node.disabled.as_ref();
-    db.prepare_cached("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
-        .execute(params![
-            node.id.as_str(),
-            node.title,
-            node.place,
-            admission_word(node.admission),
-            disabled.map(|disabling| &disabling.by),
-            disabled.map(|disabling| &disabling.why),
-            disabled.map(|disabling| disabling.at.0),
-            node.address.map(|address| address.to_string()),
-            node.capabilities.0,
-            node.keepalive_s,
-            node.board,
-            node.firmware,
-            node.first_seen.0,
-            node.key.map(|key| key.0),
-        ])?;
-    let mut insert = db.prepare_cached("INSERT INTO module VALUES (?, ?, ?, ?, ?, ?, ?)")?;
+    let tags = serde_json::to_string(&node.tags).map_err(|why| Fault::unreadable("tags", &why))?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO node (id, title, place, admission, disabled_by, disabled_why, disabled_at,
+             address, capabilities, keepalive_s, board, firmware, first_seen, tags, asleep_since, asleep_for_s,
+             key)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        node.id.as_str(),
+        node.title,
+        node.place,
+        node.admission.word(),
+        disabled.map(|decision| &decision.by),
+        disabled.map(|decision| &decision.why),
+        disabled.map(|decision| decision.at.0),
+        node.address.map(|address| address.to_string()),
+        node.capabilities.0,
+        node.keepalive_s,
+        node.board,
+        node.firmware,
+        node.first_seen.0,
+        tags,
+        node.sleep.map(|sleep| sleep.since.0),
+        node.sleep.map(|sleep| sleep.for_s),
+        node.key.map(|key| key.0),
+    ])?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO module (node, position, number, title, given, kind, kind_version, catalogue_version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
     for (position, module) in (0_i64..).zip(&node.modules) {
-        let ModuleRecord { index, title, given, kind, kind_version } = module;
-        insert.execute(params![node.id.as_str(), position, index, title, given, kind, kind_version])?;
+        let ModuleRecord { index, title, given, kind, kind_version, registered_with } = module;
+        let id = node.id.as_str();
+        insert.execute(params![id, position, index, title, given, kind, kind_version, registered_with])?;
     }
     Ok(())
 }
@@ -59,7 +72,8 @@ pub(crate) fn load(db: &Connection) -> Result<Vec<NodeRecord>, Fault> {
         nodes.push(read(row)?);
     }
     let mut select = db.prepare(
-        "SELECT node, number, title, given, kind, kind_version FROM module ORDER BY node, position",
+        "SELECT node, number, title, given, kind, kind_version, catalogue_version
+         FROM module ORDER BY node, position",
     )?;
     let mut rows = select.query([])?;
     let mut of = nodes.iter_mut();
@@ -76,6 +90,7 @@ pub(crate) fn load(db: &Connection) -> Result<Vec<NodeRecord>, Fault> {
                 given: row.get(3)?,
                 kind: row.get(4)?,
                 kind_version: row.get(5)?,
+                registered_with: row.get(6)?,
             });
         }
     }
@@ -86,18 +101,25 @@ fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
     let disabled = match row.get::<_, Option<Box<str>>>("disabled_by")? {
         Some(by) => {
             let at = UnixMillis(row.get("disabled_at")?);
-            Some(Disabling { by, why: row.get("disabled_why")?, at })
+            Some(Decision { by, why: row.get("disabled_why")?, at })
         }
         None => None,
     };
+    let sleep = match (row.get("asleep_since")?, row.get("asleep_for_s")?) {
+        (Some(since), Some(for_s)) => Some(SleepRecord { since: UnixMillis(since), for_s }),
+        _ => None,
+    };
+    let tags = serde_json::from_str(&row.get::<_, String>("tags")?);
     let address = row.get::<_, Option<String>>("address")?.map(|address| address.parse());
     Ok(NodeRecord {
         id: parse_id(&row.get::<_, Box<str>>("id")?)?,
         key: row.get::<_, Option<[u8; 32]>>("key")?.map(NodeKey),
         title: row.get("title")?,
         place: row.get("place")?,
+        tags: tags.map_err(|why| Fault::unreadable("tags", &why))?,
         admission: parse_admission(&row.get::<_, Box<str>>("admission")?)?,
         disabled,
+        sleep,
         address: address.transpose().map_err(|why| Fault::unreadable("the address of a node", &why))?,
         capabilities: Capabilities(row.get("capabilities")?),
         keepalive_s: row.get("keepalive_s")?,
@@ -113,16 +135,7 @@ pub(crate) fn parse_id(text: &str) -> Result<NodeId, Fault> {
     NodeId::parse(text).ok_or_else(|| Fault::Unreadable(format!("{text:?} is no id of a node")))
 }
 
-fn admission_word(admission: AdmissionState) -> &'static str {
-    match admission {
-        AdmissionState::Pending => "pending",
-        AdmissionState::Admitted => "admitted",
-        AdmissionState::Revoked => "revoked",
-    }
-}
-
 fn parse_admission(word: &str) -> Result<AdmissionState, Fault> {
-    let all = [AdmissionState::Pending, AdmissionState::Admitted, AdmissionState::Revoked];
-    let found = all.into_iter().find(|state| admission_word(*state) == word);
+    let found = AdmissionState::from_word(word);
     found.ok_or_else(|| Fault::Unreadable(format!("{word:?} is no state of admission")))
 }

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io::{self, Read, Seek as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,14 +13,18 @@ use thiserror::Error;
 
 use super::{
     fault::Fault,
-    schema::{APPLICATION_ID, MIGRATIONS, NEWEST},
+    integrity, log,
+    schema::{APPLICATION_ID, NEWEST, migrations},
 };
 
 /// The oldest SQLite that is used: those before can corrupt a file with a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
+/// Bytes of a page.
+const PAGE: u64 = 4_096;
+
 /// How long the writer waits for another program that has the file locked, such as a shell.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every connection is told. The log keeps its size, because growing it makes commits slower.
 const WRITER: &str = "
@@ -30,13 +34,35 @@ const WRITER: &str = "
     PRAGMA foreign_keys = ON;
     PRAGMA mmap_size = 0;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -8192;
-    PRAGMA wal_autocheckpoint = 2000;
+    PRAGMA cache_size = -2048;
     PRAGMA journal_size_limit = 16777216;";
 const READER: &str = "
     PRAGMA query_only = ON;
     PRAGMA mmap_size = 0;
     PRAGMA cache_size = -4096;";
+
+/// What lies beneath the file. Proofs put a disk of their own there, to cut its power and to make it fail.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteDisk {
+    /// The name under which SQLite knows the file system; `None` for the operating system's. On any other one
+    /// the file must exist, and nothing keeps a second hub away from it.
+    pub vfs: Option<&'static str>,
+    /// Writes the first page of a file and all of its log again as they are, and syncs both; a file that is not
+    /// there is passed over. After a sync that failed the operating system may give back what it never wrote. Gives
+    /// the log.
+    pub renew: fn(&Path) -> io::Result<Vec<u8>>,
+    /// Bytes of a file; 0 where there is none.
+    pub size: fn(&Path) -> u64,
+    /// Pages in the log with which it is copied into the file. 2,000 are 8 MB: large enough that copying costs
+    /// commits little.
+    pub checkpoint: u32,
+}
+
+impl Default for SqliteDisk {
+    fn default() -> Self {
+        Self { vfs: None, renew, size, checkpoint: 2_000 }
+    }
+}
 
 /// Why a store could not be opened.
 #[derive(Debug, Error)]
@@ -89,74 +115,131 @@ pub(crate) struct Opened {
     pub(crate) writer: Connection,
     pub(crate) reader: Connection,
     /// Locked for as long as it is open.
-    pub(crate) lock: File,
+    pub(crate) lock: Option<File>,
 }
 
 /// Opens the file, or makes it.
-pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
+pub(crate) fn open(path: &Path, disk: SqliteDisk) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::SqliteTooOld { found: rusqlite::version() });
     }
-    let lock = make_files(path)?;
+    let lock = if disk.vfs.is_none() { Some(make_files(path)?) } else { None };
     let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
+    let log = (disk.renew)(path).map_err(|source| OpenError::Io { path: path.into(), source })?;
+    log::check(&log).map_err(unusable)?;
     let writer = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut writer = Connection::open_with_flags(path, writer).map_err(|error| unusable(error.into()))?;
+    let mut writer = connect(path, writer, disk).map_err(|error| unusable(error.into()))?;
     let schema = identify(&writer).map_err(unusable)?;
     match schema {
         Schema::Foreign => return Err(OpenError::Foreign { path: path.into() }),
         Schema::Newer(found) => return Err(OpenError::Newer { path: path.into(), found }),
-        Schema::Ours => verify(&writer).map_err(unusable)?,
+        Schema::Ours(schema) => integrity::at_opening(&writer, path, schema, disk).map_err(unusable)?,
         Schema::Empty => {}
     }
-    prepare(&mut writer).map_err(unusable)?;
-    let reader = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let reader = Connection::open_with_flags(path, reader).and_then(|reader| {
-        reader.busy_timeout(PATIENCE)?;
-        reader.execute_batch(READER)?;
-        Ok(reader)
-    });
-    Ok(Opened { writer, reader: reader.map_err(|error| unusable(error.into()))?, lock })
+    prepare(&mut writer, disk).map_err(unusable)?;
+    Ok(Opened { writer, reader: open_reader(path, disk).map_err(unusable)?, lock })
+}
+
+/// A connection that only reads, beside a hub that has the file or without one.
+pub(crate) fn open_reader(path: &Path, disk: SqliteDisk) -> Result<Connection, Fault> {
+    let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX, disk)?;
+    reader.busy_timeout(PATIENCE)?;
+    reader.execute_batch(READER)?;
+    Ok(reader)
+}
+
+fn connect(path: &Path, flags: OpenFlags, disk: SqliteDisk) -> rusqlite::Result<Connection> {
+    match disk.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+        None => Connection::open_with_flags(path, flags),
+    }
 }
 
 /// Makes directory and file where they are missing, readable by nobody else, and takes the lock.
 fn make_files(path: &Path) -> Result<File, OpenError> {
+    let lock = lock(path)?;
+    let failed = |source| OpenError::Io { path: path.into(), source };
+    private().open(path).map_err(failed)?;
+    // A file that was just made is only there after a power cut if its directory is on disk too.
+    sync_directory(path).map_err(failed)?;
+    Ok(lock)
+}
+
+/// Takes the lock that whoever changes the file must have, and makes its directory where it is missing.
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     let failed = |path: &Path| {
         let path = path.into();
         move |source| OpenError::Io { path, source }
     };
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    if let Some(directory) = directory {
+    if let Some(directory) = directory_of(path) {
         fs::create_dir_all(directory).map_err(failed(directory))?;
     }
+    let lock_path = path.with_added_extension("lock");
+    let lock = private().open(&lock_path).map_err(failed(&lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.into() }),
+        Err(TryLockError::Error(source)) => Err(failed(&lock_path)(source)),
+    }
+}
+
+/// Opens a file to read and write, or makes it readable by nobody else.
+pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let lock_path = path.with_added_extension("lock");
-    let lock = options.open(&lock_path).map_err(failed(&lock_path))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.into() }),
-        Err(TryLockError::Error(source)) => return Err(failed(&lock_path)(source)),
-    }
-    options.open(path).map_err(failed(path))?;
-    // A file that was just made is only there after a power cut if its directory is on disk too.
-    #[cfg(unix)]
-    if let Some(directory) = directory {
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))?;
-    }
-    Ok(lock)
+    options
 }
 
-/// What the file holds.
-enum Schema {
+/// What [`SqliteDisk::size`] says. The file is not opened: closing one of our own would end SQLite's locks on it.
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// What [`SqliteDisk::renew`] says. The rest of the file needs no such care: SQLite removes a log only when what was
+/// in it has been synced into the file, and copies all of it again where that failed.
+fn renew(path: &Path) -> io::Result<Vec<u8>> {
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    let mut bytes = Vec::new();
+    for (path, length) in [(path, PAGE), (&log, u64::MAX)] {
+        bytes.clear();
+        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        Read::by_ref(&mut file).take(length).read_to_end(&mut bytes)?;
+        file.rewind()?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+    }
+    Ok(bytes)
+}
+
+/// Puts on disk which files the directory of this one has.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(directory_of(path).unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty())
+}
+
+/// What a file holds.
+pub(crate) enum Schema {
     Empty,
-    Ours,
+    /// Tables of a hub, of this schema.
+    Ours(i32),
     Foreign,
     Newer(i32),
 }
 
-fn identify(db: &Connection) -> Result<Schema, Fault> {
+pub(crate) fn identify(db: &Connection) -> Result<Schema, Fault> {
     db.busy_timeout(PATIENCE)?;
     let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (application, schema) = (number("application_id")?, number("user_version")?);
@@ -164,32 +247,28 @@ fn identify(db: &Connection) -> Result<Schema, Fault> {
     Ok(match (application, schema) {
         (0, 0) if tables == 0 => Schema::Empty,
         (APPLICATION_ID, NEWEST..) if schema > NEWEST => Schema::Newer(schema),
-        (APPLICATION_ID, _) => Schema::Ours,
+        (APPLICATION_ID, _) => Schema::Ours(schema),
         _ => Schema::Foreign,
     })
 }
 
-/// Looks through the whole file where the hub that had it last did not close it.
-fn verify(db: &Connection) -> Result<(), Fault> {
-    let clean: bool = db.query_row("SELECT clean FROM state", [], |row| row.get(0))?;
-    if clean {
-        return Ok(());
-    }
-    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(Fault::Unreadable(found)) }
-}
-
 /// Brings the file to the newest schema and notes that it is in use.
-fn prepare(db: &mut Connection) -> Result<(), Fault> {
-    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(Fault::Unreadable(format!("its journal mode stays {mode}")));
+fn prepare(db: &mut Connection, disk: SqliteDisk) -> Result<(), Fault> {
+    // Stepped to its end, because SQLite tells the new mode before it has written it: where that fails, it would
+    // go on without a write-ahead log.
+    let mode = db
+        .prepare("PRAGMA journal_mode = WAL")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    if mode != ["wal"] {
+        return Err(Fault::Unreadable(format!("its journal mode stays {}", mode.concat())));
     }
     db.execute_batch(WRITER)?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", disk.checkpoint, |_| Ok(()))?;
     db.set_prepared_statement_cache_capacity(64);
     // A transaction that reads before it writes would otherwise fail where another program wrote in between.
     db.set_transaction_behavior(TransactionBehavior::Immediate);
-    MIGRATIONS.to_latest(db).map_err(|error| {
+    migrations().to_latest(db).map_err(|error| {
         if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
             return Fault::Sql(err);
         }

@@ -6,8 +6,15 @@ use iot_core::{NodeId, Series, UnixMillis, store::Snapshot, view::ReadingView};
 use iot_proto::BootId;
 use rusqlite::Connection;
 
-use super::{commands, fault::Fault, journal, nodes, nodes::parse_id, value::from_columns};
-use crate::batch::note_run;
+use super::{
+    commands,
+    fault::Fault,
+    journal::{self, Folded},
+    nodes,
+    nodes::parse_id,
+    value::from_columns,
+};
+use crate::batch::{RECALLED, note_run};
 
 /// A node's last runs, each with its highest sequence.
 pub(crate) type Runs = Vec<(BootId, u32)>;
@@ -17,21 +24,28 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
     let names = names(db)?;
     let mut sources = sources(db)?;
     let mut latest = latest(db)?;
-    let mut select = db.prepare("SELECT entries FROM journal ORDER BY id")?;
+    let folded = Folded::load(db)?;
+    let mut select = db.prepare("SELECT id, entries FROM journal ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        let id = row.get(0)?;
+        let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
         journal::read(entries, |report, reading| {
             match (reading, sources.get_mut(&report.source)) {
-                (None, Some((_, runs))) => note_run(runs, BootId(report.boot), report.sequence),
-                (Some(reading), Some(_)) if names.contains_key(&reading.series) => {
+                (None, Some((_, runs))) if folded.counts_for_source(id, report.source) => {
+                    note_run(runs, BootId(report.boot), report.sequence);
+                }
+                (Some(reading), _)
+                    if names.contains_key(&reading.series)
+                        && folded.counts_for_series(id, reading.series) =>
+                {
                     let reading_view = reading.restore(report.arrived)?;
                     let known = latest.get(&reading.series);
                     if known.is_none_or(|known| known.measured <= reading_view.measured) {
                         latest.insert(reading.series, reading_view);
                     }
                 }
-                // Of a node that is gone.
+                // Folded already, or of a node that is gone.
                 (_, _) => {}
             }
             Ok(())
@@ -49,11 +63,12 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
         nodes: nodes::load(db)?,
         sequences: sequences.collect(),
         latest,
-        commands: commands::load(db)?,
+        commands: commands::load(db, RECALLED)?,
     })
 }
 
-fn names(db: &Connection) -> Result<BTreeMap<i64, Series>, Fault> {
+/// All series, by their numbers.
+pub(crate) fn names(db: &Connection) -> Result<BTreeMap<i64, Series>, Fault> {
     let mut names = BTreeMap::new();
     let mut select = db.prepare(
         "SELECT series.number, node, module, channel FROM series JOIN source ON source.number = series.source",

@@ -38,6 +38,39 @@ impl Kept<'_> {
     }
 }
 
+/// A value in JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Typed {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Box<str>),
+}
+
+impl From<&OwnedValue> for Typed {
+    fn from(value: &OwnedValue) -> Self {
+        match value {
+            OwnedValue::Bool(value) => Self::Bool(*value),
+            OwnedValue::Int(value) => Self::Int(*value),
+            OwnedValue::Float(value) => Self::Float(value.get()),
+            OwnedValue::Text(value) => Self::Text(value.clone()),
+        }
+    }
+}
+
+impl Typed {
+    /// The value as the hub knows it.
+    pub(crate) fn restore(self) -> Result<OwnedValue, Fault> {
+        Ok(match self {
+            Self::Bool(value) => OwnedValue::Bool(value),
+            Self::Int(value) => OwnedValue::Int(value),
+            Self::Float(value) => OwnedValue::Float(finite(value)?),
+            Self::Text(value) => OwnedValue::Text(value),
+        })
+    }
+}
+
 /// A number that a hub stored is finite.
 pub(crate) fn finite(value: f64) -> Result<Finite, Fault> {
     Finite::new(value).map_err(|why| Fault::unreadable("a value", &why))

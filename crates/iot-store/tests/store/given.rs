@@ -2,14 +2,15 @@
 
 use iot_core::{
     AdmissionState, CommandState, IotError, NodeId, Series, UnixMillis,
+    audit::{AuditRecord, Deed, Target},
     store::{
-        Batch, CommandRecord, Disabling, History, ModuleRecord, NodeRecord, ReadingQuery, Record,
-        StoredReading,
+        Batch, Bucket, CommandRecord, Decision, GapQuery, GapView, History, ModuleRecord, NodeRecord,
+        ReadingQuery, Record, Resolution, RollupQuery, SleepRecord, StoredReading,
     },
     view::{ReadingView, Step, Wanted},
 };
 use iot_proto::{BootId, Capabilities, CommandId, Finite, Name, NodeKey, OwnedValue};
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, option, prelude::*};
 
 /// Nodes that the random batches are about.
 pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];
@@ -69,25 +70,38 @@ pub(crate) fn command(
         node: node(of),
         wanted,
         author: "Ada".into(),
+        why: if id.is_multiple_of(2) { "frost".into() } else { "".into() },
         steps: states.iter().map(step).collect(),
         expires: UnixMillis(99),
         attempts: u32::from(id),
     }))
 }
 
-/// Every reading of every series that the random batches can have, as a store gives it.
+/// Every series that the random batches can have.
+fn all_series() -> impl Iterator<Item = Series> {
+    let series = |name| (0..4).map(move |at| Series { node: node(name), module: at / 2, channel: at % 2 });
+    NODES.into_iter().flat_map(series)
+}
+
+const EVER: (UnixMillis, UnixMillis) = (UnixMillis(i64::MIN), UnixMillis(i64::MAX));
+
+/// Every reading of each series, as a store gives it.
 pub(crate) fn all_readings(history: &dyn History) -> Vec<Vec<ReadingView>> {
-    let mut all = Vec::new();
-    for name in NODES {
-        for module in 0..2 {
-            for channel in 0..2 {
-                let series = Series { node: node(name), module, channel };
-                let (from, to) = (UnixMillis(i64::MIN), UnixMillis(i64::MAX));
-                all.push(history.readings(&ReadingQuery { series, from, to, limit: usize::MAX }).unwrap());
-            }
-        }
-    }
-    all
+    let query = |series| ReadingQuery { series, from: EVER.0, to: EVER.1, limit: usize::MAX };
+    all_series().map(|series| history.readings(&query(series)).unwrap()).collect()
+}
+
+/// Every bucket of each series and resolution, as a store gives it.
+pub(crate) fn all_buckets(history: &dyn History) -> Vec<Vec<Bucket>> {
+    let all = all_series().flat_map(|series| Resolution::ALL.map(|resolution| (series.clone(), resolution)));
+    let query = |(series, resolution)| RollupQuery { series, resolution, from: EVER.0, to: EVER.1 };
+    all.map(|which| history.rollup(&query(which)).unwrap()).collect()
+}
+
+/// Every gap of each node, as a store gives it.
+pub(crate) fn all_gaps(history: &dyn History) -> Vec<Vec<GapView>> {
+    let query = |name| GapQuery { node: node(name), from: EVER.0, to: EVER.1 };
+    NODES.into_iter().map(|name| history.gaps(&query(name)).unwrap()).collect()
 }
 
 pub(crate) fn values() -> impl Strategy<Value = OwnedValue> {
@@ -105,9 +119,11 @@ fn names() -> impl Strategy<Value = &'static str> {
 }
 
 fn reports() -> impl Strategy<Value = Batch> {
+    // Times of three days, some of them the same.
     let parts = (0..2_u8, 0..2_u8, 0..50_i64, values());
-    let reading = parts.prop_map(|(module, channel, at, value)| reading(module, channel, at, value));
-    (names(), 0..7_u32, 0..9_u32, 0..100_i64, vec(reading, 0..12)).prop_map(
+    let reading =
+        parts.prop_map(|(module, channel, at, value)| reading(module, channel, at * 5_000_000, value));
+    (names(), 0..7_u32, 0..9_u32, 0..400_000_000_i64, vec(reading, 0..12)).prop_map(
         |(name, boot, sequence, arrived, readings)| {
             report_of(name, BootId(boot), sequence, arrived, readings)
         },
@@ -115,8 +131,12 @@ fn reports() -> impl Strategy<Value = Batch> {
 }
 
 fn node_records() -> impl Strategy<Value = Batch> {
-    let admission = proptest::sample::select(vec![AdmissionState::Admitted, AdmissionState::Revoked]);
-    (names(), "[a-zü ]{1,9}", admission, any::<u16>(), any::<bool>(), 0..4_u8).prop_map(
+    let admission = proptest::sample::select(vec![
+        AdmissionState::Admitted,
+        AdmissionState::Revoked,
+        AdmissionState::Archived,
+    ]);
+    (names(), "[a-zü \"]{1,9}", admission, any::<u16>(), any::<bool>(), 0..4_u8).prop_map(
         |(name, title, admission, bits, is_off, modules)| {
             let module = |index: u8| ModuleRecord {
                 index,
@@ -124,15 +144,18 @@ fn node_records() -> impl Strategy<Value = Batch> {
                 given: (index % 2 == 1).then(|| format!("{title}, given").into()),
                 kind: "relay".into(),
                 kind_version: bits,
+                registered_with: (bits % 2 == 0).then_some(bits / 2),
             };
-            let disabling = Disabling { by: "Ada".into(), why: "".into(), at: UnixMillis(-5) };
+            let decision = Decision { by: "Ada".into(), why: "".into(), at: UnixMillis(-5) };
             batch(Record::Node(Box::new(NodeRecord {
                 id: node(name),
                 key: is_off.then_some(NodeKey([modules; 32])),
                 title: title.as_str().into(),
                 place: title.as_str().get(1..).unwrap_or_default().into(),
                 admission,
-                disabled: is_off.then_some(disabling),
+                tags: (0..modules).map(|tag| format!("{title}{tag}").into()).collect(),
+                disabled: is_off.then_some(decision),
+                sleep: is_off.then_some(SleepRecord { since: UnixMillis(bits.into()), for_s: bits.into() }),
                 address: (!is_off).then(|| "[fe80::1%3]:5070".parse().unwrap()),
                 capabilities: Capabilities(bits),
                 keepalive_s: u32::from(bits),
@@ -164,9 +187,40 @@ fn commands() -> impl Strategy<Value = Batch> {
         .prop_map(|(id, of, wanted, steps)| batch(command(id, of, wanted, &steps)))
 }
 
+fn replaced() -> impl Strategy<Value = Batch> {
+    (names(), names(), vec(0..4_u8, 0..3)).prop_filter_map("another node", |(old, new, modules)| {
+        let (old, new) = (node(old), node(new));
+        (old != new).then(|| batch(Record::Replaced { old, new, modules }))
+    })
+}
+
+fn changes() -> impl Strategy<Value = Batch> {
+    let deeds = proptest::sample::select(Deed::ALL.to_vec());
+    (names(), deeds, "[a-zü\"]{0,5}", option::of(any::<u8>()), -9..99_i64)
+        .prop_map(|(name, deed, words, number, at)| batch(change(name, deed, at, &words, number)))
+}
+
+/// Someone changed something.
+pub(crate) fn change(name: &str, deed: Deed, at: i64, words: &str, number: Option<u8>) -> Record {
+    Record::Audit(Box::new(AuditRecord {
+        at: UnixMillis(at),
+        by: format!("Ada {words}").into(),
+        deed,
+        target: Target {
+            node: Some(node(name)),
+            title: words.into(),
+            module: number,
+            command: number.map(|id| CommandId([id; 16])),
+        },
+        before: words.into(),
+        after: "".into(),
+        why: words.into(),
+    }))
+}
+
 /// One commit: several records of all sorts.
 pub(crate) fn batches() -> impl Strategy<Value = Batch> {
     let gone = names().prop_map(|name| batch(Record::Gone(node(name))));
-    let one = prop_oneof![8 => reports(), 2 => node_records(), 2 => commands(), 1 => gone];
+    let one = prop_oneof![8 => reports(), 2 => node_records(), 2 => commands(), 1 => gone, 1 => replaced(), 1 => changes()];
     vec(one, 1..6).prop_map(join)
 }

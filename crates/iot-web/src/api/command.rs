@@ -23,6 +23,7 @@ use crate::{
     error::WebError,
     feed,
     input::{self, Query},
+    route::command_id,
     web::Web,
 };
 
@@ -42,6 +43,7 @@ pub(super) struct Command<'a> {
     wanted: Json,
     summary: &'a str,
     author: &'a str,
+    why: &'a str,
     state: &'static str,
     steps: Vec<Step>,
     expires: i64,
@@ -75,6 +77,7 @@ impl<'a> Command<'a> {
             wanted: wanted(&view.wanted, value),
             summary: &view.summary,
             author: &view.author,
+            why: &view.why,
             state: view.state.word(),
             steps: steps.collect(),
             expires: view.expires.0,
@@ -133,7 +136,7 @@ pub(crate) fn wait(query: &Query) -> Result<Option<Duration>, WebError> {
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-/// `GET /api/v1/commands?node=&state=&limit=`; several states with commas between them.
+/// `GET /api/v1/commands?node=&module=&state=&before=&limit=`; several states with commas between them.
 ///
 /// # Errors
 /// As the backend's; [`WebError::Malformed`] for a query that cannot be read.
@@ -142,15 +145,27 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
         .get("node")
         .map(|node| NodeId::parse(node).ok_or_else(|| iot_core::IotError::UnknownNode { node: node.into() }));
     let states = query.get("state").map(|words| words.split(',').map(state).collect::<Result<Vec<_>, _>>());
+    let module = query
+        .get("module")
+        .map(|index| index.parse().map_err(|_| WebError::malformed(format!("module is no index: {index}"))));
+    let before = query.get("before").map(|id| {
+        command_id(id).ok_or_else(|| WebError::malformed(format!("before is no id of a command: {id}")))
+    });
+    let limit = limit(query, COMMANDS.0, COMMANDS.1)?;
+    // One more than is shown says whether there is another page.
     let filter = CommandFilter {
         node: node.transpose()?,
-        module: None,
+        module: module.transpose()?,
         states: states.transpose()?.unwrap_or_default(),
-        limit: limit(query, COMMANDS.0, COMMANDS.1)?,
+        before: before.transpose()?,
+        limit: limit + 1,
     };
-    let commands = web.backend.commands(filter).await?;
-    let commands: Vec<_> = commands.iter().map(|view| Command::new(view, None)).collect();
-    Ok(body::json(StatusCode::OK, &json!({ "commands": commands })))
+    let mut commands = web.backend.ledger(filter).await?;
+    let has_more = commands.len() > limit;
+    commands.truncate(limit);
+    let next = commands.last().filter(|_| has_more).map(|command| command.id.to_string());
+    let shown: Vec<_> = commands.iter().map(|view| Command::new(view, None)).collect();
+    Ok(body::json(StatusCode::OK, &json!({ "commands": shown, "next": next })))
 }
 
 /// `GET /api/v1/commands/{id}`.

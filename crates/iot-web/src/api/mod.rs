@@ -1,16 +1,25 @@
 //! The JSON API: every document, as `docs/api.md` describes it. Times are milliseconds since 1970.
 
+mod audit;
 mod catalogue;
 mod command;
+mod export;
 mod node;
 mod overview;
 mod reading;
+mod replacement;
+mod series;
+mod store;
 
+pub(crate) use audit::{audit, audit_export, query as audit_query};
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use command::{accepted, command, command_when_ended, commands, wait};
+pub(crate) use export::export;
 pub(crate) use node::{module, node, nodes};
 pub(crate) use overview::{activity, overview};
-pub(crate) use reading::readings;
+pub(crate) use reading::{gaps, readings, rollups};
+pub(crate) use replacement::replacement;
+pub(crate) use store::{backup_file, backups, begun, health, store};
 
 use iot_core::IotError;
 use serde::Serialize;

@@ -2,19 +2,20 @@
 
 use http::StatusCode;
 use iot_core::{
-    AdmissionState, IotError, NodeId,
+    IotError, NodeId,
     catalogue::Access,
-    view::{self, ModuleView, NodeView, PropertyView},
+    view::{self, Archived, ModuleView, NodeFilter, NodeView, PropertyView},
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::Error;
+use super::{Error, limit};
 use crate::{
     Backend,
     body::{self, Reply},
     error::WebError,
-    feed, input,
+    feed,
+    input::{self, Query},
     web::Web,
     wording,
 };
@@ -25,8 +26,10 @@ struct Node<'a> {
     id: &'a str,
     title: &'a str,
     place: &'a str,
+    tags: &'a [Box<str>],
     admission: &'static str,
     presence: Presence,
+    sleep: Option<Json>,
     address: Option<String>,
     board: &'a str,
     firmware: &'a str,
@@ -56,6 +59,7 @@ struct Module<'a> {
     title: &'a str,
     kind: &'a str,
     kind_version: u16,
+    registered_with: Option<u16>,
     supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Error>,
@@ -91,12 +95,10 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             id: node.id.as_str(),
             title: &node.title,
             place: &node.place,
-            admission: match node.admission {
-                AdmissionState::Pending => "pending",
-                AdmissionState::Admitted => "admitted",
-                AdmissionState::Revoked => "revoked",
-            },
+            tags: &node.tags,
+            admission: node.admission.word(),
             presence: Presence::from(&node.presence),
+            sleep: node.sleep.map(|sleep| json!({ "since": sleep.since.0, "for_s": sleep.for_s })),
             address: node.address.map(|address| address.to_string()),
             board: &node.board,
             firmware: &node.firmware,
@@ -118,6 +120,7 @@ impl<'a> From<&'a ModuleView> for Module<'a> {
             title: &module.title,
             kind: &module.kind_name,
             kind_version: module.kind_version,
+            registered_with: module.registered_with,
             supported: module.kind.is_ok(),
             error: module.kind.as_ref().err().map(Error::from),
             properties: module.properties.iter().map(Property::from).collect(),
@@ -147,14 +150,37 @@ impl<'a> From<&'a PropertyView> for Property<'a> {
     }
 }
 
-/// `GET /api/v1/nodes`.
+/// Most nodes on one page; without a limit all nodes are one page.
+const NODES: usize = 1_000;
+
+/// `GET /api/v1/nodes?tag=&archived=&after=&limit=`.
 ///
 /// # Errors
-/// As the backend's.
-pub(crate) async fn nodes<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
-    let nodes = web.backend.nodes().await?;
-    let nodes: Vec<_> = nodes.iter().map(Node::from).collect();
-    Ok(body::json(StatusCode::OK, &json!({ "nodes": nodes })))
+/// As the backend's; [`WebError::Malformed`] for a query that cannot be read.
+pub(crate) async fn nodes<B: Backend>(web: &Web<B>, query: &Query) -> Result<Reply, WebError> {
+    let limit = query.get("limit").map(|_| limit(query, NODES, NODES)).transpose()?;
+    let after = query.get("after").map(|id| {
+        NodeId::parse(id).ok_or_else(|| WebError::malformed(format!("after is no id of a node: {id}")))
+    });
+    let archived = match query.get("archived").unwrap_or("hide") {
+        "hide" => Archived::Hidden,
+        "only" => Archived::Only,
+        "show" => Archived::Shown,
+        other => return Err(WebError::malformed(format!("archived is hide, only or show, not {other}"))),
+    };
+    // One more than is shown says whether there is another page.
+    let filter = NodeFilter {
+        tag: query.get("tag").map(Into::into),
+        archived,
+        after: after.transpose()?,
+        limit: limit.map_or(usize::MAX, |limit| limit + 1),
+    };
+    let mut nodes = web.backend.nodes(filter).await?;
+    let has_more = limit.is_some_and(|limit| nodes.len() > limit);
+    nodes.truncate(limit.unwrap_or(usize::MAX));
+    let next = nodes.last().filter(|_| has_more).map(|node| node.id.as_str());
+    let shown: Vec<_> = nodes.iter().map(Node::from).collect();
+    Ok(body::json(StatusCode::OK, &json!({ "nodes": shown, "next": next })))
 }
 
 /// `GET /api/v1/nodes/{node}`.

@@ -5,22 +5,19 @@
 
 use askama::Template;
 use iot_core::{
-    PresenceState,
+    PresenceState, Series,
     catalogue::ValueType,
     view::{NodeView, PropertyView, ReadingView},
 };
-use iot_proto::{OwnedValue, UnixMillis};
+use iot_proto::OwnedValue;
 
 use super::{
+    axis::{Tick, rounded, x_axis, y_axis},
     curve::{self, Bounds, Join, Point, Window},
+    range::{self, Range, RangeLink},
     sketch::{self, Band, Trust},
 };
-use crate::{
-    error::WebError,
-    wording::{self, Words},
-};
-
-const HOUR_MS: i64 = 3_600_000;
+use crate::wording::{self, Words};
 
 /// Parts of the time of which each is drawn with a few points.
 const PARTS: i64 = 200;
@@ -30,66 +27,6 @@ const LATE_POINTS: usize = 100;
 
 /// Rows of the table.
 const ROWS: usize = 100;
-
-/// How far a chart goes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Range {
-    Hour,
-    HalfDay,
-    Day,
-}
-
-impl Range {
-    const ALL: [Self; 3] = [Self::Hour, Self::HalfDay, Self::Day];
-
-    /// Reads the word in an address, where there is one.
-    pub(super) fn parse(word: Option<&str>) -> Result<Option<Self>, WebError> {
-        let Some(word) = word else { return Ok(None) };
-        let found = Self::ALL.into_iter().find(|range| range.word() == word);
-        found.map(Some).ok_or_else(|| WebError::malformed(format!("r is 1h, 12h or 24h, not {word}")))
-    }
-
-    /// The range for readings of twelve hours, where nobody asked for one: a hub that is new has an hour.
-    pub(super) fn fitting(readings: &[ReadingView], now: UnixMillis) -> Self {
-        let hour_ago = now.0.saturating_sub(HOUR_MS);
-        let is_new = readings.first().is_some_and(|first| first.measured.0 >= hour_ago);
-        if is_new { Self::Hour } else { Self::HalfDay }
-    }
-
-    /// How far back, in milliseconds.
-    pub(super) fn length_ms(self) -> i64 {
-        match self {
-            Self::Hour => HOUR_MS,
-            Self::HalfDay => 12 * HOUR_MS,
-            Self::Day => 24 * HOUR_MS,
-        }
-    }
-
-    /// Distance of the times below the chart, in milliseconds.
-    fn tick_ms(self) -> i64 {
-        match self {
-            Self::Hour => HOUR_MS / 6,
-            Self::HalfDay => 2 * HOUR_MS,
-            Self::Day => 4 * HOUR_MS,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Hour => "1h",
-            Self::HalfDay => "12h",
-            Self::Day => "24h",
-        }
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Self::Hour => "1 h",
-            Self::HalfDay => "12 h",
-            Self::Day => "24 h",
-        }
-    }
-}
 
 /// Readings over hours.
 #[derive(Template)]
@@ -106,12 +43,8 @@ pub(super) struct Chart {
     rows: Vec<Row>,
     older: usize,
     figures: Vec<(&'static str, String)>,
-}
-
-struct RangeLink {
-    word: &'static str,
-    title: &'static str,
-    current: bool,
+    /// Where all of it can be had as a file, by format.
+    files: [(&'static str, String); 2],
 }
 
 struct Plot {
@@ -122,13 +55,6 @@ struct Plot {
     last: Option<(String, String)>,
     desired: Option<Desired>,
     now: String,
-}
-
-struct Tick {
-    at: String,
-    text: String,
-    class: &'static str,
-    anchor: &'static str,
 }
 
 struct Gap {
@@ -156,6 +82,7 @@ pub(super) fn chart(
     range: Range,
     words: &Words,
     node: &NodeView,
+    series: &Series,
 ) -> Chart {
     let property = &view.property;
     let length = range.length_ms();
@@ -186,9 +113,7 @@ pub(super) fn chart(
     Chart {
         title: property.title.clone(),
         label: label(view, readings, range),
-        ranges: Range::ALL
-            .map(|other| RangeLink { word: other.word(), title: other.title(), current: other == range })
-            .into(),
+        ranges: range::links(range),
         plot: is_number.then(|| Plot::new(view, &points, readings, window, now)).flatten(),
         x_axis: x_axis(if strip.is_empty() { window } else { Window { from, to: now } }, range, words),
         strip,
@@ -200,6 +125,7 @@ pub(super) fn chart(
         rows: rows.collect(),
         older: readings.len().saturating_sub(ROWS),
         figures: figures(view, readings, words),
+        files: range::files(series, from, now),
     }
 }
 
@@ -242,59 +168,6 @@ impl Plot {
             now: format!("{from_now:.1}%"),
         })
     }
-}
-
-/// Bounds at round numbers around these, and the distance between two of them.
-fn rounded(bounds: Bounds, definition: &ValueType) -> (Bounds, f64) {
-    let least = match definition {
-        ValueType::Float { step, .. } => *step * 4.0,
-        ValueType::Int { .. } | ValueType::Bool { .. } | ValueType::Enum { .. } => 2.0,
-        ValueType::Colour | ValueType::Text { .. } => 1.0,
-    };
-    let rough = ((bounds.high - bounds.low).max(least) / 3.0).max(f64::MIN_POSITIVE);
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|times| times * power).find(|step| *step >= rough);
-    let step = step.unwrap_or(rough);
-    let low = (bounds.low / step).floor() * step;
-    let high = (bounds.high / step).ceil() * step;
-    (Bounds { low, high: if high > low { high } else { low + step } }, step)
-}
-
-fn y_axis(bounds: Bounds, step: f64, definition: &ValueType) -> Vec<Tick> {
-    let digits = if step < 1.0 { 1 + usize::from(step < 0.1) + usize::from(step < 0.01) } else { 0 };
-    let values = std::iter::successors(Some(bounds.low), |value| Some(value + step));
-    let values = values.take_while(|value| *value <= bounds.high + step / 2.0);
-    let mut ticks: Vec<_> = values
-        .take(12)
-        .filter_map(|value| {
-            let at = format!("{:.1}%", 100.0 - bounds.part(value)?.min(1.0) * 100.0);
-            // A negative zero would be written with its sign.
-            Some(Tick { at, text: format!("{:.digits$}", value + 0.0), class: "grid", anchor: "end" })
-        })
-        .collect();
-    if let Some(first) = ticks.first_mut() {
-        first.class = "axis";
-    }
-    if let (Some(last), "°C" | "°") = (ticks.last_mut(), definition.unit()) {
-        last.text.push('°');
-    }
-    ticks
-}
-
-/// Round hours or minutes of the clocks here, away from the edges.
-fn x_axis(window: Window, range: Range, words: &Words) -> Vec<Tick> {
-    let step = range.tick_ms();
-    let offset = words.offset_ms(words.now());
-    let first = (window.from + offset).div_euclid(step) * step + step - offset;
-    let instants = std::iter::successors(Some(first), |at| Some(at + step)).take_while(|at| *at < window.to);
-    let ticks = instants.map(|at| (at, window.part(at))).filter(|(_, part)| (3.0..=97.0).contains(part));
-    let tick = |(number, (at, part)): (usize, (i64, f64))| Tick {
-        at: format!("{part:.1}%"),
-        text: words.clock(UnixMillis(at)),
-        class: if number % 2 == 1 { "odd" } else { "" },
-        anchor: "middle",
-    };
-    ticks.enumerate().map(tick).collect()
 }
 
 /// From each point after which nobody knows, to the next.

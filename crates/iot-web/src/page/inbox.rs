@@ -2,11 +2,14 @@
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::{AdmissionState, view::NodeView};
+use iot_core::{
+    AdmissionState,
+    view::{NodeFilter, NodeView},
+};
 
 use super::{
     overview,
-    shell::{Shell, rendered},
+    shell::{Shell, by_title, rendered},
 };
 use crate::{
     Backend,
@@ -47,7 +50,7 @@ struct Module {
 /// As the backend's.
 pub(crate) async fn inbox<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
     let words = web.words();
-    let nodes = web.backend.nodes().await?;
+    let nodes = by_title(web.backend.nodes(NodeFilter::default()).await?);
     let waiting: Vec<_> = nodes
         .iter()
         .filter(|node| node.admission == AdmissionState::Pending)

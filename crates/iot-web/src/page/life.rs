@@ -42,6 +42,9 @@ impl CommandRow {
         let place = module.map(|(index, _)| format!("/modules/{index}")).unwrap_or_default();
         let under_way = command.state.is_under_way();
         let mut meta = format!("by {}", command.author);
+        if !command.why.is_empty() {
+            meta = format!("{meta}: “{}”", command.why);
+        }
         if under_way {
             meta = format!("{meta} · expires {}", words.time(command.expires));
         }

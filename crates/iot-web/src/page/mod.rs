@@ -1,6 +1,8 @@
 //! The pages. Each file holds what its page shows, beside the handler that gathers it; the templates of
 //! `web-templates` only lay it out.
 
+mod audit;
+mod axis;
 mod catalogue;
 mod cell;
 mod chart;
@@ -14,11 +16,16 @@ mod module;
 mod node;
 mod nodes;
 mod overview;
+mod range;
 mod refusal;
+mod replacement;
 mod shell;
 mod sketch;
+mod store;
 mod ticks;
+mod trend;
 
+pub(crate) use audit::audit;
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use commands::commands;
 pub(crate) use error::error;
@@ -28,4 +35,6 @@ pub(crate) use node::node;
 pub(crate) use nodes::nodes;
 pub(crate) use overview::overview;
 pub(crate) use refusal::{Place, Refusal, after, again};
+pub(crate) use replacement::replacement;
 pub(crate) use sketch::part_of_range;
+pub(crate) use store::store;

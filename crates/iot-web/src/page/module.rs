@@ -1,23 +1,27 @@
 //! The page of a module: every property with its control, its actions, a chart, its commands and files.
 
+use core::fmt;
+
 use askama::Template;
 use http::StatusCode;
 use iot_core::{
     IotError, NodeId, PresenceState, Series,
     catalogue::{History, Property, ValueType},
-    store::ReadingQuery,
-    view::{CommandFilter, ModuleView, NodeView, PropertyView, ReadingView, Wanted},
+    store::{ReadingQuery, RollupQuery},
+    view::{CommandFilter, ModuleView, NodeView, PropertyView, Wanted},
 };
 use iot_proto::UnixMillis;
 
 use super::{
     catalogue::{self, File},
     cell::{self, Face, Setting, Shown},
-    chart::{self, Chart, Range},
+    chart::{self, Chart},
     control::{Control, Target},
     life::{Among, CommandRow},
+    range::Range,
     refusal::{Back, Refusal},
     shell::{self, Shell, rendered},
+    trend::{self, Trend},
 };
 use crate::{
     Backend,
@@ -25,7 +29,7 @@ use crate::{
     error::WebError,
     input::Query,
     web::Web,
-    wording::{self, PresenceWords, Words},
+    wording::{self, PresenceWords},
 };
 
 /// Most readings of a chart.
@@ -52,14 +56,31 @@ struct ModulePage {
     unsupported: Option<(String, &'static str)>,
     properties: Vec<PropertyRow>,
     actions: Vec<ActionRow>,
-    chart: Option<Chart>,
+    chart: Option<Drawing>,
     commands: Vec<CommandRow>,
     files: Vec<File>,
     help: Option<String>,
 }
 
+/// The chart of a module.
+enum Drawing {
+    Readings(Chart),
+    Rollups(Trend),
+}
+
+impl fmt::Display for Drawing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Readings(chart) => chart.fmt(f),
+            Self::Rollups(trend) => trend.fmt(f),
+        }
+    }
+}
+
 struct KindLine {
     title: String,
+    /// Where the catalogue has changed since the module was registered.
+    version: Option<String>,
     href: Option<String>,
 }
 
@@ -118,6 +139,7 @@ pub(crate) async fn module<B: Backend>(
         waits: node.presence.state != PresenceState::Online,
         kind: KindLine {
             title: cell::kind_words(module),
+            version: version(module),
             href: kind.ok().map(|kind| format!("/catalogue/{}", kind.name)),
         },
         unsupported: kind.err().map(|error| (wording::sentence(&error.to_string()), error.advice())),
@@ -127,9 +149,17 @@ pub(crate) async fn module<B: Backend>(
         commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Module)).collect(),
         files: kind.map(catalogue::files).unwrap_or_default(),
         help: kind.ok().and_then(catalogue::help),
-        shell: Shell::new(&overview, &words, "nodes"),
+        shell: Shell::new(web, &overview, "nodes"),
     };
     Ok(rendered(StatusCode::OK, &page))
+}
+
+/// Says so where the module was registered with another version of its kind than the catalogue has today.
+fn version(module: &ModuleView) -> Option<String> {
+    let (kind, with) = (module.kind.as_deref().ok()?, module.registered_with?);
+    (kind.version != with).then(|| {
+        format!("Registered with version {with} of its kind; the catalogue has {} today.", kind.version)
+    })
 }
 
 impl PropertyRow {
@@ -186,20 +216,30 @@ async fn chart<B: Backend>(
     node: &NodeView,
     module: &ModuleView,
     range: Option<Range>,
-) -> Result<Option<Chart>, WebError> {
+) -> Result<Option<Drawing>, WebError> {
     let number = module.properties.iter().find(|view| is_number(&view.property));
     let state = || module.properties.iter().find(|view| is_state(&view.property));
     let Some(view) = number.or_else(state) else { return Ok(None) };
-    let now = web.now();
+    let words = web.words();
+    let series = Series { node: node.id.clone(), module: module.index, channel: view.property.channel };
+    let to = UnixMillis(words.now().0.saturating_add(1));
+    let since = |range: Range, before: i64| {
+        UnixMillis(words.now().0.saturating_sub(range.length_ms().saturating_add(before)))
+    };
+    if let Some(range) = range
+        && let Some(resolution) = range.resolution().filter(|_| is_number(&view.property))
+    {
+        let query = RollupQuery { series: series.clone(), resolution, from: since(range, 0), to };
+        let buckets = web.backend.rollup(query).await?;
+        return Ok(Some(Drawing::Rollups(trend::trend(view, &buckets, range, &words, &series))));
+    }
     // A value that is kept only when it changes may have begun long before.
     let before = if view.property.history == History::Changes { BEFORE_MS } else { 0 };
-    let series = Series { node: node.id.clone(), module: module.index, channel: view.property.channel };
-    let from = UnixMillis(now.0.saturating_sub(range.unwrap_or(Range::HalfDay).length_ms() + before));
-    let to = UnixMillis(now.0.saturating_add(1));
-    let query = ReadingQuery { series, from, to, limit: READINGS };
-    let readings: Vec<ReadingView> = web.backend.readings(query).await?;
-    let range = range.unwrap_or_else(|| Range::fitting(&readings, now));
-    Ok(Some(chart::chart(view, &readings, range, &Words::new(now, web.zone.clone()), node)))
+    let from = since(range.unwrap_or(Range::HalfDay), before);
+    let readings =
+        web.backend.readings(ReadingQuery { series: series.clone(), from, to, limit: READINGS }).await?;
+    let range = range.unwrap_or_else(|| Range::fitting(&readings, words.now()));
+    Ok(Some(Drawing::Readings(chart::chart(view, &readings, range, &words, node, &series))))
 }
 
 fn is_number(property: &Property) -> bool {

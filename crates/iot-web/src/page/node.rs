@@ -38,6 +38,8 @@ struct NodePage {
     place: Box<str>,
     presence: PresenceWords,
     standing: Standing,
+    tags: Vec<Box<str>>,
+    tag_words: String,
     cells: Vec<Cell>,
     modules: String,
     commands: Vec<CommandRow>,
@@ -52,6 +54,7 @@ enum Standing {
     Admitted { identifies: bool },
     Disabled,
     Revoked,
+    Archived,
 }
 
 /// `GET /nodes/{node}`.
@@ -81,12 +84,14 @@ pub(crate) async fn node<B: Backend>(
         place: node.place.clone(),
         presence: words.presence(&node.presence),
         standing: Standing::of(&node),
+        tag_words: node.tags.join(", "),
+        tags: node.tags.clone(),
         cells,
         modules: modules(&node),
         commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Node)).collect(),
         facts: facts(&node, &words),
         log: about.map(|notice| LogRow::new(notice, &words, &[])).collect(),
-        shell: Shell::new(&overview, &words, "nodes"),
+        shell: Shell::new(web, &overview, "nodes"),
     };
     Ok(rendered(StatusCode::OK, &page))
 }
@@ -96,6 +101,7 @@ impl Standing {
         match (node.admission, node.presence.state) {
             (AdmissionState::Pending, _) => Self::Waiting,
             (AdmissionState::Revoked, _) => Self::Revoked,
+            (AdmissionState::Archived, _) => Self::Archived,
             (AdmissionState::Admitted, PresenceState::Disabled) => Self::Disabled,
             (AdmissionState::Admitted, _) => {
                 Self::Admitted { identifies: node.capabilities.has(Capabilities::IDENTIFIES) }
@@ -119,6 +125,10 @@ impl Standing {
         self == Self::Revoked
     }
 
+    fn is_archived(self) -> bool {
+        self == Self::Archived
+    }
+
     fn is_waiting(self) -> bool {
         self == Self::Waiting
     }
@@ -138,7 +148,11 @@ fn facts(node: &NodeView, words: &Words) -> Vec<(&'static str, String)> {
     let unknown_where_empty = |text: &str| if text.is_empty() { "unknown".into() } else { text.to_owned() };
     let heard =
         node.last_heard.map_or_else(|| "never".into(), |at| format!("{}, {}", words.time(at), words.age(at)));
-    vec![
+    let sleep = node.sleep.map(|sleep| {
+        let span = wording::span(i64::from(sleep.for_s) * 1_000);
+        ("Sleep as declared", format!("{span} from {}", words.time(sleep.since)))
+    });
+    let mut facts = vec![
         ("Last heard", heard),
         ("Address", node.address.map_or_else(|| "unknown".into(), |address| address.ip().to_string())),
         ("Board", unknown_where_empty(&node.board)),
@@ -150,7 +164,9 @@ fn facts(node: &NodeView, words: &Words) -> Vec<(&'static str, String)> {
         ("Commands waiting", node.queued.to_string()),
         ("Joined", words.day(node.first_seen)),
         ("Id", node.id.to_string()),
-    ]
+    ];
+    facts.extend(sleep);
+    facts
 }
 
 /// How commands reach the node.

@@ -4,11 +4,11 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     AdmissionState, PresenceState, Series,
-    view::{NodeView, PropertyView},
+    view::{Archived, NodeFilter, NodeView, PropertyView},
 };
 
 use super::{
-    shell::{Shell, rendered},
+    shell::{Shell, by_title, rendered},
     sketch::{Sketch, Trust},
 };
 use crate::{
@@ -41,6 +41,8 @@ struct NodesPage {
     text: String,
     is: String,
     kinds: Vec<Choice>,
+    tags: Vec<Choice>,
+    archived: bool,
     filters: Vec<Filter>,
     rows: Vec<Row>,
     range: String,
@@ -55,11 +57,11 @@ struct Choice {
 }
 
 /// A link that filters a list by state.
-pub(super) struct Filter {
-    pub(super) href: String,
-    pub(super) word: String,
-    pub(super) count: usize,
-    pub(super) current: bool,
+struct Filter {
+    href: String,
+    word: String,
+    count: usize,
+    current: bool,
 }
 
 struct Row {
@@ -67,7 +69,9 @@ struct Row {
     title: Box<str>,
     board: String,
     presence: PresenceWords,
-    revoked: bool,
+    /// How it stands, where it is not simply let in: class and word.
+    standing: Option<(&'static str, &'static str)>,
+    tags: Vec<Box<str>>,
     place: Box<str>,
     address: String,
     value: Option<Value>,
@@ -84,16 +88,19 @@ struct Value {
     old: Option<String>,
 }
 
-/// `GET /nodes?q=&kind=&is=&page=`.
+/// `GET /nodes?q=&kind=&tag=&is=&archived=&page=`.
 ///
 /// # Errors
 /// As the backend's; [`WebError::Malformed`] for a page that is no number.
 pub(crate) async fn nodes<B: Backend>(web: &Web<B>, query: &Query) -> Result<Reply, WebError> {
     let words = web.words();
-    let mut nodes = web.backend.nodes().await?;
+    let archived = query.get("archived").is_some();
+    let show = if archived { Archived::Only } else { Archived::Hidden };
+    let filter = NodeFilter { archived: show, ..NodeFilter::default() };
+    let mut nodes = by_title(web.backend.nodes(filter).await?);
     nodes.retain(|node| node.admission != AdmissionState::Pending);
     let (all, modules) = (nodes.len(), nodes.iter().map(|node| node.modules.len()).sum());
-    let kinds = kinds(&nodes, query.get("kind"));
+    let (kinds, tags) = (kinds(&nodes, query.get("kind")), tags(&nodes, query.get("tag")));
     nodes.retain(|node| fits(node, query));
     let filters = filters(&nodes, query);
     let is = query.get("is").unwrap_or_default();
@@ -111,10 +118,13 @@ pub(crate) async fn nodes<B: Backend>(web: &Web<B>, query: &Query) -> Result<Rep
     let page = NodesPage {
         shell: Shell::load(web, "nodes").await?,
         lede: format!(
-            "{}, {}. What needs attention is first.",
+            "{}, {}. {}",
             wording::capital(&wording::count(all, "node", "nodes")),
-            wording::count(modules, "module", "modules")
+            wording::count(modules, "module", "modules"),
+            if archived { "They are not used any more." } else { "What needs attention is first." }
         ),
+        archived,
+        tags,
         text: query.get("q").unwrap_or_default().to_owned(),
         is: is.to_owned(),
         kinds,
@@ -139,6 +149,7 @@ fn fits(node: &NodeView, query: &Query) -> bool {
         let address = node.address.is_some_and(|address| has(&address.to_string(), part));
         has(&node.title, part)
             || has(&node.place, part)
+            || node.tags.iter().any(|tag| has(tag, part))
             || has(node.id.as_str(), part)
             || has(&node.board, part)
             || modules
@@ -146,7 +157,14 @@ fn fits(node: &NodeView, query: &Query) -> bool {
     });
     let kind =
         query.get("kind").is_none_or(|kind| node.modules.iter().any(|module| *module.kind_name == *kind));
-    text && kind
+    let tag = query.get("tag").is_none_or(|tag| node.tags.iter().any(|known| **known == *tag));
+    text && kind && tag
+}
+
+fn tags(nodes: &[NodeView], chosen: Option<&str>) -> Vec<Choice> {
+    let known: std::collections::BTreeSet<_> = nodes.iter().flat_map(|node| &node.tags).collect();
+    let choice = |tag: &str| Choice { chosen: chosen == Some(tag), name: tag.into(), title: tag.into() };
+    known.into_iter().map(|tag| choice(tag)).collect()
 }
 
 fn kinds(nodes: &[NodeView], chosen: Option<&str>) -> Vec<Choice> {
@@ -204,7 +222,12 @@ impl Row {
             title: node.title.clone(),
             board: [&*node.board, &*node.firmware].map(str::to_owned).join(" · "),
             presence: words.presence(&node.presence),
-            revoked: node.admission == AdmissionState::Revoked,
+            standing: match node.admission {
+                AdmissionState::Revoked => Some(("tag bad", node.admission.word())),
+                AdmissionState::Archived => Some(("tag", node.admission.word())),
+                AdmissionState::Pending | AdmissionState::Admitted => None,
+            },
+            tags: node.tags.clone(),
             place: node.place.clone(),
             address: node.address.map_or_else(|| "unknown".into(), |address| address.ip().to_string()),
             value,

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     AdmissionState, IotError,
-    view::{CommandView, Need, NodeView, Notice, Overview, Presence, PresenceCounts},
+    view::{CommandView, Need, NodeFilter, NodeView, Notice, Overview, Presence, PresenceCounts},
 };
 
 use super::{
@@ -67,7 +67,7 @@ pub(super) struct LogRow {
 /// As the backend's.
 pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>) -> Result<Reply, WebError> {
     let (overview, words) = (web.backend.overview().await?, web.words());
-    let nodes = web.backend.nodes().await?;
+    let nodes = shell::by_title(web.backend.nodes(NodeFilter::default()).await?);
     let notices = web.backend.activity(NOTICES).await?;
     let failed: Vec<_> = shell::failed(&overview).collect();
     let setting = Setting { words: &words, failed: &failed, refusal, back: Back::Overview };
@@ -94,7 +94,7 @@ pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>
             .filter(|notice| words.is_today(notice.at))
             .map(|notice| LogRow::new(notice, &words, &nodes))
             .collect(),
-        shell: Shell::new(&overview, &words, "overview"),
+        shell: Shell::new(web, &overview, "overview"),
     };
     Ok(rendered(StatusCode::OK, &page))
 }

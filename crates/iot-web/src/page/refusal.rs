@@ -80,8 +80,8 @@ impl Back {
 }
 
 /// Where a browser goes after a form that was taken.
-pub(crate) fn after(act: &Act, back: Option<&str>) -> String {
-    match (act, Back::parse(back)) {
+pub(crate) fn after(act: &Act, form: &Query) -> String {
+    match (act, Back::parse(form.get("back"))) {
         (_, Some(Back::Overview)) => "/".into(),
         (Act::Set(node, ..) | Act::Get(node, ..) | Act::Invoke(node, ..), Some(Back::Node)) => {
             format!("/nodes/{node}")
@@ -91,6 +91,12 @@ pub(crate) fn after(act: &Act, back: Option<&str>) -> String {
         }
         (Act::NameModule(node, module), _) => format!("/nodes/{node}/modules/{module}"),
         (Act::Node(_, NodeAct::Admit), None) | (Act::Node(_, NodeAct::Reject), _) => "/inbox".into(),
+        (Act::Node(_, NodeAct::Forget), _) => "/nodes".into(),
+        // What people called the node is now at the new hardware.
+        (Act::Node(node, NodeAct::Replace), _) => {
+            let new = form.get("by").and_then(NodeId::parse);
+            format!("/nodes/{}", new.as_ref().unwrap_or(node))
+        }
         (Act::Node(node, _), _) => format!("/nodes/{node}"),
         (Act::Cancel(_), _) => "/commands".into(),
     }

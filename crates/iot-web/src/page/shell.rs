@@ -4,14 +4,14 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     IotError,
-    view::{CommandView, Need, Overview},
+    view::{CommandView, Need, NodeView, Overview},
 };
 
 use crate::{
-    Backend,
+    Backend, Found,
     body::{self, Reply},
     web::Web,
-    wording::Words,
+    wording,
 };
 
 /// What every page shows around its content.
@@ -33,11 +33,16 @@ pub(super) struct Shell {
     pub(super) under_way: usize,
     /// Whether new nodes are admitted without asking.
     pub(super) open: bool,
+    /// Why nothing is being stored, in a sentence, if that is so.
+    pub(super) refuses: Option<String>,
+    /// Damage that was found in the store, in a sentence.
+    pub(super) damage: Option<String>,
 }
 
 impl Shell {
     /// The shell around a page of this part of the navigation.
-    pub(super) fn new(overview: &Overview, words: &Words, tab: &'static str) -> Self {
+    pub(super) fn new<B: Backend>(web: &Web<B>, overview: &Overview, tab: &'static str) -> Self {
+        let (words, store) = (web.words(), web.store());
         Self {
             hub: overview.hub.clone(),
             now: words.now().0,
@@ -47,6 +52,17 @@ impl Shell {
             waiting: overview.waiting,
             under_way: overview.under_way,
             open: overview.open_registration,
+            refuses: store.refuses.as_ref().map(|refuses| {
+                format!(
+                    "Nothing is being stored since {}, and nothing that nodes report is acknowledged: {}.",
+                    words.time(refuses.since),
+                    refuses.why
+                )
+            }),
+            damage: store.check.last.and_then(|last| match last.found {
+                Found::Damage(what) => Some(wording::sentence(&what)),
+                Found::Whole | Found::Nothing(_) => None,
+            }),
         }
     }
 
@@ -55,13 +71,19 @@ impl Shell {
     /// # Errors
     /// As the backend's.
     pub(super) async fn load<B: Backend>(web: &Web<B>, tab: &'static str) -> Result<Self, IotError> {
-        Ok(Self::new(&web.backend.overview().await?, &web.words(), tab))
+        Ok(Self::new(web, &web.backend.overview().await?, tab))
     }
 
     /// Whether the page belongs to this part of the navigation.
     pub(super) fn is(&self, tab: &str) -> bool {
         self.tab == tab
     }
+}
+
+/// Nodes in the order in which people look for them.
+pub(super) fn by_title(mut nodes: Vec<NodeView>) -> Vec<NodeView> {
+    nodes.sort_by(|a, b| a.title.cmp(&b.title).then_with(|| a.id.cmp(&b.id)));
+    nodes
 }
 
 /// The commands that failed and that nothing newer replaced.

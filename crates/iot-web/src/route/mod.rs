@@ -17,6 +17,10 @@ pub(crate) enum Route {
     Api(Api),
     /// Something to do, asked by a form or by a script.
     Act(Act, Surface),
+    /// Begin a backup.
+    BackUp(Surface),
+    /// The file of a backup, by its name.
+    BackupFile(Box<str>),
     /// The live feed.
     Events,
     /// Whether the hub answers.
@@ -57,8 +61,11 @@ pub(crate) enum Page {
     Module(NodeId, u8),
     Commands,
     Inbox,
+    Store,
     Catalogue,
     Kind(Box<str>),
+    Audit,
+    Replacement(NodeId),
 }
 
 /// Something to read through the API.
@@ -70,10 +77,18 @@ pub(crate) enum Api {
     Node(NodeId),
     Module(NodeId, u8),
     Readings,
+    Rollups,
+    Gaps,
+    Export,
     Commands,
     Command(CommandId),
+    Store,
+    Backups,
     Catalogue,
     Kind(Box<str>),
+    Audit,
+    AuditExport,
+    Replacement(NodeId),
 }
 
 /// Something to do.
@@ -104,6 +119,11 @@ pub(crate) enum NodeAct {
     Disable,
     Enable,
     Revoke,
+    Tags,
+    Archive,
+    Unarchive,
+    Forget,
+    Replace,
 }
 
 impl NodeAct {
@@ -117,6 +137,10 @@ impl NodeAct {
             "disable" => Self::Disable,
             "enable" => Self::Enable,
             "revoke" => Self::Revoke,
+            "tags" => Self::Tags,
+            "archive" => Self::Archive,
+            "unarchive" => Self::Unarchive,
+            "forget" => Self::Forget,
             _ => return None,
         })
     }
@@ -144,7 +168,9 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
     let (place, params) = table::find(path).ok_or(Miss::Nothing)?;
     let reads = method == Method::GET || method == Method::HEAD;
     match (place.takes(), reads, method == Method::POST) {
-        (Takes::Get, true, _) | (Takes::Post, _, true) => place.route(&params),
+        (Takes::Get | Takes::Both, true, _) | (Takes::Post, _, true) => place.route(&params),
+        (Takes::Both, _, true) => place.act(&params),
+        (Takes::Both, ..) => Err(Miss::Method { allow: "GET, HEAD, POST" }),
         (Takes::Get, ..) => Err(Miss::Method { allow: "GET, HEAD" }),
         (Takes::Post, ..) => Err(Miss::Method { allow: "POST" }),
     }
@@ -186,7 +212,11 @@ mod tests {
             ("/nodes/plain:porch/modules/7", Route::Page(Page::Module(porch(), 7))),
             ("/commands", Route::Page(Page::Commands)),
             ("/inbox", Route::Page(Page::Inbox)),
+            ("/store", Route::Page(Page::Store)),
+            ("/api/v1/store", Route::Api(Api::Store)),
+            ("/api/v1/backups/hub-1.db", Route::BackupFile("hub-1.db".into())),
             ("/catalogue", Route::Page(Page::Catalogue)),
+            ("/audit", Route::Page(Page::Audit)),
             ("/catalogue/relay", Route::Page(Page::Kind("relay".into()))),
             ("/events", Route::Events),
             ("/healthz", Route::Health),
@@ -198,9 +228,14 @@ mod tests {
             ("/api/v1/nodes/plain:porch", Route::Api(Api::Node(porch()))),
             ("/api/v1/nodes/plain:porch/modules/0", Route::Api(Api::Module(porch(), 0))),
             ("/api/v1/readings", Route::Api(Api::Readings)),
+            ("/api/v1/rollups", Route::Api(Api::Rollups)),
+            ("/api/v1/gaps", Route::Api(Api::Gaps)),
+            ("/api/v1/export", Route::Api(Api::Export)),
             ("/api/v1/commands", Route::Api(Api::Commands)),
             (&format!("/api/v1/commands/{UUID}"), Route::Api(Api::Command(id))),
             ("/api/v1/catalogue", Route::Api(Api::Catalogue)),
+            ("/api/v1/audit", Route::Api(Api::Audit)),
+            ("/api/v1/audit/export", Route::Api(Api::AuditExport)),
             ("/api/v1/catalogue/relay", Route::Api(Api::Kind("relay".into()))),
             ("/api/v1/events", Route::Events),
         ] {
@@ -229,6 +264,10 @@ mod tests {
             ("/nodes/plain:porch/disable".to_owned(), Act::Node(porch(), NodeAct::Disable)),
             ("/nodes/plain:porch/enable".to_owned(), Act::Node(porch(), NodeAct::Enable)),
             ("/nodes/plain:porch/revoke".to_owned(), Act::Node(porch(), NodeAct::Revoke)),
+            ("/nodes/plain:porch/tags".to_owned(), Act::Node(porch(), NodeAct::Tags)),
+            ("/nodes/plain:porch/archive".to_owned(), Act::Node(porch(), NodeAct::Archive)),
+            ("/nodes/plain:porch/unarchive".to_owned(), Act::Node(porch(), NodeAct::Unarchive)),
+            ("/nodes/plain:porch/forget".to_owned(), Act::Node(porch(), NodeAct::Forget)),
             (format!("/commands/{UUID}/cancel"), Act::Cancel(id)),
         ] {
             assert_eq!(post(&path), Ok(Route::Act(expected.clone(), Surface::Page)), "{path}");
@@ -239,9 +278,42 @@ mod tests {
     }
 
     #[test]
+    fn backups_are_listed_and_begun_at_one_address() {
+        assert_eq!(get("/api/v1/backup"), Ok(Route::Api(Api::Backups)));
+        assert_eq!(post("/api/v1/backup"), Ok(Route::BackUp(Surface::Api)));
+        assert_eq!(post("/store/backup"), Ok(Route::BackUp(Surface::Page)));
+        assert_eq!(route(&Method::DELETE, "/api/v1/backup"), Err(Miss::Method { allow: "GET, HEAD, POST" }));
+    }
+
+    #[test]
+    fn a_replacement_is_looked_at_and_done_at_one_place() {
+        let act = Act::Node(porch(), NodeAct::Replace);
+        for (path, page, surface) in [
+            ("/nodes/plain:porch/replacement", Route::Page(Page::Replacement(porch())), Surface::Page),
+            ("/api/v1/nodes/plain:porch/replacement", Route::Api(Api::Replacement(porch())), Surface::Api),
+        ] {
+            assert_eq!(get(path), Ok(page));
+            assert_eq!(post(path), Ok(Route::Act(act.clone(), surface)));
+            assert_eq!(route(&Method::PUT, path), Err(Miss::Method { allow: "GET, HEAD, POST" }));
+        }
+    }
+
+    #[test]
     fn the_document_of_the_api_has_every_route_of_the_api() {
         let document = include_str!("../../../../docs/api.md");
-        let acts = ["identify", "restart", "admit", "reject", "disable", "enable", "revoke"];
+        let acts = [
+            "identify",
+            "restart",
+            "admit",
+            "reject",
+            "disable",
+            "enable",
+            "revoke",
+            "tags",
+            "archive",
+            "unarchive",
+            "forget",
+        ];
         let read = table::paths().filter(|path| path.starts_with("/api/") || *path == "/healthz");
         for path in read.flat_map(|path| acts.map(|act| path.replace("{act}", act))) {
             assert!(document.contains(&format!(" {path}`")), "docs/api.md says nothing of {path}");

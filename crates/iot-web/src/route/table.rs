@@ -10,21 +10,25 @@ use percent_encoding::percent_decode_str;
 use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 35] = [
+const PATHS: [(&str, Place); 48] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
     ("/nodes/{node}/modules/{module}", Place::Page(Thing::Module)),
     ("/commands", Place::Page(Thing::Commands)),
     ("/inbox", Place::Page(Thing::Inbox)),
+    ("/store", Place::Page(Thing::Store)),
+    ("/store/backup", Place::BackUp),
     ("/catalogue", Place::Page(Thing::Catalogue)),
     ("/catalogue/{kind}", Place::Page(Thing::Kind)),
     ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page)),
     ("/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Page)),
     ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page)),
     ("/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Page)),
+    ("/nodes/{node}/replacement", Place::Replacement(Surface::Page)),
     ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page)),
     ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page)),
+    ("/audit", Place::Page(Thing::Audit)),
     ("/events", Place::Events),
     ("/healthz", Place::Health),
     ("/static/{*path}", Place::Asset),
@@ -35,14 +39,23 @@ const PATHS: [(&str, Place); 35] = [
     ("/api/v1/nodes/{node}", Place::Api(Thing::Node)),
     ("/api/v1/nodes/{node}/modules/{module}", Place::Api(Thing::Module)),
     ("/api/v1/readings", Place::Api(Thing::Readings)),
+    ("/api/v1/rollups", Place::Api(Thing::Rollups)),
+    ("/api/v1/gaps", Place::Api(Thing::Gaps)),
+    ("/api/v1/export", Place::Api(Thing::Export)),
     ("/api/v1/commands", Place::Api(Thing::Commands)),
     ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
+    ("/api/v1/store", Place::Api(Thing::Store)),
+    ("/api/v1/backup", Place::Backups),
+    ("/api/v1/backups/{name}", Place::BackupFile),
+    ("/api/v1/audit", Place::Api(Thing::Audit)),
+    ("/api/v1/audit/export", Place::Api(Thing::AuditExport)),
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
     ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Api)),
     ("/api/v1/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Api)),
+    ("/api/v1/nodes/{node}/replacement", Place::Replacement(Surface::Api)),
     ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api)),
     ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api)),
     ("/api/v1/events", Place::Events),
@@ -73,6 +86,13 @@ pub(super) enum Place {
     Page(Thing),
     Api(Thing),
     Act(Deed, Surface),
+    /// Where a form begins a backup.
+    BackUp,
+    /// Where scripts begin and list backups.
+    Backups,
+    BackupFile,
+    /// Looked at and done at one place.
+    Replacement(Surface),
     Events,
     Health,
     Asset,
@@ -88,11 +108,17 @@ pub(super) enum Thing {
     Node,
     Module,
     Readings,
+    Rollups,
+    Gaps,
+    Export,
     Commands,
     Command,
     Inbox,
+    Store,
     Catalogue,
     Kind,
+    Audit,
+    AuditExport,
 }
 
 /// Something that can be done.
@@ -111,16 +137,22 @@ pub(super) enum Deed {
 pub(super) enum Takes {
     Get,
     Post,
+    Both,
 }
 
 impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) => Takes::Post,
-            Self::Page(_) | Self::Api(_) | Self::Events | Self::Health | Self::Asset | Self::ModuleFile => {
-                Takes::Get
-            }
+            Self::Act(..) | Self::BackUp => Takes::Post,
+            Self::Backups | Self::Replacement(_) => Takes::Both,
+            Self::Page(_)
+            | Self::Api(_)
+            | Self::BackupFile
+            | Self::Events
+            | Self::Health
+            | Self::Asset
+            | Self::ModuleFile => Takes::Get,
         }
     }
 
@@ -130,6 +162,11 @@ impl Place {
             Self::Page(thing) => Route::Page(thing.page(params)?),
             Self::Api(thing) => Route::Api(thing.api(params)?),
             Self::Act(deed, surface) => Route::Act(deed.act(params)?, surface),
+            Self::BackUp => Route::BackUp(Surface::Page),
+            Self::Backups => Route::Api(Api::Backups),
+            Self::BackupFile => Route::BackupFile(text(params, "name")?),
+            Self::Replacement(Surface::Page) => Route::Page(Page::Replacement(node(params)?)),
+            Self::Replacement(Surface::Api) => Route::Api(Api::Replacement(node(params)?)),
             Self::Events => Route::Events,
             Self::Health => Route::Health,
             Self::Asset => Route::Asset(text(params, "path")?),
@@ -137,6 +174,25 @@ impl Place {
                 Route::ModuleFile { kind: text(params, "kind")?, path: text(params, "path")? }
             }
         })
+    }
+}
+
+impl Place {
+    /// What is done where something is looked at too.
+    pub(super) fn act(self, params: &Params<'_, '_>) -> Result<Route, Miss> {
+        match self {
+            Self::Replacement(surface) => Ok(Route::Act(Act::Node(node(params)?, NodeAct::Replace), surface)),
+            Self::Backups => Ok(Route::BackUp(Surface::Api)),
+            Self::Page(_)
+            | Self::Api(_)
+            | Self::Act(..)
+            | Self::BackUp
+            | Self::BackupFile
+            | Self::Events
+            | Self::Health
+            | Self::Asset
+            | Self::ModuleFile => self.route(params),
+        }
     }
 }
 
@@ -149,9 +205,17 @@ impl Thing {
             Self::Module => Page::Module(node(params)?, module(params)?),
             Self::Commands => Page::Commands,
             Self::Inbox => Page::Inbox,
+            Self::Store => Page::Store,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
-            Self::Activity | Self::Readings | Self::Command => return Err(Miss::Nothing),
+            Self::Audit => Page::Audit,
+            Self::Activity
+            | Self::Readings
+            | Self::Rollups
+            | Self::Gaps
+            | Self::Export
+            | Self::Command
+            | Self::AuditExport => return Err(Miss::Nothing),
         })
     }
 
@@ -163,10 +227,16 @@ impl Thing {
             Self::Node => Api::Node(node(params)?),
             Self::Module => Api::Module(node(params)?, module(params)?),
             Self::Readings => Api::Readings,
+            Self::Rollups => Api::Rollups,
+            Self::Gaps => Api::Gaps,
+            Self::Export => Api::Export,
             Self::Commands => Api::Commands,
             Self::Command => Api::Command(command(params)?),
+            Self::Store => Api::Store,
             Self::Catalogue => Api::Catalogue,
             Self::Kind => Api::Kind(text(params, "kind")?),
+            Self::Audit => Api::Audit,
+            Self::AuditExport => Api::AuditExport,
             Self::Inbox => return Err(Miss::Nothing),
         })
     }

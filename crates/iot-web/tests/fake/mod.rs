@@ -2,6 +2,7 @@
 //!
 //! It remembers what it was asked and does with commands what a node would, when it is told to.
 
+mod kept;
 mod scene;
 
 use std::{
@@ -11,16 +12,21 @@ use std::{
 
 use iot_core::{
     Answer, CommandState, Event, IotError, NodeId, Request,
+    audit::{AuditEntry, AuditQuery},
     catalogue::{Catalogue, ValueType},
-    store::ReadingQuery,
+    store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
-        CommandFilter, CommandView, Desired, Need, NodeView, Notice, Overview, PresenceCounts, PropertyView,
-        ReadingView, Step, Wanted,
+        CommandFilter, CommandView, Desired, Need, NodeFilter, NodeView, Notice, Overview, PresenceCounts,
+        PropertyView, ReadingView, Replacement, Step, Wanted,
     },
 };
-use iot_proto::{CommandId, Finite, Name, OwnedValue, UnixMillis};
-use iot_web::Backend;
-use tokio::sync::broadcast;
+use iot_proto::{BootId, CommandId, Finite, Name, OwnedValue, UnixMillis};
+use iot_web::{Backend, BackupData, BackupRefused, StoreView};
+use tokio::sync::{
+    broadcast,
+    mpsc::{Receiver, channel},
+    watch,
+};
 
 /// A hub that is made up.
 #[derive(Clone, Debug)]
@@ -28,6 +34,7 @@ pub(crate) struct Fake {
     catalogue: Arc<Catalogue>,
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) store: watch::Sender<StoreView>,
 }
 
 /// What the hub knows, and what it was asked.
@@ -35,7 +42,8 @@ pub(crate) struct Fake {
 pub(crate) struct State {
     nodes: Vec<NodeView>,
     commands: Vec<CommandView>,
-    pub(crate) asked: Vec<(String, Request)>,
+    /// Who asked, why and what.
+    pub(crate) asked: Vec<(String, String, Request)>,
     open: bool,
     pub(crate) stopping: bool,
     /// Whether every question ends in a panic.
@@ -61,7 +69,8 @@ impl Fake {
         let commands = scene::commands();
         let state = State { nodes, commands, asked: Vec::new(), open: false, stopping: false, broken: false };
         let (events, _) = broadcast::channel(64);
-        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events }
+        let store = watch::Sender::new(kept::store());
+        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events, store }
     }
 
     /// Lets everyone in from now on.
@@ -120,7 +129,7 @@ impl Fake {
         Some(self.state()).filter(|state| !state.stopping).ok_or(IotError::Stopping)
     }
 
-    fn command(&self, node: &NodeId, wanted: Wanted, author: &str) -> Result<Answer, IotError> {
+    fn command(&self, node: &NodeId, wanted: Wanted, author: &str, why: &str) -> Result<Answer, IotError> {
         let mut state = self.alive()?;
         let view = state.nodes.iter().find(|view| view.id == *node);
         let view = view.ok_or_else(|| IotError::UnknownNode { node: node.as_str().into() })?.clone();
@@ -148,6 +157,7 @@ impl Fake {
             wanted,
             summary,
             author: author.into(),
+            why: why.into(),
             state: last,
             steps: steps.collect(),
             expires: UnixMillis(at.0 + 3_600_000),
@@ -214,8 +224,32 @@ impl Backend for Fake {
         })
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeView>, IotError> {
-        Ok(self.alive()?.nodes.clone())
+    async fn nodes(&self, filter: NodeFilter) -> Result<Vec<NodeView>, IotError> {
+        let mut nodes = self.alive()?.nodes.clone();
+        nodes.retain(|node| filter.fits(node.admission, &node.tags));
+        nodes.retain(|node| filter.after.as_ref().is_none_or(|after| node.id > *after));
+        nodes.sort_by(|a, b| a.id.cmp(&b.id));
+        nodes.truncate(filter.limit);
+        Ok(nodes)
+    }
+
+    async fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
+        let (old, new) = (self.node(node).await?, self.node(by).await?);
+        if node == by {
+            let (node, by) = (node.clone(), by.clone());
+            return Err(IotError::Irreplaceable { node, by, why: "they are the same" });
+        }
+        Ok(scene::replacement(&old, &new))
+    }
+
+    async fn ledger(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
+        self.commands(filter).await
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, IotError> {
+        drop(self.alive()?);
+        let fitting = scene::changes().into_iter().filter(|entry| query.fits(entry));
+        Ok(fitting.take(query.limit).collect())
     }
 
     async fn node(&self, id: &NodeId) -> Result<NodeView, IotError> {
@@ -230,6 +264,7 @@ impl Backend for Fake {
                 && filter
                     .module
                     .is_none_or(|index| command.module.as_ref().is_some_and(|(at, _)| *at == index))
+                && filter.before.is_none_or(|before| command.id < before)
                 && (filter.states.is_empty() || filter.states.contains(&command.state))
         };
         Ok(state.commands.iter().filter(fits).take(filter.limit).cloned().collect())
@@ -252,10 +287,36 @@ impl Backend for Fake {
         Ok(property.map(|property| scene::readings(property, &query)).unwrap_or_default())
     }
 
-    async fn ask(&self, by: &str, request: Request) -> Result<Answer, IotError> {
-        self.alive()?.asked.push((by.to_owned(), request.clone()));
+    fn pages(&self, query: ReadingQuery) -> Receiver<Result<Vec<ReadingView>, IotError>> {
+        let (sender, pages) = channel(1);
+        let backend = self.clone();
+        tokio::spawn(async move {
+            let all = backend.readings(ReadingQuery { limit: usize::MAX, ..query }).await;
+            for page in all.unwrap_or_default().chunks(query.limit) {
+                if sender.send(Ok(page.to_vec())).await.is_err() {
+                    return;
+                }
+            }
+        });
+        pages
+    }
+
+    async fn rollup(&self, query: RollupQuery) -> Result<Vec<Bucket>, IotError> {
+        let mut state = self.alive()?;
+        let series = &query.series;
+        let property = property(&mut state.nodes, &series.node, series.module, series.channel);
+        Ok(property.map(|property| scene::buckets(property, &query)).unwrap_or_default())
+    }
+
+    async fn gaps(&self, query: GapQuery) -> Result<Vec<GapView>, IotError> {
+        drop(self.alive()?);
+        Ok(vec![GapView { arrived: query.from, boot: BootId(7), before: 12, missing: 3 }])
+    }
+
+    async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {
+        self.alive()?.asked.push((by.to_owned(), why.to_owned(), request.clone()));
         match request {
-            Request::Command { node, wanted, .. } => self.command(&node, wanted, by),
+            Request::Command { node, wanted, .. } => self.command(&node, wanted, by, why),
             Request::Cancel { id } => {
                 let mut state = self.alive()?;
                 let command = state.commands.iter_mut().find(|command| command.id == id);
@@ -276,14 +337,49 @@ impl Backend for Fake {
                     iot_core::AdmissionState::Admitted;
                 Ok(Answer::Done)
             }
+            Request::Forget { .. } if why.is_empty() => {
+                Err(IotError::ReasonMissing { what: "forgetting a node" })
+            }
             Request::Reject { .. }
             | Request::Name { .. }
             | Request::NameModule { .. }
             | Request::Disable { .. }
             | Request::Enable { .. }
-            | Request::Revoke { .. } => Ok(Answer::Done),
+            | Request::Revoke { .. }
+            | Request::Tag { .. }
+            | Request::Archive { .. }
+            | Request::Unarchive { .. }
+            | Request::Forget { .. }
+            | Request::Replace { .. } => Ok(Answer::Done),
             Request::Send { .. } => Err(IotError::Stopping),
         }
+    }
+
+    fn store(&self) -> watch::Receiver<StoreView> {
+        self.store.subscribe()
+    }
+
+    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+        let mut begun = Err(BackupRefused::UnderWay);
+        self.store.send_if_modified(|store| {
+            let is_free = store.backups.percent.is_none();
+            if is_free {
+                store.backups.percent = Some(0);
+                begun = Ok(kept::BACKUP.into());
+            }
+            is_free
+        });
+        begun
+    }
+
+    async fn backup(&self, name: &str) -> Option<BackupData> {
+        if name != kept::BACKUP {
+            return None;
+        }
+        let file =
+            std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("it is there");
+        let bytes = file.metadata().expect("it is there").len();
+        Some(BackupData { file, bytes })
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use iot_core::{
     AdmissionState, CommandState, IotError, PresenceState,
+    audit::{AuditEntry, AuditRecord, Deed, Target},
     catalogue::{Catalogue, History},
-    store::ReadingQuery,
+    store::{Bucket, ReadingQuery, RollupQuery, SleepRecord},
     view::{
-        CommandView, Desired, ModuleView, Need, NodeView, Notice, Presence, PresenceReason, PropertyView,
-        ReadingView, Step, Wanted,
+        CommandView, Desired, Fate, ModuleChange, ModuleFacts, ModuleView, Need, NodeView, Notice, Presence,
+        PresenceReason, PropertyView, ReadingView, Replacement, Step, Wanted,
     },
 };
 use iot_proto::{BootId, Capabilities, CommandId, ErrorCode, OwnedValue, UnixMillis};
@@ -59,8 +60,9 @@ pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
         node("well", "Well", P::Overdue, R::DidNotWake, 34),
         node("x", HOSTILE, P::Disabled, by("<b>me</b>", HOSTILE), 5),
         node("old-gate", "Old gate", P::Lost, R::NotSinceStart, 9_000),
+        node("worn-out", "Worn out", P::Lost, R::NotSinceStart, 90_000),
     ];
-    let modules: [&[(&str, &str)]; 11] = [
+    let modules: [&[(&str, &str)]; 12] = [
         &[("temperature", "Temperature"), ("contact", "Door")],
         &[("contact", "Gate"), ("motion", "Drive"), ("switch-input", "Bell")],
         &[("relay", "Mist")],
@@ -88,6 +90,7 @@ pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
         &[("level", "Water")],
         &[("text-display", "\"><img src=x onerror=alert(1)>"), ("co2", "<i>gas</i>")],
         &[],
+        &[("relay", "Valve")],
     ];
     for (node, kinds) in nodes.iter_mut().zip(modules) {
         node.modules = kinds
@@ -113,8 +116,10 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
         id: id(name),
         title: title.into(),
         place: "South greenhouse".into(),
+        tags: if name == "x" { vec![HOSTILE.into()] } else { vec!["south".into(), "wet".into()] },
         admission: AdmissionState::Admitted,
         presence,
+        sleep: (state == PresenceState::Asleep).then_some(SleepRecord { since, for_s: 600 }),
         address: Some(([192, 168, 137, 42], 50_112).into()),
         capabilities: Capabilities::KEEPS_SESSION.and(Capabilities::IDENTIFIES),
         board: "ESP32-C6".into(),
@@ -139,7 +144,8 @@ fn module(catalogue: &Catalogue, index: u8, kind: &str, title: &str) -> ModuleVi
         PropertyView { property: Arc::clone(property), latest: Some(latest), desired: None }
     });
     let properties = properties.collect();
-    ModuleView { index, title: title.into(), kind_name, kind_version: 1, kind, properties }
+    let registered_with = kind.is_ok().then_some(1);
+    ModuleView { index, title: title.into(), kind_name, kind_version: 1, registered_with, kind, properties }
 }
 
 fn admission(nodes: &mut [NodeView]) {
@@ -147,6 +153,7 @@ fn admission(nodes: &mut [NodeView]) {
         match node.id.as_str() {
             "plain:seed-table" => node.admission = AdmissionState::Pending,
             "plain:old-gate" => node.admission = AdmissionState::Revoked,
+            "plain:worn-out" => node.admission = AdmissionState::Archived,
             _ => {}
         }
     }
@@ -305,11 +312,56 @@ fn command(number: u8, node: &str, module: u8, title: &str, wanted: Wanted, summ
         wanted,
         summary: summary.into(),
         author: "admin".into(),
+        why: if number == 7 { HOSTILE.into() } else { "frost tonight".into() },
         state: CommandState::Queued,
         steps: Vec::new(),
         expires: ago(-90 * MINUTE),
         attempts: 2,
     }
+}
+
+/// What would become of the modules: all that both have move.
+pub(crate) fn replacement(old: &NodeView, new: &NodeView) -> Replacement {
+    let facts = |module: &ModuleView| ModuleFacts {
+        title: module.title.clone(),
+        kind: module.kind_name.clone(),
+        kind_version: module.kind_version,
+    };
+    let change = |before: &ModuleView| {
+        let after = new.modules.iter().find(|after| after.index == before.index);
+        let fate = match after {
+            Some(after) if after.kind_name == before.kind_name => Fate::Moves,
+            Some(_) => Fate::Differs,
+            None => Fate::Missing,
+        };
+        ModuleChange { index: before.index, fate, before: Some(facts(before)), after: after.map(facts) }
+    };
+    let modules = old.modules.iter().map(change).collect();
+    Replacement { node: old.id.clone(), by: new.id.clone(), modules, moving: 1, cancelled: 2 }
+}
+
+/// What people changed, newest first: more than fit one page.
+pub(crate) fn changes() -> Vec<AuditEntry> {
+    let change = |number: u64, deed, name: &str, title: &str, words: [&str; 3]| AuditEntry {
+        number,
+        record: AuditRecord {
+            at: ago(i64::try_from(1_000 - number).expect("few") * MINUTE),
+            by: "someone at 192.168.137.7".into(),
+            deed,
+            target: Target { node: Some(id(name)), title: title.into(), ..Target::default() },
+            before: words[0].into(),
+            after: words[1].into(),
+            why: words[2].into(),
+        },
+    };
+    let mut changes: Vec<_> = (1..=60)
+        .map(|number| change(number, Deed::Command, "pump-house", "Pump 2", ["", "Pump 2: State On", ""]))
+        .collect();
+    changes.push(change(61, Deed::Name, "well", "Old well", ["Old well", "Well", "as it is signed"]));
+    changes.push(change(62, Deed::Name, "x", HOSTILE, [HOSTILE, HOSTILE, HOSTILE]));
+    changes.push(change(63, Deed::Forget, "gone", "Gone", ["admitted, 2 modules", "", "sold"]));
+    changes.reverse();
+    changes
 }
 
 /// Module and words of what is wanted.
@@ -369,4 +421,20 @@ pub(crate) fn readings(view: &PropertyView, query: &ReadingQuery) -> Vec<Reading
     let readings: Vec<_> = readings.collect();
     let skip = readings.len().saturating_sub(query.limit);
     readings.into_iter().skip(skip).collect()
+}
+
+/// A wave a day, with two days in which nothing came.
+pub(crate) fn buckets(view: &PropertyView, query: &RollupQuery) -> Vec<Bucket> {
+    const DAY: i64 = 86_400_000;
+    let Some(latest) = &view.latest else { return Vec::new() };
+    let width = query.resolution.millis();
+    let starts = std::iter::successors(Some(query.resolution.start_of(query.from).0), |at| Some(at + width));
+    let starts = starts.take_while(|at| *at < query.to.0.min(latest.measured.0));
+    let is_there = |at: &i64| !(2..4).contains(&((query.to.0 - at) / DAY));
+    let bucket = |at: i64| {
+        let part = f64::from(i32::try_from(at.rem_euclid(DAY) / 1_000).unwrap_or(0)) / 86_400.0;
+        let mean = 21.5 + 4.0 * (part * core::f64::consts::TAU).sin();
+        Bucket { start: UnixMillis(at), count: 4, min: mean - 0.5, max: mean + 1.5, sum: mean * 4.0 }
+    };
+    starts.filter(is_there).map(bucket).collect()
 }

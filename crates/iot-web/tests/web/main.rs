@@ -5,8 +5,10 @@ mod fake;
 
 mod client;
 mod guards;
+mod history;
 mod live;
 mod markup;
 mod pages;
 mod requests;
 mod scripts;
+mod store;

@@ -46,6 +46,12 @@ async fn every_page_is_well_formed_and_no_link_is_dead() {
         "/inbox",
         "/catalogue",
         "/catalogue/relay",
+        "/audit",
+        "/audit?before=14",
+        "/audit?node=plain%3Apump-house",
+        "/nodes?archived=only",
+        "/nodes/plain:worn-out",
+        "/nodes/plain:pump-house/replacement",
         "/nodes/plain:pump-house",
         "/nodes/plain:pump-house/modules/3",
         "/nodes/plain:north-bay-1/modules/0?r=24h",
@@ -175,6 +181,45 @@ async fn the_list_of_nodes_is_filtered_by_text_kind_and_state() {
 }
 
 #[tokio::test]
+async fn nodes_in_the_archive_are_left_out_and_found_there() {
+    let hub = Hub::start().await;
+    assert!(!hub.get("/nodes").await.text.contains("Worn out"));
+    let archive = hub.get("/nodes?archived=only").await.text;
+    assert!(archive.contains("Worn out") && !archive.contains("Pump house"));
+    let node = hub.get("/nodes/plain:worn-out").await.text;
+    assert!(node.contains("Take out of the archive") && node.contains("See who put it there"));
+    let tagged = hub.get("/nodes?tag=wet").await.text;
+    assert!(tagged.contains("Pump house"));
+}
+
+#[tokio::test]
+async fn a_replacement_shows_the_difference_before_it_asks() {
+    let hub = Hub::start().await;
+    let path = "/nodes/plain:pump-house/replacement";
+    let choice = hub.get(path).await.text;
+    assert!(choice.contains("Seed table (plain:seed-table, waits in the inbox)"));
+    assert!(!choice.contains("in its place"), "nothing is asked before something is shown");
+    let shown = hub.get(&format!("{path}?by=plain:mist-bench")).await.text;
+    assert!(
+        shown.contains("moves") && shown.contains("missing") && shown.contains("Put Mist bench in its place")
+    );
+    markup::check(path, &shown);
+    let done = hub.form(path, "by=plain:mist-bench&why=it+drowned").await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/nodes/plain:mist-bench"));
+    assert_eq!(hub.fake.state().asked.last().unwrap().1, "it drowned");
+}
+
+#[tokio::test]
+async fn the_audit_says_who_did_what_when_and_why() {
+    let hub = Hub::start().await;
+    let page = hub.get("/audit?deed=name").await.text;
+    for words in ["Named", "Old well", "someone at 192.168.137.7", "“as it is signed”"] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(hub.get("/audit?node=plain:nobody").await.text.contains("No change fits"));
+}
+
+#[tokio::test]
 async fn an_error_page_says_what_happened_and_what_to_do() {
     let hub = Hub::start().await;
     for (path, status, words) in [
@@ -183,7 +228,7 @@ async fn an_error_page_says_what_happened_and_what_to_do() {
         ("/nodes/Bad%20Name", 404, "No node Bad Name is known."),
         ("/nodes/plain:well/modules/9", 404, "has registered no module 9"),
         ("/catalogue/co2", 404, "Module kind co2 is not supported."),
-        ("/nodes/plain:well/modules/0?r=7d", 400, "1h, 12h or 24h"),
+        ("/nodes/plain:well/modules/0?r=8d", 400, "1h, 12h, 24h, 7d, 30d, 1y"),
     ] {
         let answer = hub.get(path).await;
         assert_eq!(answer.status.as_u16(), status, "{path}");

@@ -26,7 +26,7 @@ async fn every_control_asks_for_its_property_and_leads_back() {
         let answer = hub.form(&format!("{path}/properties/{channel}"), body).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{body}: {}", answer.text);
         assert_eq!(answer.header("location"), path);
-        let (by, request) = hub.fake.state().asked.last().cloned().unwrap();
+        let (by, _, request) = hub.fake.state().asked.last().cloned().unwrap();
         assert_eq!(by, "someone at 127.0.0.1");
         assert_eq!(request, Request::Command { node: id(node), wanted, expires_in_s: None });
         assert!(hub.get(&path).await.text.contains("desired: "), "{path} shows it in pencil");
@@ -55,7 +55,7 @@ async fn an_action_asks_with_its_argument() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     let answer = hub.form("/nodes/plain:pump-house/modules/3/actions/3", "back=module").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    let asked: Vec<_> = hub.fake.state().asked.iter().map(|(_, request)| request.clone()).collect();
+    let asked: Vec<_> = hub.fake.state().asked.iter().map(|(.., request)| request.clone()).collect();
     let invoke = |module, channel, argument| Request::Command {
         node: id("pump-house"),
         wanted: Wanted::Invoke { module, channel, argument },
@@ -90,12 +90,7 @@ async fn forms_of_a_node_and_of_a_command_ask_for_what_they_say() {
             "/nodes/plain:pump-house/modules/0",
             command(Wanted::Get { module: 0, channel: 1 }),
         ),
-        (
-            "disable",
-            "why=being+rewired",
-            "/nodes/plain:pump-house",
-            Request::Disable { node: node(), why: "being rewired".into() },
-        ),
+        ("disable", "why=being+rewired", "/nodes/plain:pump-house", Request::Disable { node: node() }),
         ("enable", "", "/nodes/plain:pump-house", Request::Enable { node: node() }),
         ("revoke", "", "/nodes/plain:pump-house", Request::Revoke { node: node() }),
         ("admit", "", "/inbox", Request::Admit { node: node() }),
@@ -104,12 +99,12 @@ async fn forms_of_a_node_and_of_a_command_ask_for_what_they_say() {
     ] {
         let answer = hub.form(&format!("/nodes/plain:pump-house/{act}"), body).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, location), "{act}");
-        assert_eq!(hub.fake.state().asked.last().unwrap().1, request);
+        assert_eq!(hub.fake.state().asked.last().unwrap().2, request);
     }
     let id = CommandId([2; 16]);
     let answer = hub.form(&format!("/commands/{id}/cancel"), "").await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/commands"));
-    assert_eq!(hub.fake.state().asked.last().unwrap().1, Request::Cancel { id });
+    assert_eq!(hub.fake.state().asked.last().unwrap().2, Request::Cancel { id });
     let again = hub.form(&format!("/commands/{id}/cancel"), "").await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(again.text.contains("The command has ended already."));

@@ -71,12 +71,12 @@ async fn readings_are_found_by_time_and_limit() {
 #[tokio::test]
 async fn a_command_is_taken_and_can_be_followed() {
     let hub = Hub::start().await;
-    let answer = hub.json(LEVEL, r#"{"value": 40, "expires_in_s": 60}"#).await;
+    let answer = hub.json(LEVEL, r#"{"value": 40, "expires_in_s": 60, "why": "frost tonight"}"#).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     let location = answer.header("location").to_owned();
     assert_eq!(answer.json()["location"], *location);
-    let (by, asked) = hub.fake.state().asked.last().cloned().unwrap();
-    assert_eq!(by, "a script at 127.0.0.1");
+    let (by, why, asked) = hub.fake.state().asked.last().cloned().unwrap();
+    assert_eq!((&*by, &*why), ("a script at 127.0.0.1", "frost tonight"));
     let wanted = Wanted::Set { module: 0, channel: 2, value: OwnedValue::Int(40) };
     assert_eq!(asked, Asked::Command { node: id("south-bay-3"), wanted, expires_in_s: Some(60) });
     let command = hub.get(&location).await.json();
@@ -136,11 +136,20 @@ async fn whatever_a_node_can_be_told_has_its_route() {
         ("/admit", "", 200),
         ("/reject", "", 200),
         ("/revoke", "{}", 200),
+        ("/tags", r#"{"tags": ["wet", "north"], "why": "walked round"}"#, 200),
+        ("/archive", r#"{"why": "sold"}"#, 200),
+        ("/unarchive", "", 200),
+        ("/forget", r#"{"why": "sold"}"#, 200),
+        ("/forget", r#"{"why": ""}"#, 422),
+        ("/forget", "", 400),
+        ("/replacement", r#"{"by": "plain:well", "why": "it drowned"}"#, 200),
+        ("/replacement", r#"{"by": "Bad Name"}"#, 404),
+        ("/replacement", "", 400),
     ] {
         let answer = hub.json(&format!("{base}{path}"), body).await;
         assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
     }
-    assert_eq!(hub.fake.state().asked.len(), 13);
+    assert_eq!(hub.fake.state().asked.len(), 19, "what cannot be read is not asked");
 }
 
 #[tokio::test]
@@ -200,4 +209,93 @@ async fn what_is_wrong_is_numbered_named_and_said() {
         (answer.status, &answer.json()["error"]["name"]),
         (StatusCode::SERVICE_UNAVAILABLE, &json!("stopping"))
     );
+}
+
+#[tokio::test]
+async fn nodes_are_found_by_tag_and_archive_and_come_in_pages() {
+    let hub = Hub::start().await;
+    let ids = |document: &serde_json::Value| -> Vec<String> {
+        let nodes = document["nodes"].as_array().unwrap().iter();
+        nodes.map(|node| node["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = hub.get("/api/v1/nodes").await.json();
+    assert!(all["next"].is_null() && !ids(&all).contains(&"plain:worn-out".into()));
+    let mut paged = Vec::new();
+    let mut path = "/api/v1/nodes?limit=4".to_owned();
+    loop {
+        let page = hub.get(&path).await.json();
+        assert!(ids(&page).len() <= 4);
+        paged.extend(ids(&page));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/nodes?limit=4&after={next}");
+    }
+    assert_eq!(paged, ids(&all));
+    assert_eq!(ids(&hub.get("/api/v1/nodes?archived=only").await.json()), ["plain:worn-out"]);
+    assert_eq!(ids(&hub.get("/api/v1/nodes?archived=show").await.json()).len(), 12);
+    assert_eq!(ids(&hub.get("/api/v1/nodes?tag=wet").await.json()).len(), 10, "all but the hostile one");
+    let sleeper = hub.get("/api/v1/nodes/plain:south-bay-3").await.json();
+    assert_eq!(sleeper["sleep"]["for_s"], 600);
+    assert_eq!((&sleeper["tags"][1], &sleeper["modules"][0]["registered_with"]), (&json!("wet"), &json!(1)));
+    for query in ["limit=0", "limit=1001", "after=nobody at all", "archived=yes"] {
+        let path = format!("/api/v1/nodes?{}", query.replace(' ', "%20"));
+        assert_eq!(hub.get(&path).await.status, StatusCode::BAD_REQUEST, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn commands_come_in_pages_with_their_reason() {
+    let hub = Hub::start().await;
+    let commands = hub.get("/api/v1/commands").await.json();
+    assert_eq!((&commands["next"], &commands["commands"][0]["why"]), (&json!(null), &json!("frost tonight")));
+    let page = hub.get("/api/v1/commands?limit=2").await.json();
+    let next = page["next"].as_str().unwrap();
+    assert_eq!(page["commands"][1]["id"], next);
+    assert_eq!(hub.get(&format!("/api/v1/commands?limit=2&before={next}")).await.status, StatusCode::OK);
+    for query in ["before=7", "module=x", "limit=1001"] {
+        let path = format!("/api/v1/commands?{query}");
+        assert_eq!(hub.get(&path).await.status, StatusCode::BAD_REQUEST, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_difference_of_a_replacement_is_shown_before_it_is_done() {
+    let hub = Hub::start().await;
+    let path = "/api/v1/nodes/plain:pump-house/replacement";
+    let shown = hub.get(&format!("{path}?by=plain:mist-bench")).await.json();
+    assert_eq!(
+        (&shown["modules"][0]["fate"], &shown["modules"][1]["fate"]),
+        (&json!("moves"), &json!("missing"))
+    );
+    assert_eq!(shown["modules"][1]["before"]["kind"], "power-meter");
+    assert_eq!(shown["commands"], json!({ "moving": 1, "cancelled": 2 }));
+    assert_eq!(hub.get(path).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(hub.get(&format!("{path}?by=plain:nobody")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(hub.get(&format!("{path}?by=plain:pump-house")).await.status, StatusCode::CONFLICT);
+    assert!(hub.fake.state().asked.is_empty(), "to look does nothing");
+}
+
+#[tokio::test]
+async fn changes_come_in_pages_filtered_and_all_as_lines() {
+    let hub = Hub::start().await;
+    let page = hub.get("/api/v1/audit?limit=2").await.json();
+    assert_eq!((&page["audit"][0]["deed"], &page["audit"][0]["why"]), (&json!("forget"), &json!("sold")));
+    assert_eq!((&page["next"], page["audit"].as_array().unwrap().len()), (&json!(62), 2));
+    let rest = hub.get("/api/v1/audit?before=62").await.json();
+    assert_eq!((&rest["audit"][0]["number"], &rest["next"]), (&json!(61), &json!(null)));
+    let named = hub.get("/api/v1/audit?deed=name&node=plain:well&by=SOMEONE").await.json();
+    assert_eq!(named["audit"].as_array().unwrap().len(), 1);
+    let export = hub.get("/api/v1/audit/export?deed=name").await;
+    assert_eq!(export.header("content-type"), "application/x-ndjson");
+    let lines: Vec<serde_json::Value> =
+        export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["title"], "<script>alert(1)</script>", "as it is: it is for machines");
+    assert_eq!(hub.get("/api/v1/audit/export").await.text.lines().count(), 63);
+    for query in ["deed=explode", "before=x", "from=yesterday", "limit=0"] {
+        assert_eq!(
+            hub.get(&format!("/api/v1/audit?{query}")).await.status,
+            StatusCode::BAD_REQUEST,
+            "{query}"
+        );
+    }
 }

@@ -1,0 +1,170 @@
+//! The audit: every change that a person makes, with who, what, before, after and why.
+//!
+//! Owns what a record says. Which changes there are is the flows'; keeping the records is the store's.
+
+use alloc::boxed::Box;
+
+use iot_proto::{CommandId, UnixMillis};
+
+use crate::NodeId;
+
+/// One change, as the flow that made it puts it. It is kept with the change itself or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// When.
+    pub at: UnixMillis,
+    /// Who asked for it, and from where if that is known.
+    pub by: Box<str>,
+    /// What was done.
+    pub deed: Deed,
+    /// To what.
+    pub target: Target,
+    /// What was before, in words; empty where there was nothing.
+    pub before: Box<str>,
+    /// What is now, in words; empty where there is nothing any more.
+    pub after: Box<str>,
+    /// Why, in the words of whoever asked; may be empty.
+    pub why: Box<str>,
+}
+
+/// What was changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The node, where it is about one.
+    pub node: Option<NodeId>,
+    /// What node or module was called then: it may have been renamed or forgotten since.
+    pub title: Box<str>,
+    /// Index of the module, where it is about one.
+    pub module: Option<u8>,
+    /// The command, where it is about one.
+    pub command: Option<CommandId>,
+}
+
+/// A record with the number that the store gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Ascends in the order in which changes were stored; never used again.
+    pub number: u64,
+    /// The change.
+    pub record: AuditRecord,
+}
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deed {
+    /// A node was let in.
+    Admit,
+    /// A waiting node was turned away.
+    TurnAway,
+    /// A node is let in no more.
+    Revoke,
+    /// A node was disabled for now.
+    Disable,
+    /// A disabled node was enabled.
+    Enable,
+    /// A node or a module was named, or a node's place said.
+    Name,
+    /// A node's tags were changed.
+    Tag,
+    /// A node was put into the archive.
+    Archive,
+    /// A node was taken out of the archive.
+    Unarchive,
+    /// New hardware took a node's place.
+    Replace,
+    /// A node was forgotten with everything of it.
+    Forget,
+    /// A command was sent.
+    Command,
+    /// A command was cancelled.
+    Cancel,
+}
+
+impl Deed {
+    /// All deeds, in the order in which people think of them.
+    pub const ALL: [Self; 13] = [
+        Self::Admit,
+        Self::TurnAway,
+        Self::Revoke,
+        Self::Disable,
+        Self::Enable,
+        Self::Name,
+        Self::Tag,
+        Self::Archive,
+        Self::Unarchive,
+        Self::Replace,
+        Self::Forget,
+        Self::Command,
+        Self::Cancel,
+    ];
+
+    /// The deed of this [word](Self::word).
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|deed| deed.word() == word)
+    }
+
+    /// The deed's word in the API and in the store, such as `turn-away`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::TurnAway => "turn-away",
+            Self::Revoke => "revoke",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::Name => "name",
+            Self::Tag => "tag",
+            Self::Archive => "archive",
+            Self::Unarchive => "unarchive",
+            Self::Replace => "replace",
+            Self::Forget => "forget",
+            Self::Command => "command",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// Which changes are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only those of this node.
+    pub node: Option<NodeId>,
+    /// Only those in which this was done.
+    pub deed: Option<Deed>,
+    /// Only those whose author has this in it, whatever the case of its ASCII letters.
+    pub by: Option<Box<str>>,
+    /// Only those at this instant or later.
+    pub from: Option<UnixMillis>,
+    /// Only those before this instant.
+    pub to: Option<UnixMillis>,
+    /// Only those with a number below this.
+    pub before: Option<u64>,
+    /// At most so many, the newest.
+    pub limit: usize,
+}
+
+impl AuditQuery {
+    /// Whether an entry is asked for, apart from how many are.
+    pub fn fits(&self, entry: &AuditEntry) -> bool {
+        let AuditEntry { number, record } = entry;
+        let has = |part: &str| record.by.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
+        self.node.as_ref().is_none_or(|node| record.target.node.as_ref() == Some(node))
+            && self.deed.is_none_or(|deed| record.deed == deed)
+            && self.by.as_deref().is_none_or(has)
+            && self.from.is_none_or(|from| record.at >= from)
+            && self.to.is_none_or(|to| record.at < to)
+            && self.before.is_none_or(|before| *number < before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_deed_is_found_by_its_word() {
+        for deed in Deed::ALL {
+            assert_eq!(Deed::from_word(deed.word()), Some(deed));
+        }
+        assert_eq!(Deed::from_word("explode"), None);
+    }
+}

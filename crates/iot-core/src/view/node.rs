@@ -1,0 +1,187 @@
+//! Nodes and modules as they are shown, and which nodes are asked for.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::net::SocketAddr;
+
+use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
+
+use super::{CommandState, Presence};
+use crate::{
+    IotError, NodeId,
+    catalogue::{ModuleKind, Property},
+    store::SleepRecord,
+};
+
+/// Whether a node has been let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AdmissionState {
+    /// Waits for a person.
+    Pending,
+    /// Let in.
+    Admitted,
+    /// Let in once, and not any more.
+    Revoked,
+    /// Put away: it is not used any more, and what it reported stays.
+    Archived,
+}
+
+impl AdmissionState {
+    const ALL: [Self; 4] = [Self::Pending, Self::Admitted, Self::Revoked, Self::Archived];
+
+    /// The state that has this [word](Self::word).
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
+    /// The state's word in the API and in the store, such as `admitted`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Admitted => "admitted",
+            Self::Revoked => "revoked",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+/// Which nodes are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFilter {
+    /// Only those that have this tag.
+    pub tag: Option<Box<str>>,
+    /// Whether those in the archive are among them.
+    pub archived: Archived,
+    /// Only those whose id comes after this one.
+    pub after: Option<NodeId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for NodeFilter {
+    /// All nodes but those in the archive.
+    fn default() -> Self {
+        Self { tag: None, archived: Archived::Hidden, after: None, limit: usize::MAX }
+    }
+}
+
+/// Whether nodes in the archive are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Archived {
+    /// They are not.
+    #[default]
+    Hidden,
+    /// They are, and no others.
+    Only,
+    /// They are, among the others.
+    Shown,
+}
+
+impl NodeFilter {
+    /// Whether a node that stands so and has these tags is asked for.
+    pub fn fits(&self, admission: AdmissionState, tags: &[Box<str>]) -> bool {
+        let is_archived = admission == AdmissionState::Archived;
+        let fits = match self.archived {
+            Archived::Hidden => !is_archived,
+            Archived::Only => is_archived,
+            Archived::Shown => true,
+        };
+        fits && self.tag.as_ref().is_none_or(|tag| tags.contains(tag))
+    }
+}
+
+/// A node with its modules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeView {
+    /// The node.
+    pub id: NodeId,
+    /// What it is called.
+    pub title: Box<str>,
+    /// Where it is, as people say; may be empty.
+    pub place: Box<str>,
+    /// Short words that people gave it, in order.
+    pub tags: Vec<Box<str>>,
+    /// Whether it has been let in.
+    pub admission: AdmissionState,
+    /// Whether it is there.
+    pub presence: Presence,
+    /// The sleep that it declared and has not come back from.
+    pub sleep: Option<SleepRecord>,
+    /// Where it was last seen.
+    pub address: Option<SocketAddr>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Board or chip.
+    pub board: Box<str>,
+    /// Name and version of its firmware.
+    pub firmware: Box<str>,
+    /// Its present or last run.
+    pub boot: Option<BootId>,
+    /// When it was first seen.
+    pub first_seen: UnixMillis,
+    /// When something was last heard from it.
+    pub last_heard: Option<UnixMillis>,
+    /// Reports stored.
+    pub reports: u64,
+    /// Reports that came twice and were stored once.
+    pub duplicates: u64,
+    /// Reports that provably never came.
+    pub lost_reports: u64,
+    /// Commands that wait for it.
+    pub queued: usize,
+    /// Its modules by index.
+    pub modules: Vec<ModuleView>,
+}
+
+/// A module of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModuleView {
+    /// Index of the module in its node.
+    pub index: u8,
+    /// What it is called.
+    pub title: Box<str>,
+    /// Name of its kind as announced.
+    pub kind_name: Box<str>,
+    /// Version of its kind as announced.
+    pub kind_version: u16,
+    /// Version of its kind in the catalogue when it was registered; `None` where that is not known.
+    pub registered_with: Option<u16>,
+    /// Its kind, or why it is not registered.
+    pub kind: Result<Arc<ModuleKind>, IotError>,
+    /// Its properties in the order of its kind; empty where the kind is not supported.
+    pub properties: Vec<PropertyView>,
+}
+
+/// A property of a module: what is reported, and what is desired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PropertyView {
+    /// Its definition.
+    pub property: Arc<Property>,
+    /// The latest reading; `None` is unknown.
+    pub latest: Option<ReadingView>,
+    /// What somebody wants it to become, until the node reports it or the command ends.
+    pub desired: Option<Desired>,
+}
+
+/// A value with both its times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadingView {
+    /// The value.
+    pub value: OwnedValue,
+    /// When it was measured.
+    pub measured: UnixMillis,
+    /// When it arrived.
+    pub arrived: UnixMillis,
+}
+
+/// What somebody wants a property to become.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// The value.
+    pub value: OwnedValue,
+    /// The command that wants it.
+    pub command: CommandId,
+    /// How far the command has come.
+    pub state: CommandState,
+    /// Since when it is in that state.
+    pub since: UnixMillis,
+}

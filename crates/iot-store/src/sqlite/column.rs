@@ -1,0 +1,180 @@
+//! [`Column`]: whole numbers, packed so that plain SQL can take out any one of them.
+//!
+//! A number is what a straight line says at its place, and a multiple of the unit, of which only as many
+//! bits are written as the largest needs, the highest first:
+//! `base + place * rise / (count - 1) + unit * bits`. Sums and products wrap around, so that any numbers can
+//! be packed.
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+
+/// The widest that may begin in the middle of a byte: it is read from eight bytes.
+const WIDEST: u32 = 56;
+
+/// How a column is packed; written as `[base, rise, unit, width]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Column(i64, i64, i64, u32);
+
+impl Column {
+    /// A column for numbers that stay about where they are.
+    pub(crate) fn level(numbers: &[i64]) -> Self {
+        Self::fit(numbers, 0)
+    }
+
+    /// A column for numbers that go up or down evenly.
+    pub(crate) fn sloped(numbers: &[i64]) -> Self {
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Self(0, 0, 1, 0) };
+        Self::fit(numbers, last.wrapping_sub(*first))
+    }
+
+    fn fit(numbers: &[i64], rise: i64) -> Self {
+        let line = Line::new(rise, numbers.len());
+        let off_the_line =
+            || (0_i64..).zip(numbers).map(|(place, number)| number.wrapping_sub(line.at(place)));
+        let base = off_the_line().min().unwrap_or(0);
+        let above = || off_the_line().map(|number| number.wrapping_sub(base).cast_unsigned());
+        let unit = above().try_fold(0, |unit, number| match greatest_common_divisor(unit, number) {
+            1 => Err(1),
+            unit => Ok(unit),
+        });
+        // A unit that is no positive `i64` would save one bit.
+        let unit = i64::try_from(unit.unwrap_or(1)).unwrap_or(1).max(1);
+        let largest = above().max().unwrap_or(0) / unit.cast_unsigned();
+        let width = u64::BITS - largest.leading_zeros();
+        // Numbers that are too far apart are written as they are: plain SQL has no sums that wrap around.
+        if width > WIDEST { Self(0, 0, 1, u64::BITS) } else { Self(base, rise, unit, width) }
+    }
+
+    /// Bytes that so many numbers take.
+    fn size(self, count: usize) -> Option<usize> {
+        let width = usize::try_from(self.3).ok()?;
+        Some(count.checked_mul(width)?.div_ceil(8))
+    }
+
+    /// Appends the numbers, from which this column was made.
+    pub(crate) fn pack(self, numbers: &[i64], out: &mut Vec<u8>) {
+        let Self(base, rise, unit, width) = self;
+        let line = Line::new(rise, numbers.len());
+        let (mut waiting, mut waits) = (0_u128, 0_u32);
+        for (place, number) in (0_i64..).zip(numbers) {
+            let above = number.wrapping_sub(line.at(place)).wrapping_sub(base).cast_unsigned();
+            waiting = (waiting << width) | u128::from(above / unit.cast_unsigned());
+            waits += width;
+            while waits >= 8 {
+                waits -= 8;
+                out.push(last_byte(waiting >> waits));
+            }
+        }
+        if waits > 0 {
+            out.push(last_byte(waiting << (8 - waits)));
+        }
+    }
+
+    /// Takes so many numbers from the front of `bits`.
+    pub(crate) fn unpack(self, bits: &mut &[u8], count: usize) -> Result<Vec<i64>, Fault> {
+        let Self(base, rise, unit, width) = self;
+        let own = self.size(count).filter(|_| width <= WIDEST || width == u64::BITS);
+        let (own, rest) = own.and_then(|size| bits.split_at_checked(size)).ok_or_else(too_short)?;
+        *bits = rest;
+        let mut numbers = Vec::with_capacity(count);
+        let (mut waiting, mut waits) = (0_u128, 0_u32);
+        let mut bytes = own.iter();
+        let mask = u64::MAX.checked_shr(u64::BITS - width).unwrap_or(0);
+        let line = Line::new(rise, count);
+        for place in (0_i64..).take(count) {
+            while waits < width {
+                waiting = (waiting << 8) | u128::from(*bytes.next().ok_or_else(too_short)?);
+                waits += 8;
+            }
+            waits -= width;
+            let above = u64::try_from((waiting >> waits) & u128::from(mask)).unwrap_or(0);
+            let on_the_line = base.wrapping_add(line.at(place));
+            numbers.push(on_the_line.wrapping_add(above.cast_signed().wrapping_mul(unit)));
+        }
+        Ok(numbers)
+    }
+}
+
+/// A straight line from zero.
+#[derive(Clone, Copy)]
+struct Line {
+    rise: i64,
+    /// Places from the first to the last.
+    run: i64,
+}
+
+impl Line {
+    fn new(rise: i64, count: usize) -> Self {
+        Self { rise, run: i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX).max(1) }
+    }
+
+    fn at(self, place: i64) -> i64 {
+        // Most columns are level, and a division is slow.
+        if self.rise == 0 { 0 } else { place.wrapping_mul(self.rise) / self.run }
+    }
+}
+
+fn last_byte(number: u128) -> u8 {
+    let [.., last] = number.to_be_bytes();
+    last
+}
+
+fn too_short() -> Fault {
+    Fault::Unreadable("packed numbers are shorter than they should be".into())
+}
+
+fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn bytes(column: Column, numbers: &[i64]) -> usize {
+        let mut packed = Vec::new();
+        column.pack(numbers, &mut packed);
+        packed.push(7);
+        let mut bits = packed.as_slice();
+        assert_eq!(column.unpack(&mut bits, numbers.len()).unwrap(), numbers);
+        assert_eq!(bits, [7], "what lies behind is left");
+        packed.len() - 1
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back_whatever_they_are(
+            numbers in prop_oneof![vec(any::<i64>(), 0..100), vec(-99..99_i64, 0..100), vec(0..1_i64, 0..9)]
+        ) {
+            bytes(Column::level(&numbers), &numbers);
+            bytes(Column::sloped(&numbers), &numbers);
+        }
+    }
+
+    #[test]
+    fn what_lies_on_a_line_takes_no_bits_and_a_common_divisor_none() {
+        let every_minute = |drift: i64| -> Vec<_> {
+            (0..800).map(|minute| 1_767_225_600_000 + minute * 60_000 + minute * drift / 7).collect()
+        };
+        let (even, drifting) = (every_minute(0), every_minute(3));
+        assert_eq!(bytes(Column::sloped(&even), &even), 0);
+        assert_eq!(bytes(Column::sloped(&drifting), &drifting), 100, "one bit");
+        let sixteenths: Vec<_> = (0..800).map(|place| 210_000 + place * 7 % 16 * 625).collect();
+        assert_eq!(bytes(Column::level(&sixteenths), &sixteenths), 400);
+    }
+
+    #[test]
+    fn a_column_that_is_cut_or_no_column_is_refused() {
+        let numbers = [1, 5, 9];
+        let column = Column::level(&numbers);
+        assert!(column.unpack(&mut [].as_slice(), 3).is_err());
+        assert!(Column(0, 0, 1, 60).unpack(&mut [0; 99].as_slice(), 3).is_err());
+        assert!(Column(0, 0, 1, 64).unpack(&mut [0; 99].as_slice(), usize::MAX).is_err());
+    }
+}

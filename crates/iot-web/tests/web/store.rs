@@ -1,0 +1,106 @@
+//! The store: whether everything is being stored, damage, and backups, on the page and in the API.
+
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use iot_proto::UnixMillis;
+use iot_web::{Checked, Found, Refuses};
+
+use crate::client::Hub;
+
+const BACKUP: &str = "hub-20261114T132400Z.db";
+
+#[tokio::test]
+async fn every_page_says_that_nothing_is_being_stored_and_what_to_do_for_as_long_as_it_is_so() {
+    let hub = Hub::start().await;
+    assert_eq!(hub.get("/healthz").await.status, StatusCode::OK);
+    let why = "the disk of data/hub.db is full: make room";
+    hub.fake.store.send_modify(|store| {
+        store.refuses = Some(Refuses { why: why.into(), since: UnixMillis(1_794_666_247_000) });
+    });
+    for path in ["/", "/nodes", "/nodes/plain:well", "/commands", "/inbox", "/catalogue", "/store", "/nope"] {
+        let page = hub.get(path).await;
+        assert!(page.text.contains(why) && page.text.contains("not-storing"), "{path}");
+    }
+    let health = hub.get("/healthz").await;
+    assert_eq!(
+        (health.status, &health.json()["status"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"not-storing".into())
+    );
+    let store = hub.get("/api/v1/store").await.json();
+    assert_eq!(store["refuses"]["since"], 1_794_666_247_000_i64);
+
+    hub.fake.store.send_modify(|store| store.refuses = None);
+    assert!(!hub.get("/").await.text.contains("not-storing"));
+    assert!(hub.get("/api/v1/store").await.json()["refuses"].is_null());
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn damage_is_told_on_every_page_and_a_look_that_failed_only_where_the_store_is_shown() {
+    let hub = Hub::start().await;
+    let found = |found| Some(Checked { at: UnixMillis(0), found });
+    hub.fake.store.send_modify(|store| store.check.last = found(Found::Damage("hub.db is damaged".into())));
+    for path in ["/", "/store"] {
+        assert!(hub.get(path).await.text.contains("Hub.db is damaged"), "{path}");
+    }
+    assert_eq!(hub.get("/healthz").await.json()["damage"], "hub.db is damaged");
+    assert_eq!(hub.get("/api/v1/store").await.json()["check"]["last"]["found"], "damage");
+
+    hub.fake.store.send_modify(|store| store.check.last = found(Found::Nothing("it is locked".into())));
+    assert!(hub.get("/store").await.text.contains("it is locked"));
+    assert!(!hub.get("/").await.text.contains("it is locked"));
+    assert_eq!(hub.get("/healthz").await.status, StatusCode::OK, "nothing is known to be wrong");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_is_begun_by_form_and_by_script_and_only_one_at_a_time() {
+    let hub = Hub::start().await;
+    let sent = hub.form("/store/backup", "").await;
+    assert_eq!((sent.status, sent.header("location")), (StatusCode::SEE_OTHER, "/store"));
+    let page = hub.get("/store").await.text;
+    assert!(page.contains("A backup is being made") && !page.contains("Back up now"), "{page}");
+    assert_eq!(hub.get("/api/v1/backup").await.json()["percent"], 0);
+    let refused = hub.json("/api/v1/backup", "").await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["name"]),
+        (StatusCode::CONFLICT, &"no-backup".into())
+    );
+
+    hub.fake.store.send_modify(|store| store.backups.percent = None);
+    let begun = hub.json("/api/v1/backup", "").await;
+    assert_eq!(
+        (begun.status, begun.header("location")),
+        (StatusCode::ACCEPTED, format!("/api/v1/backups/{BACKUP}").as_str())
+    );
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_is_sent_whole_under_its_name_and_nothing_else_is() {
+    let hub = Hub::start().await;
+    let listed = hub.get("/api/v1/backup").await.json();
+    let location = listed["backups"][0]["location"].as_str().unwrap().to_owned();
+    let sent = hub.get(&location).await;
+    assert_eq!(sent.header("content-disposition"), format!("attachment; filename=\"{BACKUP}\""));
+    assert_eq!(sent.header("content-length"), sent.text.len().to_string());
+    assert_eq!(sent.text, include_str!("../../Cargo.toml"));
+    for name in ["hub.db", "..%2Fhub.db", "..", "hub-20261114T132400Z.db%00"] {
+        assert_eq!(hub.get(&format!("/api/v1/backups/{name}")).await.status, StatusCode::NOT_FOUND, "{name}");
+    }
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn the_live_feed_tells_that_the_store_has_changed() {
+    let hub = Hub::start().await;
+    let mut feed = hub.open(Request::get("/events"), "").await.into_body();
+    hub.fake.store.send_modify(|store| store.backups.percent = Some(40));
+    loop {
+        let frame = feed.frame().await.expect("the feed goes on").expect("in order");
+        if frame.into_data().expect("data").starts_with(b"event: store\n") {
+            break;
+        }
+    }
+    hub.stop().await;
+}

@@ -1,0 +1,212 @@
+//! `diskfull`: the disk of the hub is filled under load, with a real file system that is full.
+//!
+//! The proof runs in a mount namespace of its own with a small tmpfs as the data directory. While the disk is
+//! full nothing may be acknowledged, and the pages must stay up and say so; once there is room the hub has to
+//! go on by itself, and what it ever acknowledged must be there, even after it was killed.
+
+mod figures;
+mod node;
+mod small_disk;
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use self::{
+    figures::Figures,
+    node::{Load, Node},
+    small_disk::SmallDisk,
+};
+use crate::{
+    hub::{HubProcess, Ports},
+    out,
+    wait::until,
+};
+
+/// How to fill the disk.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How often the disk is filled
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Plant a fault that must be found
+    #[arg(long)]
+    plant: Option<Plant>,
+    /// Set where the proof is in its own mount namespace
+    #[arg(long, hide = true)]
+    inside: bool,
+}
+
+/// A fault that the proof must find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Plant {
+    /// The hub keeps everything in memory
+    Memory,
+}
+
+/// Nodes that report.
+const NODES: u8 = 8;
+
+/// Size of the disk in MiB.
+const DISK_MIB: u32 = 16;
+
+/// Readings that each node has acknowledged before the disk is filled, and again after there was room.
+const GOAL: u32 = 40;
+
+/// Longest wait for the load to reach its goal.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The hub must say within this that it does not store, and store again within this once there is room.
+const NOTICE: Duration = Duration::from_secs(5);
+
+/// How long the disk stays full after the hub has said so: several tries of the hub to store.
+const FULL_FOR: Duration = Duration::from_secs(3);
+
+/// Fills the disk as planned, prints what was found, and judges it.
+///
+/// # Errors
+/// When the machine allows no mount, the hub does not start, or a promise was broken; with a planted fault,
+/// when it was not found.
+pub fn run(options: &Options) -> Result<()> {
+    if !options.inside {
+        return small_disk::run_in_namespace();
+    }
+    let figures = fill(options)?;
+    if options.json {
+        let mut document = figures.to_json();
+        document["plant"] = options.plant.map_or(serde_json::Value::Null, |_| "memory".into());
+        out::line(&document.to_string());
+    } else {
+        figures.to_lines().iter().for_each(|line| out::line(line));
+    }
+    match options.plant {
+        Some(Plant::Memory) => {
+            let found = figures.acknowledged_while_full > 0 && figures.lost > 0;
+            ensure!(found, "the planted fault was not found: the proof proves nothing");
+            out::progress(&format!("diskfull: the planted fault was found, {} lost", figures.lost));
+        }
+        None => {
+            ensure!(figures.seen.is_empty(), "a promise was broken: {:?}", figures.seen);
+            out::progress("diskfull: nothing was acknowledged that was not kept, and the pages stayed up");
+        }
+    }
+    Ok(())
+}
+
+fn fill(options: &Options) -> Result<Figures> {
+    let disk = SmallDisk::mount(DISK_MIB)?;
+    let ports = Ports::fixed()?;
+    let store = if options.plant.is_some() { "memory" } else { "disk" };
+    let arguments = ["--registration", "open", "--store", store];
+    let hub = HubProcess::start_on(ports, disk.data_dir(), &arguments)?;
+    let (load, mut figures) = (Load::new(NODES), Figures::default());
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let _end = load.end_when_dropped();
+        for number in 0..NODES {
+            let node = Node::new(number, &load, hub.tcp);
+            scope.spawn(|| node.live());
+        }
+        for round in 1..=options.rounds {
+            load.await_more(GOAL, PATIENCE)?;
+            fill_once(&disk, &hub, &load, &mut figures)?;
+            out::progress(&format!(
+                "{round} of {} rounds, {} acknowledged",
+                options.rounds,
+                load.acknowledged()
+            ));
+        }
+        load.await_more(GOAL, PATIENCE)
+    })?;
+    figures.acknowledged = load.acknowledged();
+    hub.kill()?;
+    let hub = HubProcess::start_on(ports, disk.data_dir(), &arguments)?;
+    load.compare(&hub.api, &mut figures)?;
+    figures.elapsed = started.elapsed();
+    Ok(figures)
+}
+
+/// Fills the disk, looks at the hub while it is full, makes room, and waits for every node.
+fn fill_once(disk: &SmallDisk, hub: &HubProcess, load: &Load, figures: &mut Figures) -> Result<()> {
+    let ballast = disk.fill()?;
+    figures.rounds += 1;
+    let filled = Instant::now();
+    let said = until("the hub says that it does not store", NOTICE, || {
+        Ok((hub.api.page("/healthz")?.0 == 503).then(|| filled.elapsed()))
+    });
+    match said {
+        Ok(after) => figures.noticed.push(after),
+        Err(error) => figures.breach(format!("round {}: {error:#}", figures.rounds)),
+    }
+    // What had been acknowledged before may still be on its way to the nodes.
+    look(hub, figures)?;
+    let before = load.acknowledged();
+    let since = Instant::now();
+    while since.elapsed() < FULL_FOR {
+        look(hub, figures)?;
+    }
+    let name = json!({ "title": "Full", "place": "" });
+    let named = hub.api.post(&format!("/nodes/{}/name", node::id(0)), &name)?;
+    if named.0 != 503 {
+        figures.breach(format!("a person who named a node on a full disk was answered {named:?}"));
+    }
+    fail_to_back_up(disk, hub, figures)?;
+    let more = load.acknowledged() - before;
+    if more > 0 {
+        figures.acknowledged_while_full += more;
+        figures.breach(format!("{more} readings were acknowledged while the disk was full"));
+    }
+
+    let at = load.each();
+    drop(ballast);
+    let room = Instant::now();
+    let recovered = until("every node is acknowledged again", NOTICE, || {
+        let told = hub.api.page("/healthz")?.0 == 200;
+        Ok((told && load.each().iter().zip(&at).all(|(now, then)| now > then)).then(|| room.elapsed()))
+    });
+    match recovered {
+        Ok(after) => figures.recovered.push(after),
+        Err(error) => figures.breach(format!("round {}: {error:#}", figures.rounds)),
+    }
+    Ok(())
+}
+
+/// A backup on a full disk fails, says why and leaves nothing behind.
+fn fail_to_back_up(disk: &SmallDisk, hub: &HubProcess, figures: &mut Figures) -> Result<()> {
+    if hub.api.post("/backup", &json!({}))?.0 == 409 {
+        figures.breach("no backup is begun".into());
+        return Ok(());
+    }
+    let told = until("the backup has failed", NOTICE, || {
+        let told = hub.api.get("/backup")?;
+        Ok(told["percent"].is_null().then_some(told))
+    })?;
+    let left = fs::read_dir(disk.data_dir().join("backups")).map_or(0, Iterator::count);
+    if told["failed"].is_null() || left > 0 {
+        figures.breach(format!("a backup on a full disk: {left} files, {told}"));
+    }
+    Ok(())
+}
+
+/// Opens pages as a person does, and sees whether they say that nothing is being stored.
+fn look(hub: &HubProcess, figures: &mut Figures) -> Result<()> {
+    for path in ["/", "/nodes", "/store", "/api/v1/store"] {
+        let asked = Instant::now();
+        let (status, text) = hub.api.page(path)?;
+        figures.pages.push(asked.elapsed());
+        if status != 200 {
+            figures.breach(format!("{path} was answered with {status} on a full disk"));
+        } else if !text.contains("make room") {
+            figures.breach(format!("{path} does not say that the disk is full"));
+        }
+    }
+    Ok(())
+}

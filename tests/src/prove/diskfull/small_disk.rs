@@ -1,0 +1,103 @@
+//! [`SmallDisk`]: a real file system that is soon full, which nobody else on this machine sees.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tempfile::TempDir;
+
+/// Runs this program anew in a mount namespace of its own, which goes with it.
+///
+/// # Errors
+/// Where that cannot be, or the run falls short; it has said itself of what.
+pub(super) fn run_in_namespace() -> Result<()> {
+    let ways = [["--mount", "--map-root-user"].as_slice(), ["--mount"].as_slice()];
+    let works = |way: &&&[&str]| {
+        let tried = Command::new("unshare").args(**way).arg("true").stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    };
+    let way = ways.iter().find(works).context(
+        "this machine allows no mount namespace (unshare --mount): a full disk cannot be shown here",
+    )?;
+    let own = std::env::current_exe().context("where this program lies")?;
+    let arguments = std::env::args_os().skip(1);
+    let inside =
+        Command::new("unshare").args(*way).arg("--").arg(own).args(arguments).arg("--inside").status();
+    ensure!(inside.context("run unshare")?.success(), "the run in a mount namespace fell short");
+    Ok(())
+}
+
+/// A mounted tmpfs of a few MiB. Unmounted when dropped.
+#[derive(Debug)]
+pub(super) struct SmallDisk {
+    directory: TempDir,
+}
+
+impl SmallDisk {
+    /// Mounts one of this many MiB.
+    ///
+    /// # Errors
+    /// Where the machine does not allow it.
+    pub(super) fn mount(mib: u32) -> Result<Self> {
+        let directory = TempDir::new()?;
+        let size = format!("size={mib}m,mode=0700");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(directory.path())
+            .status()
+            .context("run mount")?;
+        ensure!(
+            mounted.success(),
+            "this machine allows no mount (mount -t tmpfs): a full disk cannot be shown here"
+        );
+        Ok(Self { directory })
+    }
+
+    /// Where the hub keeps its own.
+    pub(super) fn data_dir(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Fills it to the last page with a file, which makes room when it is dropped.
+    ///
+    /// # Errors
+    /// Where something else goes wrong than that it is full.
+    pub(super) fn fill(&self) -> Result<Ballast> {
+        let ballast = Ballast { path: self.directory.path().join("ballast") };
+        let mut file: File = OpenOptions::new().create_new(true).append(true).open(&ballast.path)?;
+        for block in [vec![7; 65_536], vec![7; 4_096], vec![7; 1]] {
+            loop {
+                match file.write_all(&block) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                    Err(error) => bail!("fill the disk: {error}"),
+                }
+            }
+        }
+        Ok(ballast)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // It goes with the namespace where this fails.
+        let _ = Command::new("umount").arg("--lazy").arg(self.directory.path()).status();
+    }
+}
+
+/// The file that fills the disk.
+#[derive(Debug)]
+pub(super) struct Ballast {
+    path: PathBuf,
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        // A proof whose disk stays full fails by itself.
+        let _ = fs::remove_file(&self.path);
+    }
+}
