@@ -35,6 +35,8 @@ pub(crate) enum Task {
     Prove(prove::Proof),
     /// Hold licences, bans and sources of all dependencies to deny.toml.
     Deny(deny::Options),
+    /// Write down which crates the hub is made of, in the format `CycloneDX`.
+    Sbom,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod fuzz;
 mod machine;
 mod out;
 mod prove;
+mod sbom;
 mod steps;
 mod tally;
 mod test;
@@ -52,5 +53,6 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Bench(options) => bench::run(&sh, options),
         Task::Prove(proof) => prove::run(&sh, proof),
         Task::Deny(options) => deny::run(&sh, options),
+        Task::Sbom => sbom::run(&sh),
     }
 }

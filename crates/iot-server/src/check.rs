@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use iot_core::config::Registration;
 use iot_server::{
     Config,
     config::{Announce, StoreKind},
-    modules,
+    modules, retention,
 };
 
 use crate::{cli::Settings, out};
@@ -20,10 +21,17 @@ pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
     for (setting, value) in lines(&config) {
         out::line(&format!("{setting:<18} {value}"));
     }
+    for (kind, kept) in &config.retention.kinds {
+        out::line(&format!("{:<18} of {kind}: {}", "", retention::words(kept)));
+    }
+    for ((node, index), kept) in &config.retention.modules {
+        out::line(&format!("{:<18} of {node}/{index}: {}", "", retention::words(kept)));
+    }
     let (mut catalogue, refused) = modules::load(&config.data_dir);
     for kind in &config.disabled_kinds {
-        catalogue.disable(kind)?;
+        catalogue.disable(kind).context("setting disabled_kinds")?;
     }
+    retention::check_kinds(&config.retention, &catalogue).context("setting retention.kinds")?;
     let (known, disabled) = (catalogue.kinds().count(), config.disabled_kinds.len());
     out::line(&format!("{:<18} {known}, of which {disabled} disabled", "module kinds"));
     for error in &refused {
@@ -53,7 +61,6 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("name", config.name.to_string()),
         ("data_dir", config.data_dir.display().to_string()),
         ("store", store.into()),
-        ("readings_for_days", config.readings_for_days.to_string()),
         ("backup_every_hours", never_or(config.backup_every_hours)),
         ("backups_kept", config.backups_kept.to_string()),
         ("check_every_hours", never_or(config.check_every_hours)),
@@ -70,5 +77,6 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("max_sessions", config.max_sessions.to_string()),
         ("max_nodes", config.max_nodes.to_string()),
         ("disabled_kinds", config.disabled_kinds.join(", ")),
+        ("retention", retention::words(&config.retention.all)),
     ]
 }

@@ -11,8 +11,11 @@ use std::{
 
 use iot_core::config::{HubConfig, Registration};
 use iot_proto::{DIAL_PORT, HUB_PORT};
+use iot_store::RetentionPolicy;
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::retention::RetentionLayer;
 
 /// Name of the configuration file in the data directory.
 pub const FILE_NAME: &str = "iot-hub.toml";
@@ -26,8 +29,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whether what is stored outlives the process.
     pub store: StoreKind,
-    /// For how many days readings are kept on disk.
-    pub readings_for_days: u16,
+    /// For how long readings and roll-ups are kept on disk.
+    pub retention: RetentionPolicy,
     /// How often a backup is made, in hours; 0 for never.
     pub backup_every_hours: u16,
     /// How many backups are kept.
@@ -89,7 +92,7 @@ impl Default for Config {
             name: hub.name,
             data_dir: PathBuf::from("data"),
             store: StoreKind::Disk,
-            readings_for_days: 400,
+            retention: RetentionPolicy::default(),
             backup_every_hours: 0,
             backups_kept: 7,
             check_every_hours: 7 * 24,
@@ -134,7 +137,9 @@ impl Config {
         set(&mut self.name, layer.name);
         set(&mut self.data_dir, layer.data_dir);
         set(&mut self.store, layer.store);
-        set(&mut self.readings_for_days, layer.readings_for_days);
+        if let Some(retention) = layer.retention {
+            self.retention = retention.over(&self.retention);
+        }
         set(&mut self.backup_every_hours, layer.backup_every_hours);
         set(&mut self.backups_kept, layer.backups_kept);
         set(&mut self.check_every_hours, layer.check_every_hours);
@@ -165,9 +170,6 @@ impl Config {
         if !(5..=3600).contains(&self.keepalive.as_secs()) {
             return refuse("keepalive_s", format!("takes 5 to 3600, not {}", self.keepalive.as_secs()));
         }
-        if self.readings_for_days == 0 {
-            return refuse("readings_for_days", "takes 1 to 65535".into());
-        }
         if self.backups_kept == 0 {
             return refuse("backups_kept", "takes 1 to 65535".into());
         }
@@ -192,7 +194,7 @@ pub struct Layer {
     pub name: Option<Box<str>>,
     pub data_dir: Option<PathBuf>,
     pub store: Option<StoreKind>,
-    pub readings_for_days: Option<u16>,
+    pub retention: Option<RetentionLayer>,
     pub backup_every_hours: Option<u16>,
     pub backups_kept: Option<u16>,
     pub check_every_hours: Option<u16>,
@@ -317,7 +319,7 @@ mod tests {
             ("name = ", ["iot-hub.toml", "line 1"]),
             ("registration = \"maybe\"", ["registration", "line 1"]),
             ("store = \"tape\"", ["store", "line 1"]),
-            ("readings_for_days = 0", ["readings_for_days", "1 to 65535"]),
+            ("[retention]\nall.readings = 0", ["retention.all.readings", "1 to 65535"]),
             ("backups_kept = 0", ["backups_kept", "1 to 65535"]),
             ("keepalive_s = 1", ["keepalive_s", "5 to 3600"]),
             ("name = \"\"", ["name", "1 to 64"]),

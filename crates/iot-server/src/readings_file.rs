@@ -11,10 +11,10 @@ use std::{
 use anyhow::Context as _;
 use iot_core::UnixMillis;
 use iot_server::{
-    Config, store_limits,
+    Config,
     transfer::{self, Selection},
 };
-use iot_store::{SqliteHistory, SqliteStore};
+use iot_store::{SqliteHistory, SqliteLimits, SqliteStore};
 use iot_web::rows::{Format, RowReader, RowWriter};
 use serde_json::json;
 
@@ -62,7 +62,8 @@ pub(crate) fn import(settings: Settings, options: &ImportOptions) -> anyhow::Res
     let path = &options.file;
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let config = settings.config(Config::default())?;
-    let (store, limits) = (store_of(&config)?, store_limits(config.readings_for_days));
+    let store = store_of(&config)?;
+    let limits = SqliteLimits { retention: config.retention, ..SqliteLimits::default() };
     let (mut store, history) = SqliteStore::open_with(&store, limits)?;
     let mut rows = RowReader::new(format(options.format, Some(path)), BufReader::new(file));
     let mut told = 0;

@@ -31,7 +31,7 @@ use crate::{
     care::Care,
     config::Announce,
     identity::{IdentityError, identity},
-    modules, store,
+    modules, retention, store,
 };
 
 /// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
@@ -70,9 +70,14 @@ pub enum ServerError {
         /// What the operating system says.
         why: io::Error,
     },
-    /// A kind that the configuration disables does not exist.
-    #[error("setting disabled_kinds: {0}")]
-    DisabledKind(IotError),
+    /// A kind that the configuration names does not exist.
+    #[error("setting {setting}: {why}")]
+    Kind {
+        /// The setting.
+        setting: &'static str,
+        /// Which kind.
+        why: IotError,
+    },
 }
 
 /// Says which setting a failed start is about.
@@ -106,10 +111,10 @@ impl IotServer {
         let hub_config = config.hub(RandomState::new().hash_one(web_addr));
         let mut net = net_config(&config, address);
         let known = Arc::clone(&catalogue);
-        let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
+        let (kind, data_dir, retention) = (config.store, config.data_dir.clone(), config.retention.clone());
         // Reading the store back may take its time.
         let start = move || {
-            let (store, history, chronicle) = store::open(kind, &data_dir, days)?;
+            let (store, history, chronicle) = store::open(kind, &data_dir, retention)?;
             let own = identity(kind, &data_dir).map_err(ServerError::Identity)?;
             net.server.identity = Some(Arc::new(own));
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
@@ -246,8 +251,11 @@ fn load_catalogue(config: &Config) -> Result<Catalogue, ServerError> {
         warn!("module kind left out: {error}");
     }
     for kind in &config.disabled_kinds {
-        catalogue.disable(kind).map_err(ServerError::DisabledKind)?;
+        let unknown = |why| ServerError::Kind { setting: "disabled_kinds", why };
+        catalogue.disable(kind).map_err(unknown)?;
     }
+    retention::check_kinds(&config.retention, &catalogue)
+        .map_err(|why| ServerError::Kind { setting: "retention.kinds", why })?;
     Ok(catalogue)
 }
 

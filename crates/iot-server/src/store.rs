@@ -1,10 +1,9 @@
 //! Opens the store that the configuration names, with what reads it beside the hub.
 
-use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
 use iot_core::store::{Chronicle, History, Store};
-use iot_store::{MemoryStore, Retention, RetentionPolicy, SqliteLimits, SqliteStore};
+use iot_store::{MemoryStore, RetentionPolicy, SqliteLimits, SqliteStore};
 use tracing::info;
 
 use crate::{ServerError, config::StoreKind};
@@ -15,21 +14,15 @@ pub const FILE_NAME: &str = "hub.db";
 /// A store, and what reads it: readings, and commands with changes.
 pub(crate) type Opened = (Box<dyn Store>, Arc<dyn History>, Arc<dyn Chronicle>);
 
-/// How much a store keeps whose readings stay so long.
-pub fn limits(readings_for_days: u16) -> SqliteLimits {
-    let readings_for = Duration::from_hours(24 * u64::from(readings_for_days));
-    let all = Retention { readings: Some(readings_for), ..Retention::default() };
-    SqliteLimits {
-        retention: RetentionPolicy { all, ..RetentionPolicy::default() },
-        ..SqliteLimits::default()
-    }
-}
-
 /// Opens the store, or makes it.
 ///
 /// # Errors
 /// [`ServerError::Store`], naming the settings.
-pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> Result<Opened, ServerError> {
+pub(crate) fn open(
+    kind: StoreKind,
+    data_dir: &Path,
+    retention: RetentionPolicy,
+) -> Result<Opened, ServerError> {
     match kind {
         StoreKind::Memory => {
             info!("everything is kept in memory: a restart forgets it");
@@ -38,7 +31,7 @@ pub(crate) fn open(kind: StoreKind, data_dir: &Path, readings_for_days: u16) -> 
         }
         StoreKind::Disk => {
             let path = data_dir.join(FILE_NAME);
-            let limits = limits(readings_for_days);
+            let limits = SqliteLimits { retention, ..SqliteLimits::default() };
             let (store, history) = SqliteStore::open_with(&path, limits).map_err(ServerError::Store)?;
             info!(path = %path.display(), "the store is open");
             let chronicle = store.chronicle().map_err(ServerError::Store)?;
