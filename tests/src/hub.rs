@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use iot_proto::HubKey;
 use serde_json::Value;
 
 use crate::{api::Api, bench::cpu::Usage, wait::until};
@@ -151,6 +152,16 @@ impl HubProcess {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// The hub's public key, as its log shows it.
+    ///
+    /// # Errors
+    /// When the log does not show it.
+    pub fn key(&self) -> Result<HubKey> {
+        let log = lock(&self.log);
+        let key = log.iter().find_map(|line| line.get("key")?.as_str()?.parse().ok());
+        key.context("the hub's log shows its key")
     }
 
     /// How many lines of the log have this text somewhere.

@@ -94,6 +94,9 @@ fn bare_metal(state: &mut State<'_>) -> Result<()> {
     for target in ["thumbv6m-none-eabi", "thumbv7em-none-eabi"] {
         let packages = ["-p", "iot-proto", "-p", "iot-node"];
         exec::run(cmd!(sh, "cargo build --lib --target {target} --no-default-features {packages...}"))?;
+        // Encryption needs no allocator either.
+        let noise = ["-p", "iot-node", "--features", "noise"];
+        exec::run(cmd!(sh, "cargo build --lib --target {target} --no-default-features {noise...}"))?;
     }
     exec::run(cmd!(sh, "cargo build --lib --target thumbv7em-none-eabi -p iot-core"))
 }

@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{net::SocketAddr, ops::Range};
 
-use iot_proto::{Body, Correlation, Frame};
+use iot_proto::{Body, Correlation, Frame, NodeKey};
 
 use crate::{Answer, DeliveryId, Event, IotError, NamedBy, NodeId, SessionId, Ticket, store::Batch};
 
@@ -41,6 +41,8 @@ pub enum Effect {
         to: SocketAddr,
         /// Who named the address.
         named_by: NamedBy,
+        /// The key that whoever is there must prove before it is sent anything; `None` for a plain node.
+        key: Option<NodeKey>,
         /// Where the frames lie.
         frames: Range<usize>,
     },

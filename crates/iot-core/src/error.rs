@@ -73,8 +73,8 @@ pub enum IotError {
     #[error("the hub is stopping")]
     Stopping,
 
-    /// A key was claimed on a plain connection.
-    #[error("a key cannot be proven on a plain connection")]
+    /// A key or name was claimed that is not what the connection proves.
+    #[error("the identity is not the one that the connection proves")]
     UnprovenKey,
     /// The node waits for a person.
     #[error("{node} waits to be admitted")]

@@ -66,6 +66,11 @@ impl Hub {
         self.run_due(now, out);
         match input {
             Input::SessionOpened { session, peer } => self.session_opened(now, session, peer, out),
+            Input::SessionProven { session, key } => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.proven = Some(key);
+                }
+            }
             Input::Received { session, frame } => {
                 if let Err(error) = self.process_message(now, session, &frame, out) {
                     self.refuse(session, &frame, error, out);

@@ -3,12 +3,12 @@
 use alloc::{format, sync::Arc};
 use core::fmt;
 
-use iot_proto::Name;
+use iot_proto::{KeyId, Name, NodeKey};
 
 /// Names a node for ever, in pages, the API and the store.
 ///
-/// A plain node is `plain:` and the name that it gives itself. (A node with a key will be the digits of
-/// its key's hash; the two can never be equal.)
+/// A plain node is `plain:` and the name that it gives itself. A node with a key is the 24 digits of
+/// [`KeyId`]. The two can never be equal, so nobody gets the record of a key by saying a name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(Arc<str>);
 
@@ -18,9 +18,17 @@ impl NodeId {
         Self(format!("plain:{name}").into())
     }
 
+    /// The id of the node that has this key.
+    pub fn of_key(key: &NodeKey) -> Self {
+        Self(format!("{}", key.id()).into())
+    }
+
     /// Reads an id as [`Display`](fmt::Display) writes it; `None` where it is none.
     pub fn parse(text: &str) -> Option<Self> {
-        text.strip_prefix("plain:").and_then(|name| Name::new(name).ok()).map(Self::plain)
+        match text.strip_prefix("plain:") {
+            Some(name) => Name::new(name).ok().map(Self::plain),
+            None => text.parse::<KeyId>().ok().map(|id| Self(format!("{id}").into())),
+        }
     }
 
     /// The id as it is shown.

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 
-use iot_proto::{CommandId, Frame, FrameError, MessageKind};
+use iot_proto::{CommandId, Frame, FrameError, MessageKind, NodeKey};
 
 use crate::{DeliveryId, NodeId, SessionId, Ticket, view::Wanted};
 
@@ -16,6 +16,13 @@ pub enum Input<'a> {
         session: SessionId,
         /// Where it comes from.
         peer: SocketAddr,
+    },
+    /// The peer of a session has proven that it has this key. It comes before the session's first frame.
+    SessionProven {
+        /// The connection.
+        session: SessionId,
+        /// The key.
+        key: NodeKey,
     },
     /// A frame arrived on a session.
     Received {

@@ -8,7 +8,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, CommandId, RequestId};
+use iot_proto::{BootId, CommandId, NodeKey, RequestId};
 
 use crate::{DeliveryId, Origin, SessionId, Ticket, registry::NodeNumber};
 
@@ -52,6 +52,8 @@ pub(crate) enum Route {
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
     pub(crate) phase: Phase, // changed by `Sessions::enter` alone
+    /// The key that the peer has proven; `None` on a plain connection.
+    pub(crate) proven: Option<NodeKey>,
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
     pub(crate) expects: Option<NodeNumber>,
     /// The first report that was refused because of the node's admission, until it comes again or the node registers.
@@ -167,7 +169,8 @@ impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
         let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
-        let session = Session { peer, phase, expects: None, refused: None, is_stalled, requests };
+        let session =
+            Session { peer, phase, proven: None, expects: None, refused: None, is_stalled, requests };
         self.by_id.insert(id, session);
         self.all.add(phase);
         self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);

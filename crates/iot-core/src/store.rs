@@ -8,7 +8,7 @@ mod history;
 use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
+use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
 use thiserror::Error;
 
 pub use self::history::{Bucket, GapQuery, GapView, History, Pages, ReadingQuery, Resolution, RollupQuery};
@@ -147,6 +147,8 @@ pub enum Record {
 pub struct NodeRecord {
     /// The node.
     pub id: NodeId,
+    /// The key that it must prove; `None` for a plain node.
+    pub key: Option<NodeKey>,
     /// What it is called.
     pub title: Box<str>,
     /// Where it is, as people say; may be empty.

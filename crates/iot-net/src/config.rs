@@ -4,6 +4,9 @@
 //! [`HubConfig`](iot_core::config::HubConfig).
 
 use core::{net::SocketAddr, time::Duration};
+use std::sync::Arc;
+
+use crate::noise::HubIdentity;
 
 /// Whether the hub is announced on the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,9 @@ pub enum Discovery {
 /// Limits of a [`TcpServer`](crate::TcpServer).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
+    /// With which the server proves itself to nodes that encrypt, and as which nodes with a key are dialled;
+    /// `None` takes plain connections only.
+    pub identity: Option<Arc<HubIdentity>>,
     /// Connections that the kernel may hold before they are accepted. 1,024 takes a whole site that comes
     /// back after a power cut without a dropped handshake, which would cost a node a second or more.
     pub backlog: u16,
@@ -39,6 +45,7 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
+            identity: None,
             backlog: 1024,
             max_connections: 20_100,
             max_connections_per_address: 288,

@@ -10,20 +10,27 @@ use core::{
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
-use std::{io, rc::Rc};
+use std::{io, rc::Rc, sync::Arc};
 
-use iot_proto::Frame;
+use iot_proto::{Frame, MAX_RECORD, NodeKey, RECORD_MARKER, Record};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     net::TcpStream,
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
+use tracing::warn;
 
 use crate::{
     handler::{Context, End, RequestHandler},
-    outbox::Stage,
+    noise::HubIdentity,
+    outbox::{Protection, Stage},
     pool::{BufferPool, PooledBuffer},
+    secure::{self, Seal, SecureError},
 };
+
+/// How long the first record of an encrypted connection may take to arrive once it has begun, and the first
+/// one that proves the peer after it was answered.
+const OPENING_LIMIT: Duration = Duration::from_secs(5);
 
 /// One accepted connection.
 #[derive(Debug)]
@@ -31,8 +38,26 @@ pub(crate) struct Connection {
     stream: TcpStream,
     context: Context,
     pool: Rc<BufferPool>,
+    link: Link,
+    /// When it ends if the peer has not gone on to prove itself.
+    deadline: Option<Pin<Box<Sleep>>>,
     /// The beginning of a frame whose rest has not arrived. Below the frame limit, and mostly empty.
-    partial: Vec<u8>,
+    partial: Box<[u8]>,
+}
+
+/// How bytes of the connection are taken.
+#[derive(Debug)]
+enum Link {
+    /// The first byte decides, where the hub can prove itself.
+    Undecided(Option<Arc<HubIdentity>>),
+    /// As frames.
+    Plain,
+    /// As the first record of an encrypted connection.
+    Opening(Arc<HubIdentity>),
+    /// As records. The peer has proven its key once the first of them has opened.
+    Answered(Box<(NodeKey, Seal)>),
+    /// As records of a peer that has proven its key.
+    Proven(Seal),
 }
 
 /// Bytes that have arrived, behind those of an unfinished frame.
@@ -42,8 +67,20 @@ struct Arrived {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, context: Context, pool: Rc<BufferPool>) -> Self {
-        Self { stream, context, pool, partial: Vec::new() }
+    pub(crate) fn new(
+        stream: TcpStream,
+        context: Context,
+        pool: Rc<BufferPool>,
+        identity: Option<Arc<HubIdentity>>,
+    ) -> Self {
+        Self {
+            stream,
+            context,
+            pool,
+            link: Link::Undecided(identity),
+            deadline: None,
+            partial: Box::default(),
+        }
     }
 
     /// Serves the connection until it has ended. Boxed, because a task keeps room for what it is given twice.
@@ -58,6 +95,11 @@ impl Connection {
     async fn end(self: Box<Self>, mut handler: impl RequestHandler, end: End, linger: Duration) {
         if let End::Broken(error) = end {
             handler.broken(&self.context, error).await;
+        }
+        if let End::Insecure(error) = &end {
+            warn!(peer = %self.context.peer_addr(), %error, "refused: an encrypted connection ends");
+            // Whoever cannot prove who it is, is told nothing.
+            self.context.outbox().protect(Protection::Held);
         }
         handler.finish(&self.context, &end).await;
         let has_left = matches!(end, End::PeerClosed) && self.context.outbox().is_empty();
@@ -75,8 +117,17 @@ impl Connection {
                 Ok(arrived) => arrived,
                 Err(end) => return end,
             };
-            if let Err(end) = self.take(&arrived, handler).await {
-                return end;
+            let bytes = arrived.buffer.bytes.get(..arrived.len).unwrap_or_default();
+            let rest = match self.link {
+                Link::Plain => self.take_frames(bytes, handler).await,
+                // Boxed, so that a plain connection does not carry what it does not need.
+                Link::Undecided(_) | Link::Opening(_) | Link::Answered(_) | Link::Proven(_) => {
+                    Box::pin(self.take(bytes, handler)).await
+                }
+            };
+            match rest {
+                Ok(rest) => self.partial = rest.into(),
+                Err(end) => return end,
             }
         }
     }
@@ -109,6 +160,11 @@ impl Connection {
             Stage::Stopping => return Poll::Ready(Err(End::Stopping)),
             Stage::Closing => return Poll::Ready(Err(End::Closed)),
         }
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(SecureError::TooSlow { limit_s: OPENING_LIMIT.as_secs() }.into()));
+        }
         let mut buffer = self.pool.take();
         let (front, room) = buffer.bytes.split_at_mut(self.partial.len());
         let mut room = ReadBuf::new(room);
@@ -119,29 +175,120 @@ impl Connection {
             Poll::Ready(Ok(())) => {
                 let len = front.len() + room.filled().len();
                 front.copy_from_slice(&self.partial);
-                self.partial = Vec::new();
+                self.partial = Box::default();
                 Poll::Ready(Ok(Arrived { buffer, len }))
             }
         }
     }
 
-    /// Hands on every whole frame, and keeps what is left over.
-    async fn take(&mut self, arrived: &Arrived, handler: &mut impl RequestHandler) -> Result<(), End> {
-        let mut rest = arrived.buffer.bytes.get(..arrived.len).unwrap_or_default();
-        while self.context.outbox().stage() == Stage::Open {
-            match Frame::split(rest, self.context.frame_limit()) {
-                Ok(Some((frame, used))) => {
-                    handler.handle(&self.context, frame).await;
-                    rest = rest.get(used..).unwrap_or_default();
+    /// Takes what has arrived as the first byte of the connection has decided, and gives what is left over.
+    async fn take<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        handler: &mut impl RequestHandler,
+    ) -> Result<&'b [u8], End> {
+        if let Link::Undecided(identity) = &mut self.link {
+            self.link = match (bytes.first(), identity.take()) {
+                (Some(&RECORD_MARKER), Some(identity)) => {
+                    // In plain nothing may follow what begins encrypted.
+                    self.context.outbox().protect(Protection::Held);
+                    self.deadline = Some(Box::pin(sleep(OPENING_LIMIT)));
+                    Link::Opening(identity)
                 }
-                Ok(None) => {
-                    self.partial = rest.to_vec();
-                    break;
+                _ => Link::Plain,
+            };
+        }
+        match &self.link {
+            Link::Undecided(_) | Link::Plain => self.take_frames(bytes, handler).await,
+            Link::Opening(identity) => {
+                let identity = Arc::clone(identity);
+                self.open(&identity, bytes).await
+            }
+            Link::Answered(_) | Link::Proven(_) => self.take_records(bytes, handler).await,
+        }
+    }
+
+    /// Hands on every whole frame, and gives what is left over.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn holds its arguments twice in every idle connection"
+    )]
+    fn take_frames<'b>(
+        &self,
+        mut bytes: &'b [u8],
+        handler: &mut impl RequestHandler,
+    ) -> impl Future<Output = Result<&'b [u8], End>> {
+        async move {
+            while self.context.outbox().stage() == Stage::Open {
+                match Frame::split(bytes, self.context.frame_limit()) {
+                    Ok(Some((frame, used))) => {
+                        handler.handle(&self.context, frame).await;
+                        bytes = bytes.get(used..).unwrap_or_default();
+                    }
+                    Ok(None) => return Ok(bytes),
+                    Err(error) => return Err(End::Broken(error)),
                 }
-                Err(error) => return Err(End::Broken(error)),
+            }
+            Ok([].as_slice())
+        }
+    }
+
+    /// Answers the first record of an encrypted connection.
+    async fn open<'b>(&mut self, identity: &Arc<HubIdentity>, bytes: &'b [u8]) -> Result<&'b [u8], End> {
+        let opened = async {
+            let Some((record, used)) = Record::split(bytes, 0)? else { return Ok(None) };
+            // What follows belongs to a session that the other side cannot know yet.
+            if used < bytes.len() {
+                return Err(SecureError::Forged);
+            }
+            secure::answer(identity, record).await.map(Some)
+        };
+        match opened.await {
+            Ok(None) => Ok(bytes),
+            Ok(Some(answered)) => {
+                self.context.outbox().push_as_is(&answered.reply);
+                self.deadline = Some(Box::pin(sleep(OPENING_LIMIT)));
+                self.link = Link::Answered(Box::new((answered.key, answered.seal)));
+                Ok(&[])
+            }
+            Err(error) => {
+                self.context.outbox().push_as_is(&error.refusal().encode());
+                Err(error.into())
             }
         }
-        Ok(())
+    }
+
+    /// Hands on the frames of every whole record, and gives what is left over.
+    async fn take_records<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        handler: &mut impl RequestHandler,
+    ) -> Result<&'b [u8], End> {
+        let mut rest = bytes;
+        while self.context.outbox().stage() == Stage::Open {
+            let Some((record, used)) = Record::split(rest, MAX_RECORD).map_err(SecureError::from)? else {
+                return Ok(rest);
+            };
+            let mut text = self.pool.take();
+            let seal = match &self.link {
+                Link::Answered(peer) => peer.1.clone(),
+                Link::Proven(seal) => seal.clone(),
+                Link::Undecided(_) | Link::Plain | Link::Opening(_) => break,
+            };
+            let len = seal.open(record, &mut text.bytes)?;
+            if let Link::Answered(peer) = &self.link {
+                self.context.prove(peer.0);
+                self.context.outbox().protect(Protection::Sealed(seal.clone()));
+                self.link = Link::Proven(seal);
+                self.deadline = None;
+            }
+            let frames = text.bytes.get(..len).unwrap_or_default();
+            if !self.take_frames(frames, handler).await?.is_empty() {
+                return Err(SecureError::Frame.into());
+            }
+            rest = rest.get(used..).unwrap_or_default();
+        }
+        Ok(&[])
     }
 
     /// Sends what waits, says that nothing follows, and reads until the peer has said so too: a socket
@@ -201,6 +348,6 @@ mod tests {
     }
 
     fn connection(stream: TcpStream, peer: SocketAddr, outbox: &Outbox, pool: &Rc<BufferPool>) -> Connection {
-        Connection::new(stream, Context::new(SessionId(1), peer, outbox.clone()), Rc::clone(pool))
+        Connection::new(stream, Context::new(SessionId(1), peer, outbox.clone()), Rc::clone(pool), None)
     }
 }

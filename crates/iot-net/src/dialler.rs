@@ -11,10 +11,12 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io,
     net::UdpSocket,
+    sync::Arc,
 };
 
 use bytes::BytesMut;
 use iot_core::{DeliveryId, NamedBy};
+use iot_proto::NodeKey;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -26,6 +28,8 @@ use tokio_util::codec::Decoder as _;
 use crate::{
     codec::{CodecError, FrameCodec, RawFrame},
     config::DialConfig,
+    noise::HubIdentity,
+    secure::{Dialled, SecureError},
 };
 
 /// One delivery: where to dial, and what to send first.
@@ -34,6 +38,8 @@ pub(crate) struct Delivery {
     pub(crate) id: DeliveryId,
     pub(crate) to: SocketAddr,
     pub(crate) named_by: NamedBy,
+    /// The key that whoever is there must prove before it is sent anything.
+    pub(crate) key: Option<NodeKey>,
     pub(crate) frames: Vec<u8>,
 }
 
@@ -114,21 +120,22 @@ impl Dialler {
 /// task is ended from here. Gives what the network says about the end.
 pub(crate) async fn deliver(
     delivery: &Delivery,
+    identity: Option<&Arc<HubIdentity>>,
     connect_within: Duration,
     mut on_frame: impl FnMut(&RawFrame),
 ) -> Box<str> {
     if delivery.named_by == NamedBy::Hub && is_own(delivery.to) {
         return "the address is the hub's own".into();
     }
-    let mut stream = match timeout(connect_within, connect(delivery)).await {
-        Ok(Ok(stream)) => stream,
+    let mut line = match timeout(connect_within, connect(delivery, identity)).await {
+        Ok(Ok(line)) => line,
         Ok(Err(error)) => return error.to_string().into(),
         Err(_) => return format!("no connection within {} s", connect_within.as_secs_f32()).into(),
     };
     let mut codec = FrameCodec::default();
     let mut bytes = BytesMut::new();
     loop {
-        match next_frame(&mut stream, &mut codec, &mut bytes).await {
+        match next_frame(&mut line, &mut codec, &mut bytes).await {
             Ok(Some(frame)) => on_frame(&frame),
             Ok(None) => return "the node closed the connection".into(),
             Err(error) => return error.to_string().into(),
@@ -151,16 +158,28 @@ fn is_own(to: SocketAddr) -> bool {
     from.is_ok_and(|from| from.ip() == to.ip())
 }
 
-async fn connect(delivery: &Delivery) -> io::Result<TcpStream> {
+/// A connection to a node, encrypted where the node has a key.
+struct Line {
+    stream: TcpStream,
+    secured: Option<Dialled>,
+}
+
+async fn connect(delivery: &Delivery, identity: Option<&Arc<HubIdentity>>) -> io::Result<Line> {
     let mut stream = TcpStream::connect(delivery.to).await?;
     stream.set_nodelay(true)?;
-    stream.write_all(&delivery.frames).await?;
-    Ok(stream)
+    let Some(key) = delivery.key else {
+        stream.write_all(&delivery.frames).await?;
+        return Ok(Line { stream, secured: None });
+    };
+    let identity = identity.ok_or_else(|| io::Error::other(SecureError::NoIdentity))?;
+    let secured = Dialled::open(&mut stream, identity, key).await?;
+    stream.write_all(&secured.seal(&delivery.frames)?).await?;
+    Ok(Line { stream, secured: Some(secured) })
 }
 
 /// The next frame; `None` where the peer has closed its side.
 async fn next_frame(
-    stream: &mut TcpStream,
+    line: &mut Line,
     codec: &mut FrameCodec,
     bytes: &mut BytesMut,
 ) -> Result<Option<RawFrame>, CodecError> {
@@ -168,7 +187,11 @@ async fn next_frame(
         if let Some(frame) = codec.decode(bytes)? {
             return Ok(Some(frame));
         }
-        if stream.read_buf(bytes).await? == 0 {
+        let read = match &mut line.secured {
+            Some(secured) => secured.read(&mut line.stream, bytes).await?,
+            None => line.stream.read_buf(bytes).await?,
+        };
+        if read == 0 {
             return codec.decode_eof(bytes);
         }
     }
@@ -201,7 +224,7 @@ mod tests {
             stream.write_all(&[pong.clone(), pong].concat()).await.unwrap();
         };
         let (why, ()) =
-            tokio::join!(deliver(&delivery, WITHIN, |frame| answers.push(frame.correlation)), serve);
+            tokio::join!(deliver(&delivery, None, WITHIN, |frame| answers.push(frame.correlation)), serve);
         assert_eq!(&*why, "the node closed the connection");
         assert_eq!(answers, [Correlation::Response(RequestId::FIRST); 2]);
     }
@@ -211,7 +234,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        let why = deliver(&delivery(1, address), None, WITHIN, |frame| panic!("{frame:?}")).await;
         assert!(why.contains("refused"), "{why}");
     }
 
@@ -226,7 +249,7 @@ mod tests {
         while let Ok(Ok(stream)) = timeout(WITHIN, TcpStream::connect(address)).await {
             waiting.push(stream);
         }
-        let why = deliver(&delivery(1, address), WITHIN, |frame| panic!("{frame:?}")).await;
+        let why = deliver(&delivery(1, address), None, WITHIN, |frame| panic!("{frame:?}")).await;
         assert_eq!(&*why, "no connection within 0.2 s");
     }
 
@@ -245,10 +268,10 @@ mod tests {
         let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let own = listener.local_addr().unwrap();
         drop(listener);
-        let why = deliver(&delivery(1, own), WITHIN, |frame| panic!("{frame:?}")).await;
+        let why = deliver(&delivery(1, own), None, WITHIN, |frame| panic!("{frame:?}")).await;
         assert_eq!(&*why, "the address is the hub's own");
         let asked = Delivery { named_by: NamedBy::Asker, ..delivery(2, own) };
-        let why = deliver(&asked, WITHIN, |frame| panic!("{frame:?}")).await;
+        let why = deliver(&asked, None, WITHIN, |frame| panic!("{frame:?}")).await;
         assert!(why.contains("refused"), "{why}");
     }
 
@@ -260,7 +283,7 @@ mod tests {
             let (mut stream, _) = node.accept().await.unwrap();
             stream.write_all(b"220 smtp").await.unwrap();
         };
-        let (why, ()) = tokio::join!(deliver(&delivery, WITHIN, |frame| panic!("{frame:?}")), serve);
+        let (why, ()) = tokio::join!(deliver(&delivery, None, WITHIN, |frame| panic!("{frame:?}")), serve);
         assert_eq!(&*why, "byte 0x32 does not begin a frame");
     }
 
@@ -295,7 +318,7 @@ mod tests {
     }
 
     fn delivery(id: u64, to: SocketAddr) -> Delivery {
-        Delivery { id: DeliveryId(id), to, named_by: NamedBy::Hub, frames: Vec::new() }
+        Delivery { id: DeliveryId(id), to, named_by: NamedBy::Hub, key: None, frames: Vec::new() }
     }
 
     fn host_address(host: u8) -> SocketAddr {

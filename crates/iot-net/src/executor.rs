@@ -95,9 +95,9 @@ impl Executor {
                     context.set_frame_limit(frame);
                 }
             }
-            Effect::Deliver { delivery: id, to, named_by, frames } => {
+            Effect::Deliver { delivery: id, to, named_by, key, frames } => {
                 let frames = bytes.get(frames).unwrap_or_default().to_vec();
-                if let Err(why) = self.dialler.queue(Delivery { id, to, named_by, frames }) {
+                if let Err(why) = self.dialler.queue(Delivery { id, to, named_by, key, frames }) {
                     self.reached.note(Limit::Dials);
                     self.unserved.push_back((id, why));
                 }
@@ -265,6 +265,7 @@ mod tests {
                     delivery: DeliveryId(1),
                     to: SocketAddr::from(([127, 0, 0, 1], 1234)),
                     named_by: iot_core::NamedBy::Hub,
+                    key: None,
                     frames: 4..8,
                 },
                 Effect::Close { session: SESSION },

@@ -8,10 +8,10 @@ use std::{io, rc::Rc};
 
 use iot_core::SessionId;
 use iot_proto::{
-    Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind,
+    Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind, NodeKey,
 };
 
-use crate::outbox::Outbox;
+use crate::{outbox::Outbox, secure::SecureError};
 
 /// Handles one connection: [`setup`](Self::setup) once, [`handle`](Self::handle) for each frame in the
 /// order in which they came, [`finish`](Self::finish) once. Only `handle` must be written.
@@ -68,6 +68,8 @@ pub enum End {
         /// Bytes that the outbox takes.
         limit: usize,
     },
+    /// The peer sent what does not prove who sent it, or nothing in time that does. It is told nothing more.
+    Insecure(SecureError),
     /// Ended from here, by [`Context::close`].
     Closed,
     /// The server stops.
@@ -85,11 +87,20 @@ struct Shared {
     peer: SocketAddr,
     outbox: Outbox,
     frame_limit: Cell<usize>,
+    /// The key that the peer has proven.
+    proven: Cell<Option<NodeKey>>,
+}
+
+impl From<SecureError> for End {
+    fn from(error: SecureError) -> Self {
+        Self::Insecure(error)
+    }
 }
 
 impl Context {
     pub(crate) fn new(session: SessionId, peer: SocketAddr, outbox: Outbox) -> Self {
-        Self(Rc::new(Shared { session, peer, outbox, frame_limit: Cell::new(MAX_FRAME) }))
+        let (frame_limit, proven) = (Cell::new(MAX_FRAME), Cell::new(None));
+        Self(Rc::new(Shared { session, peer, outbox, frame_limit, proven }))
     }
 
     /// Address and port of the peer.
@@ -100,6 +111,16 @@ impl Context {
     /// The number of this connection; a server never gives it twice.
     pub fn session(&self) -> SessionId {
         self.0.session
+    }
+
+    /// The key that the peer has proven; `None` on a plain connection, and before the first frame.
+    pub fn proven_key(&self) -> Option<NodeKey> {
+        self.0.proven.get()
+    }
+
+    /// The peer has proven that it has this key.
+    pub(crate) fn prove(&self, key: NodeKey) {
+        self.0.proven.set(Some(key));
     }
 
     /// Answers the message that came with the correlation `to`. Where that wants no answer, none is sent.

@@ -25,11 +25,13 @@ pub struct HubHandler {
     reached: Reached,
     /// The session, from when the hub knows of it until it knows that it has ended.
     session: Option<SessionId>,
+    /// Whether the hub was told which key the peer has proven.
+    is_proven: bool,
 }
 
 impl HubHandler {
     pub(crate) fn new(driver: Rc<Driver>, pace: Pace, reached: Reached) -> Self {
-        Self { driver, pace, reached, session: None }
+        Self { driver, pace, reached, session: None, is_proven: false }
     }
 
     /// Says that more is sent than allowed: to the peer, and in the log.
@@ -78,6 +80,12 @@ impl RequestHandler for HubHandler {
 
     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
         self.pace.count();
+        if !self.is_proven
+            && let Some(key) = context.proven_key()
+        {
+            self.is_proven = true;
+            self.driver.apply(Input::SessionProven { session: context.session(), key });
+        }
         self.driver.apply(Input::Received { session: context.session(), frame });
     }
 

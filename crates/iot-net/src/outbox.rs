@@ -2,7 +2,8 @@
 //!
 //! Whoever has something to say puts whole frames in; the connection's own task writes them, all that
 //! wait in one write. Nobody ever waits for a peer: what does not fit is dropped, the outbox is full
-//! from then on, and the connection ends. An empty outbox holds no memory.
+//! from then on, and the connection ends. An empty outbox holds no memory. On an encrypted connection frames
+//! become records as late as they can, when they are written, so that those of one turn share one.
 
 use core::{
     pin::Pin,
@@ -12,6 +13,8 @@ use std::{cell::RefCell, io, rc::Rc};
 
 use iot_proto::{Body, Correlation, EncodeError, Frame, MAX_FRAME, MessageKind};
 use tokio::{io::AsyncWrite, net::TcpStream};
+
+use crate::secure::Seal;
 
 /// Bytes of room that a farewell still finds in an outbox that is full.
 const FAREWELL_ROOM: usize = iot_proto::MIN_FRAME;
@@ -33,8 +36,22 @@ pub(crate) enum Stage {
     Closing,
 }
 
+/// What becomes of frames before they are written.
+#[derive(Clone, Debug)]
+pub(crate) enum Protection {
+    /// Nothing.
+    Plain,
+    /// They are dropped: the peer has not proven yet who it is.
+    Held,
+    /// They are encrypted.
+    Sealed(Seal),
+}
+
 #[derive(Debug)]
 struct State {
+    protection: Protection,
+    /// Frames that are not encrypted yet; only on an encrypted connection.
+    frames: Vec<u8>,
     bytes: Vec<u8>,
     /// How many of `bytes` have been written.
     written: usize,
@@ -46,8 +63,28 @@ struct State {
 impl Outbox {
     /// An empty outbox that takes `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        let state = State { bytes: Vec::new(), written: 0, limit, stage: Stage::Open, waker: None };
+        let state = State {
+            protection: Protection::Plain,
+            frames: Vec::new(),
+            bytes: Vec::new(),
+            written: 0,
+            limit,
+            stage: Stage::Open,
+            waker: None,
+        };
         Self(Rc::new(RefCell::new(state)))
+    }
+
+    /// Says what becomes of frames from now on. None may wait that were queued before.
+    pub(crate) fn protect(&self, protection: Protection) {
+        self.0.borrow_mut().protection = protection;
+    }
+
+    /// Queues bytes that are written as they are, before any frame.
+    pub(crate) fn push_as_is(&self, bytes: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        state.bytes.extend_from_slice(bytes);
+        state.wake();
     }
 
     /// Bytes that it takes.
@@ -69,8 +106,9 @@ impl Outbox {
     /// Queues whole frames, or drops them where they do not fit or the connection ends.
     pub(crate) fn push(&self, frames: &[u8]) {
         let mut state = self.0.borrow_mut();
-        let start = state.bytes.len();
-        state.bytes.extend_from_slice(frames);
+        let queue = state.queue();
+        let start = queue.len();
+        queue.extend_from_slice(frames);
         state.admit(start);
     }
 
@@ -81,8 +119,9 @@ impl Outbox {
         correlation: Correlation,
     ) -> Result<(), EncodeError> {
         let mut state = self.0.borrow_mut();
-        let start = state.bytes.len();
-        iot_proto::encode_to_vec(body, correlation, &mut state.bytes)?;
+        let queue = state.queue();
+        let start = queue.len();
+        iot_proto::encode_to_vec(body, correlation, queue)?;
         state.admit(start);
         Ok(())
     }
@@ -105,8 +144,7 @@ impl Outbox {
 
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        let state = self.0.borrow();
-        state.bytes.len() - state.written
+        self.0.borrow().waiting()
     }
 
     #[cfg(test)]
@@ -122,6 +160,12 @@ impl Outbox {
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.waker = Some(cx.waker().clone());
         }
+        if let Protection::Sealed(seal) = &state.protection
+            && !state.frames.is_empty()
+        {
+            let frames = core::mem::take(&mut state.frames);
+            seal.seal(&frames, &mut state.bytes).map_err(io::Error::other)?;
+        }
         while let Some(rest) = state.bytes.get(state.written..).filter(|rest| !rest.is_empty()) {
             match ready!(Pin::new(&mut *stream).poll_write(cx, rest)) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -136,16 +180,33 @@ impl Outbox {
 }
 
 impl State {
+    /// Where frames wait.
+    fn queue(&mut self) -> &mut Vec<u8> {
+        match self.protection {
+            Protection::Plain => &mut self.bytes,
+            Protection::Held | Protection::Sealed(_) => &mut self.frames,
+        }
+    }
+
+    /// How many bytes wait.
+    fn waiting(&self) -> usize {
+        self.frames.len() + self.bytes.len() - self.written
+    }
+
     /// Keeps the frames that begin at `start`, or drops them where they do not fit.
     fn admit(&mut self, start: usize) {
-        let waiting = self.bytes.len() - self.written;
+        let waiting = self.waiting();
+        if let Protection::Held = self.protection {
+            self.frames.clear();
+            return;
+        }
         let keep = match self.stage {
             Stage::Closing => false,
-            Stage::Full => waiting <= self.limit + FAREWELL_ROOM && is_farewell(self.bytes.get(start..)),
+            Stage::Full => waiting <= self.limit + FAREWELL_ROOM && is_farewell(self.queue().get(start..)),
             Stage::Open | Stage::Stopping => waiting <= self.limit,
         };
         if !keep {
-            self.bytes.truncate(start);
+            self.queue().truncate(start);
         }
         if !keep && self.stage != Stage::Closing {
             self.stage = Stage::Full;

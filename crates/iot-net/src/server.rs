@@ -300,7 +300,8 @@ impl Acceptor {
         self.last = SessionId(self.last.0 + 1);
         let outbox = Outbox::new(self.config.outbox_limit);
         self.open.outboxes.borrow_mut().insert(self.last, outbox.clone());
-        Connection::new(stream, Context::new(self.last, plain_address(peer), outbox), Rc::clone(&self.pool))
+        let context = Context::new(self.last, plain_address(peer), outbox);
+        Connection::new(stream, context, Rc::clone(&self.pool), self.config.identity.clone())
     }
 }
 

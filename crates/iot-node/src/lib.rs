@@ -99,8 +99,12 @@ mod requests;
 mod session;
 mod sleep;
 mod time;
+#[cfg(feature = "noise")]
+pub mod tunnel;
 mod wire;
 
+#[cfg(feature = "noise")]
+pub mod noise;
 #[cfg(feature = "tokio")]
 pub mod runner;
 

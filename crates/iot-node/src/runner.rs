@@ -4,6 +4,7 @@
 //! connect, what to send and when to give up is the session's. One task runs it; it holds no buffers of
 //! its own while it waits.
 
+mod device;
 mod socket;
 
 use alloc::{boxed::Box, string::ToString};
@@ -16,10 +17,14 @@ use tokio::{
     time,
 };
 
-pub use self::socket::CONNECT_LIMIT;
+pub use self::device::{Device, Ends};
+pub use self::socket::{CONNECT_LIMIT, PROOF_LIMIT};
 use self::socket::{Connecting, Socket, accept, connect, listen, open, ready};
 
-use crate::{Answer, Command, Config, Connection, Event, Instant, Node};
+use crate::{
+    Answer, Config, Connection, Event, Instant, Node,
+    tunnel::{Keys, Step},
+};
 
 /// A node with room for frames of 1 kB and about a hundred small reports: some 12 kB in all.
 pub type HostNode<'c> = Node<'c, 1024, 4096, 1024>;
@@ -30,64 +35,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Most reads before others get their turn.
 const READS_IN_A_ROW: usize = 16;
 
-/// What is behind the node: sensors, relays, whatever it carries.
-pub trait Device {
-    /// Does what a command asks for and says what became of it.
-    ///
-    /// What takes longer is [`Answer::Accepted`] here, and answered later with [`Node::answer`] from
-    /// [`wake`](Self::wake).
-    fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d>;
-
-    /// Reports what is to be reported, and says after how long it wants to be called again. It is called
-    /// at the start, when that time is over, after every command, and when the hub has welcomed or
-    /// admitted the node.
-    fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration;
-
-    /// Sees everything that the session tells; for logs and figures.
-    fn observe(&mut self, event: &Event<'_>) {
-        let _ = event;
-    }
-}
-
-impl<D: Device + ?Sized> Device for &mut D {
-    fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d> {
-        (**self).obey(command)
-    }
-
-    fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration {
-        (**self).wake(node, now)
-    }
-
-    fn observe(&mut self, event: &Event<'_>) {
-        (**self).observe(event);
-    }
-}
-
-/// Where a node connects to and listens.
-#[derive(Clone, Copy, Debug)]
-pub struct Ends {
-    /// The hub.
-    pub hub: SocketAddr,
-    /// The address to connect from; `None` leaves it to the system.
-    pub from: Option<SocketAddr>,
-    /// Where the hub may dial the node, usually port [`DIAL_PORT`](iot_proto::DIAL_PORT). Say so with
-    /// [`Capabilities::LISTENS`](iot_proto::Capabilities::LISTENS).
-    pub listen: Option<SocketAddr>,
-}
-
-impl Ends {
-    /// A node that connects to `hub` and is not dialled.
-    pub fn new(hub: SocketAddr) -> Self {
-        Self { hub, from: None, listen: None }
-    }
-}
-
 /// Runs one node.
 #[expect(missing_debug_implementations, reason = "a connection that is being opened cannot be shown")]
 pub struct Runner<'c, D> {
     node: Box<HostNode<'c>>,
     device: D,
     ends: Ends,
+    /// With which connections are encrypted; `None` for a plain node.
+    keys: Option<Keys>,
     connecting: Option<Connecting>,
     own: Option<Socket>,
     dialled: Option<Socket>,
@@ -117,6 +72,14 @@ pub async fn run<D: Device>(config: Config<'_>, device: D, ends: Ends) -> io::Re
 }
 
 impl<'c, D: Device> Runner<'c, D> {
+    /// Encrypts every connection, and speaks with nobody but the hub of these keys. The identity of the
+    /// configuration must be [`Keys::public`].
+    #[must_use]
+    pub fn encrypted(mut self, keys: Keys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
     /// A node that has not connected yet, and listens where it should.
     ///
     /// # Errors
@@ -126,6 +89,7 @@ impl<'c, D: Device> Runner<'c, D> {
             node: Box::new(Node::new(config)),
             device,
             ends,
+            keys: None,
             connecting: None,
             own: None,
             dialled: None,
@@ -145,22 +109,53 @@ impl<'c, D: Device> Runner<'c, D> {
             Woken::Connected(result) => {
                 self.connecting = None;
                 match result {
-                    Ok(stream) => {
-                        self.own = Some(Socket::new(stream));
-                        self.node.connected(now);
-                    }
+                    Ok(stream) => self.opened(now, Connection::Own, stream),
                     Err(_) => self.node.closed(now, Connection::Own),
                 }
             }
             Woken::Ready(connection) => self.read(connection),
-            Woken::Accepted(Ok((stream, _))) => {
-                self.dialled = Some(Socket::new(stream));
-                self.node.dialled(now);
-            }
+            Woken::Accepted(Ok((stream, _))) => self.opened(now, Connection::Dialled, stream),
             Woken::Accepted(Err(_)) => self.deaf_until = now.after(ACCEPT_PAUSE),
-            Woken::Time => {}
+            Woken::Time => self.give_up_late(now),
         }
         self.settle();
+    }
+
+    /// A connection is there: the node may use it at once, or once it is encrypted.
+    fn opened(&mut self, now: Instant, connection: Connection, stream: TcpStream) {
+        let socket = match &self.keys {
+            None => Socket::new(stream),
+            Some(keys) => match Socket::encrypted(stream, connection, keys, now) {
+                Ok(socket) => socket,
+                Err(_) => return self.node.closed(now, connection),
+            },
+        };
+        let is_plain = socket.tunnel.is_none();
+        match connection {
+            Connection::Own => self.own = Some(socket),
+            Connection::Dialled => self.dialled = Some(socket),
+        }
+        if is_plain {
+            self.ready_for_node(now, connection);
+        }
+    }
+
+    /// The node may use a connection from now on.
+    fn ready_for_node(&mut self, now: Instant, connection: Connection) {
+        match connection {
+            Connection::Own => self.node.connected(now),
+            Connection::Dialled => self.node.dialled(now),
+        }
+    }
+
+    /// Hangs up where the other side has not proven itself in time.
+    fn give_up_late(&mut self, now: Instant) {
+        for connection in [Connection::Own, Connection::Dialled] {
+            let by = self.socket(connection).and_then(|socket| socket.prove_by);
+            if by.is_some_and(|by| now >= by) {
+                self.hang_up(connection);
+            }
+        }
     }
 
     /// Ends the node's own session politely, within [`CLOSE_LIMIT`](crate::CLOSE_LIMIT).
@@ -209,13 +204,18 @@ impl<'c, D: Device> Runner<'c, D> {
     /// # Errors
     /// There is no connection, or it does not take bytes now.
     pub fn write_raw(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let socket = self.own.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        socket.stream.try_write(bytes)
+        let socket = self.own.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        match &mut socket.tunnel {
+            Some(tunnel) => tunnel.seal(bytes).map_err(io::Error::other),
+            None => socket.stream.try_write(bytes),
+        }
     }
 
     async fn wait(&mut self) -> Woken {
         let now = self.now();
         let deadline = self.node.next_deadline().map_or(self.wake_at, |next| next.at.min(self.wake_at));
+        let proofs = [&self.own, &self.dialled].into_iter().flatten().filter_map(|socket| socket.prove_by);
+        let deadline = proofs.fold(deadline, Instant::min);
         let own = ready(self.own.as_ref(), self.node.room(Connection::Own));
         let dialled = ready(self.dialled.as_ref(), self.node.room(Connection::Dialled));
         let may_accept = self.dialled.is_none() && now >= self.deaf_until;
@@ -236,6 +236,7 @@ impl<'c, D: Device> Runner<'c, D> {
             if now >= self.wake_at {
                 self.wake_at = now.after(self.device.wake(&mut self.node, now).max(Duration::from_millis(1)));
             }
+            happened |= self.take_in(Connection::Own) | self.take_in(Connection::Dialled);
             happened |= self.write(Connection::Own) | self.write(Connection::Dialled);
             if !happened {
                 return;
@@ -283,6 +284,9 @@ impl<'c, D: Device> Runner<'c, D> {
             let room = self.node.room(connection).min(buffer.len());
             let Some(socket) = self.socket(connection) else { return };
             socket.is_full = false;
+            if socket.tunnel.is_some() {
+                return self.read_records(connection);
+            }
             let Some(free) = buffer.get_mut(..room).filter(|free| !free.is_empty()) else { return };
             match socket.stream.try_read(free) {
                 Ok(0) => return self.hang_up(connection),
@@ -297,7 +301,46 @@ impl<'c, D: Device> Runner<'c, D> {
         }
     }
 
-    /// Writes what waits; whether anything went out.
+    fn read_records(&mut self, connection: Connection) {
+        for _ in 0..READS_IN_A_ROW {
+            let Some(socket) = self.socket(connection) else { return };
+            match socket.read_records() {
+                Ok(true) => self.settle(),
+                Ok(false) => return,
+                Err(_) => return self.hang_up(connection),
+            }
+        }
+    }
+
+    /// Gives the node what an encrypted connection has brought, as far as it has room; whether it had.
+    fn take_in(&mut self, connection: Connection) -> bool {
+        let (now, room) = (self.now(), self.node.room(connection));
+        let socket = match connection {
+            Connection::Own => &mut self.own,
+            Connection::Dialled => &mut self.dialled,
+        };
+        let Some(Socket { tunnel: Some(tunnel), prove_by, .. }) = socket else { return false };
+        match tunnel.advance() {
+            Ok(Step::Nothing) => false,
+            Ok(Step::Opened) => {
+                *prove_by = None;
+                self.ready_for_node(now, connection);
+                true
+            }
+            Ok(Step::Text) => {
+                let text = tunnel.text();
+                let taken = self.node.received(now, connection, text.get(..room).unwrap_or(text));
+                tunnel.took(taken);
+                taken > 0
+            }
+            Err(_) => {
+                self.hang_up(connection);
+                true
+            }
+        }
+    }
+
+    /// Writes what waits; whether anything of the node went out.
     fn write(&mut self, connection: Connection) -> bool {
         let mut wrote = false;
         loop {
@@ -310,17 +353,14 @@ impl<'c, D: Device> Runner<'c, D> {
             // Also where the socket takes nothing: the session queues what is due, and so has no deadline
             // that stays over.
             let bytes = self.node.transmit(now, connection);
-            if bytes.is_empty() || socket.is_full {
+            if socket.is_full || (bytes.is_empty() && !socket.has_waiting()) {
                 return wrote;
             }
-            match socket.stream.try_write(bytes) {
+            match socket.write(bytes) {
+                Ok(0) => return wrote,
                 Ok(len) => {
                     self.node.sent(now, connection, len);
                     wrote = true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    socket.is_full = true;
-                    return wrote;
                 }
                 Err(_) => {
                     self.hang_up(connection);
@@ -335,8 +375,11 @@ impl<'c, D: Device> Runner<'c, D> {
             Connection::Own => self.own.take(),
             Connection::Dialled => self.dialled.take(),
         };
-        drop(socket);
         let now = self.now();
+        if connection == Connection::Dialled && socket.is_some_and(|socket| socket.prove_by.is_some()) {
+            // Whoever it was is not the hub, and may not keep the node busy.
+            self.deaf_until = now.after(ACCEPT_PAUSE);
+        }
         self.node.closed(now, connection);
     }
 

@@ -1,9 +1,9 @@
-//! What can be wrong with bytes: a frame that ends the session, a body that costs one message, and what
-//! cannot be encoded.
+//! What can be wrong with bytes: a frame or record that ends the session, a body that costs one message, and
+//! what cannot be encoded.
 
 use thiserror::Error;
 
-use crate::{ErrorCode, MessageKind};
+use crate::{ErrorCode, MessageKind, RecordType};
 
 /// A broken frame: where the next one begins is unknown, so the session ends, with this reason first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -41,6 +41,54 @@ impl FrameError {
             Self::Marker(_) | Self::Flags(_) => ErrorCode::BROKEN_FRAME,
         }
     }
+}
+
+/// A broken record: the connection ends without a word, for nothing has been proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The first byte does not begin a record.
+    #[error("byte {0:#04x} does not begin a record")]
+    Marker(u8),
+    /// The type is not defined.
+    #[error("record type {0} is not defined")]
+    Type(u8),
+    /// A record of this type is not of this length.
+    #[error("a record of {len} bytes cannot be {kind:?}, of which the largest data is {limit}")]
+    Length {
+        /// What the record is for.
+        kind: RecordType,
+        /// Bytes behind the header as announced.
+        len: usize,
+        /// Bytes behind the header of data that the receiver takes.
+        limit: usize,
+    },
+}
+
+/// The beginning of an encrypted connection says what is not defined; the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpeningError {
+    /// No connection of this side begins with this type.
+    #[error("a connection does not begin with {0:?}")]
+    Type(RecordType),
+    /// The range of versions is upside down.
+    #[error("versions {min} to {max} are no range")]
+    Versions {
+        /// Oldest version claimed.
+        min: u8,
+        /// Newest version claimed.
+        max: u8,
+    },
+    /// A key of the hub is named where none can be known, or none where one must be.
+    #[error("key number {0} does not fit what the connection is for")]
+    KeyNumber(u8),
+    /// A byte that version 1 does not define is not zero.
+    #[error("a reserved byte is not zero")]
+    Reserved,
+    /// The limit for records is outside of what may be agreed on.
+    #[error("records of {0} bytes are outside of 512 to 16384")]
+    Record(u16),
 }
 
 /// A message that could not be decoded: it is answered with an error, and the session goes on.

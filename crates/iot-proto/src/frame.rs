@@ -11,13 +11,10 @@
 //! 12      …      body
 //! ```
 
-use crate::{FrameError, MessageKind, RequestId};
+use crate::{FrameError, MessageKind, RECORD_MARKER, RequestId};
 
 /// First byte of a plain frame. It begins no UTF-8 text, so a wrong port is recognised at once.
 pub const MARKER: u8 = 0xC1;
-
-/// First byte of an encrypted record.
-const MARKER_ENCRYPTED: u8 = 0xE5;
 
 /// Version of the frame layout.
 const LAYOUT: u8 = 1;
@@ -108,7 +105,7 @@ impl<'a> Frame<'a> {
 /// Judges the fields in front of the correlation id, each as soon as all of its bytes are there.
 fn check_start(bytes: &[u8], limit: usize) -> Result<(), FrameError> {
     match *bytes {
-        [MARKER_ENCRYPTED, ..] => Err(FrameError::Encrypted),
+        [RECORD_MARKER, ..] => Err(FrameError::Encrypted),
         [marker, ..] if marker != MARKER => Err(FrameError::Marker(marker)),
         [_, version, ..] if version != LAYOUT => Err(FrameError::Version(version)),
         [_, _, f0, f1, ..] if u16::from_le_bytes([f0, f1]) > RESPONSE => {

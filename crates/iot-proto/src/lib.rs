@@ -1,4 +1,4 @@
-//! The wire between nodes and their hub: frames and messages, version 1.
+//! The wire between nodes and their hub: frames, messages and encrypted records, version 1.
 //!
 //! `PROTOCOL.md` beside this crate's manifest is the normative text; this crate is its reference
 //! implementation, used unchanged by firmware, simulators and the hub. It has no IO and no clock, and
@@ -16,7 +16,8 @@
 //!
 //! A peer cuts frames with [`Frame::split`] and decodes bodies with [`NodeMessage::decode`] (in the hub)
 //! or [`HubMessage::decode`] (in a node). The two steps fail differently on purpose: a [`FrameError`]
-//! costs the session, a [`DecodeError`] costs one message.
+//! costs the session, a [`DecodeError`] costs one message. On an encrypted connection the frames travel
+//! inside of records, which [`Record::split`] cuts; who encrypts is not this crate's business.
 //!
 //! ```
 //! use iot_proto::{BootId, Correlation, Frame, Limits, List, NodeMessage, Reading, Report, RequestId, Taken, Value};
@@ -46,9 +47,13 @@ mod frame;
 mod from_hub;
 mod from_node;
 mod ids;
+#[cfg(feature = "key-ids")]
+mod key;
 mod kind;
 mod limits;
 mod list;
+mod opening;
+mod record;
 mod shared;
 mod status;
 mod text;
@@ -59,7 +64,7 @@ pub use body::Body;
 pub use encode::encode;
 #[cfg(feature = "alloc")]
 pub use encode::encode_to_vec;
-pub use error::{DecodeError, EncodeError, FrameError};
+pub use error::{DecodeError, EncodeError, FrameError, OpeningError, RecordError};
 pub use frame::{Correlation, Frame, HEADER_LEN, MARKER, Origin};
 pub use from_hub::{
     Admission, Dial, Get, HubMessage, Identify, Invoke, Registered, Rejected, ReportAck, Restart, Set,
@@ -70,9 +75,15 @@ pub use from_node::{
     Report, Sleep, Taken, UpdateState, UpdateStatus,
 };
 pub use ids::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
+#[cfg(feature = "key-ids")]
+pub use key::{HubKey, KeyId, KeyTextError};
 pub use kind::MessageKind;
 pub use limits::{DIAL_PORT, HUB_PORT, Limits, MAX_BODY, MAX_FRAME, MAX_MODULES, MAX_READINGS, MIN_FRAME};
 pub use list::List;
+pub use opening::{Acceptance, Clear, Offer, Opening, Prologue, Purpose, Refusal, SESSION_MESSAGE};
+pub use record::{
+    MAX_RECORD, MAX_UNPROVEN, MIN_RECORD, RECORD_HEADER_LEN, RECORD_MARKER, Record, RecordType, TAG_LEN,
+};
 pub use shared::{Acknowledged, Close, Error, Ping, Pong};
 pub use status::ErrorCode;
 pub use text::{Label, Name, Text, TextError};

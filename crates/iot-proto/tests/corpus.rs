@@ -25,6 +25,11 @@ fn frames_of_the_corpus_hold_their_property() {
 }
 
 #[test]
+fn records_of_the_corpus_hold_their_property() {
+    replay("record", properties::record);
+}
+
+#[test]
 fn node_messages_of_the_corpus_hold_their_property() {
     replay("node_message", properties::node_message);
 }

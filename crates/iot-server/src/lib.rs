@@ -30,6 +30,7 @@ mod builder;
 mod care;
 pub mod config;
 mod files;
+pub mod identity;
 pub mod limits;
 pub mod modules;
 mod private;

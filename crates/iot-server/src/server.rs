@@ -31,6 +31,7 @@ use crate::{
     care::Care,
     config::{Announce, StoreKind},
     files::Files,
+    identity::{IdentityError, identity},
     modules,
     private::{self, PrivateError},
     retention, store,
@@ -62,6 +63,9 @@ pub enum ServerError {
     /// The store cannot be opened.
     #[error("cannot open the store, which data_dir and store set: {0}")]
     Store(OpenError),
+    /// The hub's own key cannot be had.
+    #[error(transparent)]
+    Identity(IdentityError),
     /// The runtime ended while the hub was being started.
     #[error("the runtime ended before the hub had started")]
     Stopped,
@@ -125,12 +129,14 @@ impl IotServer {
         let (listener, web_addr) = listen_web(config.web_address.unwrap_or(address), config.web_port)?;
 
         let hub_config = config.hub(address, RandomState::new().hash_one(web_addr));
-        let net = net_config(&config, address);
+        let mut net = net_config(&config, address);
         let known = Arc::clone(&catalogue);
         let (kind, data_dir, retention) = (config.store, config.data_dir.clone(), config.retention.clone());
         // Reading the store back may take its time.
         let start = move || {
             let (store, history, chronicle) = store::open(kind, &data_dir, retention)?;
+            let own = identity(kind, &data_dir).map_err(ServerError::Identity)?;
+            net.server.identity = Some(Arc::new(own));
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
             Ok((hub, history, chronicle))
         };

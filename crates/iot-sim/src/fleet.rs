@@ -36,7 +36,9 @@ pub struct Fleet {
 /// What is known of a simulated node from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimNode {
-    /// The name under which it registers.
+    /// Under which the hub knows it.
+    pub id: String,
+    /// The name under which a plain node registers; for people where the node has a key.
     pub name: String,
     /// Its own address; `None` where the system chooses.
     pub address: Option<IpAddr>,
@@ -158,8 +160,11 @@ impl Fleet {
         let (archetype, name) = archetype::of(number);
         let mut random = Random::new(config.seed, u64::from(number) + 1);
         let address = config.first_address.map(|first| node_address(first, number));
+        let keys = config.hub_key.map(|hub| node::keys(&mut random, hub));
+        let id = keys.as_ref().map_or_else(|| format!("plain:{name}"), |keys| keys.public().id().to_string());
         let spec = Spec {
             name: name.clone(),
+            keys,
             archetype,
             habit: habit(config, &mut random),
             ends: node::ends(config.hub, address, config.node_port),
@@ -177,7 +182,7 @@ impl Fleet {
             source,
         })?;
         let modules = archetype.modules.iter().map(|(kind, _)| kind.name).collect();
-        self.nodes.push(SimNode { name, address, modules });
+        self.nodes.push(SimNode { id, name, address, modules });
         self.asks.push(asks);
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::Parser;
-use iot_proto::{DIAL_PORT, HUB_PORT};
+use iot_proto::{DIAL_PORT, HUB_PORT, HubKey};
 use iot_sim::{FIRST_ADDRESS, Fleet, FleetConfig, Plan, Search, Stats, discover};
 
 /// Simulates nodes that connect to a hub, report and obey.
@@ -62,6 +62,9 @@ struct Args {
     /// Time between two visits of such a node, in seconds
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     visit_every: u64,
+    /// The hub's key, as its log shows it: the nodes have keys and encrypt. Without it they are plain
+    #[arg(long, value_name = "KEY")]
+    hub_key: Option<HubKey>,
     /// Address of the first node; the others follow. Default for a hub on this machine: 127.16.0.1
     #[arg(long, value_name = "ADDRESS")]
     first_address: Option<Ipv4Addr>,
@@ -136,6 +139,7 @@ fn config(args: &Args, hub: SocketAddr) -> FleetConfig {
     let listens = !args.no_listen && first_address.is_some();
     FleetConfig {
         seed: args.seed,
+        hub_key: args.hub_key,
         first_address,
         node_port: listens.then_some(args.node_port),
         sleepers: args.sleep,

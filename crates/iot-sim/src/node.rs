@@ -9,11 +9,13 @@ use std::{
 
 use iot_node::{
     Config, Connection, Contact,
+    noise::KeyPair,
     runner::{Ends, Runner},
+    tunnel::Keys,
 };
 use iot_proto::{
-    Announcement, BootId, Capabilities, CommandId, Correlation, Identity, Label, List, Name, Ping, Report,
-    RequestId,
+    Announcement, BootId, Capabilities, CommandId, Correlation, HubKey, Identity, Label, List, Name, Ping,
+    Report, RequestId,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -40,6 +42,8 @@ const PAST_SESSION: u32 = 0xF000_0001;
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) name: String,
+    /// With which it encrypts; `None` for a plain node.
+    pub(crate) keys: Option<Keys>,
     pub(crate) archetype: &'static Archetype,
     pub(crate) habit: Habit,
     pub(crate) ends: Ends,
@@ -110,7 +114,10 @@ async fn boot(
         })
         .collect();
     let name = spec.name.clone();
-    let name = Name::new(&name).map_err(io::Error::other)?;
+    let identity = match &spec.keys {
+        Some(keys) => Identity::Key(keys.public()),
+        None => Identity::Name(Name::new(&name).map_err(io::Error::other)?),
+    };
     let seed = spec.random.draw();
     let boot = BootId(spec.random.draw_u32());
     let random = Random::new(seed, 1);
@@ -125,9 +132,12 @@ async fn boot(
             Habit::Awake | Habit::Sleeps(_) => Contact::Session,
         },
         capabilities: capabilities(spec),
-        ..Config::new(Identity::Name(name), boot, seed, &modules)
+        ..Config::new(identity, boot, seed, &modules)
     };
     let mut runner = Runner::new(config, device, spec.ends)?;
+    if let Some(keys) = &spec.keys {
+        runner = runner.encrypted(keys.clone());
+    }
     if let Some(started) = started.take() {
         // Where no one waits any more, the asks end as well.
         let _ = started.send(Ok(()));
@@ -232,6 +242,16 @@ fn encode<'a>(body: &impl iot_proto::Body<'a>) -> Result<Vec<u8>, ControlError> 
 fn write(runner: &mut Runner<'_, SimDevice>, bytes: &[u8]) -> Result<(), ControlError> {
     let written = runner.write_raw(bytes).map_err(ControlError::Write)?;
     if written == bytes.len() { Ok(()) } else { Err(ControlError::Write(io::ErrorKind::WriteZero.into())) }
+}
+
+/// The keys of a simulated node. They follow from the seed, so that it is the same node in every run: a real
+/// one draws its key from a good random generator.
+pub(crate) fn keys(random: &mut Random, hub: HubKey) -> Keys {
+    let mut secret = [0; 32];
+    for part in secret.chunks_exact_mut(8) {
+        part.copy_from_slice(&random.draw().to_le_bytes());
+    }
+    Keys { own: KeyPair::from_secret(secret), hub, hub_key: 1 }
 }
 
 /// Where node `number` connects from and listens.

@@ -5,6 +5,8 @@ use core::{
     time::Duration,
 };
 
+use iot_proto::HubKey;
+
 use crate::FIRST_ADDRESS;
 
 /// What is decided when a fleet is started.
@@ -12,6 +14,8 @@ use crate::FIRST_ADDRESS;
 pub struct FleetConfig {
     /// Where the nodes connect to.
     pub hub: SocketAddr,
+    /// The hub's key: the nodes have keys too, and encrypt. `None` makes plain nodes, which have names.
+    pub hub_key: Option<HubKey>,
     /// How many nodes.
     pub nodes: u32,
     /// Everything random follows from this.
@@ -38,6 +42,7 @@ impl FleetConfig {
     pub fn new(hub: SocketAddr, nodes: u32) -> Self {
         Self {
             hub,
+            hub_key: None,
             nodes,
             seed: 1,
             first_address: Some(FIRST_ADDRESS),

@@ -9,6 +9,7 @@ pub mod echo;
 pub mod figure;
 pub mod fleet;
 pub mod idle;
+pub mod keys;
 pub mod load;
 pub mod peers;
 pub mod server;

@@ -12,7 +12,7 @@ use iot_tests::{
         commands,
         cpu::Core,
         figure::{self, Figure},
-        fleet, idle,
+        fleet, idle, keys,
         peers::{self, Effort, Work},
         server::Peer,
         stores,
@@ -65,6 +65,8 @@ enum Part {
     Commands,
     /// A thousand nodes with a report a second
     Fleet,
+    /// Nodes that encrypt beside plain ones
+    Keys,
 }
 
 /// A fault that must be found.
@@ -99,7 +101,7 @@ fn measure(args: &Args) -> Result<Vec<Figure>> {
     let effort = Effort { repetitions: args.reps, time, hub };
     let mut figures = Vec::new();
     for part in parts {
-        let is_everyday = matches!(part, Part::Commands | Part::Fleet);
+        let is_everyday = matches!(part, Part::Commands | Part::Fleet | Part::Keys);
         let core = if is_everyday { Core::Any } else { Core::Load };
         core.pin(std::process::id())?;
         figures.extend(match part {
@@ -111,6 +113,7 @@ fn measure(args: &Args) -> Result<Vec<Figure>> {
             Part::Store => stores::run(args.reps, time)?,
             Part::Commands => commands::run(args.commands)?,
             Part::Fleet => fleet::run(args.fleet_seconds)?,
+            Part::Keys => keys::run(args.fleet_seconds)?,
         });
     }
     Ok(figures)

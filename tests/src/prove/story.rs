@@ -13,7 +13,7 @@ use iot_core::{
     },
     view::{ReadingView, Step, Wanted},
 };
-use iot_proto::{BootId, Capabilities, CommandId, Finite, OwnedValue};
+use iot_proto::{BootId, Capabilities, CommandId, Finite, NodeKey, OwnedValue};
 use iot_store::{MemoryLimits, MemoryStore, Retention, RetentionPolicy, SqliteLimits};
 
 use super::chance::Chance;
@@ -273,6 +273,7 @@ fn node_record(id: NodeId, at: usize, now: i64) -> NodeRecord {
     };
     NodeRecord {
         id,
+        key: at.is_multiple_of(2).then(|| NodeKey([u8::try_from(at % 256).unwrap_or(0); 32])),
         title: format!("node {at}").into(),
         place: "north".into(),
         tags: vec!["outdoors".into()],

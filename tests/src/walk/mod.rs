@@ -6,6 +6,7 @@
 mod admission;
 mod backup;
 mod commands;
+mod encrypted;
 mod faults;
 mod lost;
 mod pages;
@@ -92,6 +93,8 @@ const STEPS: &[Step] = &[
     ("nothing leaks", faults::nothing_leaks),
     ("others did not notice", faults::others_did_not_notice),
     ("node in Python", python::node),
+    ("nodes with keys", encrypted::fleet),
+    ("encrypted session in Python", encrypted::python),
     ("node lost and back", lost::lost_and_back),
     ("backup by a form, downloaded", backup::by_form),
     ("what has to outlive a restart", restart::note),

@@ -108,7 +108,7 @@ mod tests {
     fn the_wait_doubles_up_to_a_minute_and_begins_anew_once_reached() {
         let mut registry = Registry::default();
         let node = registry.add(crate::registry::Node::new(
-            crate::NodeId::parse("plain:a").unwrap(),
+            (crate::NodeId::parse("plain:a").unwrap(), None),
             crate::AdmissionState::Admitted,
             crate::registry::Facts {
                 capabilities: iot_proto::Capabilities(0),

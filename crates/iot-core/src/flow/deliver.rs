@@ -12,7 +12,7 @@ use crate::{
     CommandState, DeliveryId, Effect, Effects, Hub, IotError, NamedBy, NodeId, Now, SessionId,
     commands::Dial,
     deadlines::Timer,
-    registry::NodeNumber,
+    registry::{Node, NodeNumber},
     sessions::{Pending, Requests, Route, Session},
     view::Wanted,
 };
@@ -105,11 +105,11 @@ impl Hub {
             self.deadlines.set(Timer::Redial(number), at);
             return;
         }
-        let (meant, limit) = (node.id.clone(), node.max_frame.min(Limits::UNTIL_AGREED.frame));
+        let limit = node.max_frame.min(Limits::UNTIL_AGREED.frame);
         for id in queued {
             let mut requests = Requests::new();
             let start = out.bytes.len();
-            encode_dial(now, &meant, requests.begin(Pending::Hello), out);
+            self.encode_dial(now, number, requests.begin(Pending::Hello), out);
             let request = requests.begin(Pending::Command(*id));
             if self.encode_command(now, *id, request, limit, out).is_some() {
                 let dial = Dial { node: Some(number), to, requests };
@@ -167,8 +167,8 @@ impl Hub {
         let start = out.bytes.len();
         let node = self.registry.only_at(to.ip());
         // Where it is known who lives there, the message is for that node and no other.
-        if let Some(id) = self.node_id(node) {
-            encode_dial(now, &id, requests.begin(Pending::Hello), out);
+        if let Some(number) = node {
+            self.encode_dial(now, number, requests.begin(Pending::Hello), out);
         }
         let correlation = Correlation::Request(requests.begin(Pending::Ask(ticket)));
         let _ = out.encode_frame(&Frame { correlation, ..frame });
@@ -185,8 +185,9 @@ impl Hub {
         out: &mut Effects,
     ) -> DeliveryId {
         let to = dial.to;
+        let key = dial.node.and_then(|number| self.registry.get(number)?.key);
         let delivery = self.dials.begin(dial, now.instant);
-        out.list.push(Effect::Deliver { delivery, to, named_by, frames });
+        out.list.push(Effect::Deliver { delivery, to, named_by, key, frames });
         delivery
     }
 
@@ -269,9 +270,12 @@ impl Hub {
         let NodeMessage::Hello(hello) = message else {
             return Err(IotError::OutOfTurn { kind, why: "a dialled node says hello" });
         };
+        // A key was proven before anything was said, and it was the one that was meant.
+        let key = number.and_then(|number| self.registry.get(number)?.key);
         match hello.identity {
             Identity::Name(name) if NodeId::plain(name) == meant => Ok(()),
             Identity::Name(name) => Err(IotError::WrongNode { node: meant, answered: name.as_str().into() }),
+            Identity::Key(said) if key == Some(said) => Ok(()),
             Identity::Key(_) => Err(IotError::UnprovenKey),
         }
     }
@@ -342,17 +346,17 @@ impl Hub {
         self.pump(now, number, out);
     }
 
+    /// Encodes the first message on a connection that the hub opens.
+    fn encode_dial(&self, now: Now, number: NodeNumber, request: RequestId, out: &mut Effects) {
+        if let Some(to) = self.registry.get(number).and_then(Node::identity) {
+            let dial = DialMessage { versions: VersionRange::OURS, to, time: now.wall };
+            let _ = out.encode(&dial, Correlation::Request(request));
+        }
+    }
+
     /// The id of a node.
     pub(crate) fn node_id(&self, number: Option<NodeNumber>) -> Option<NodeId> {
         number.and_then(|number| self.registry.get(number)).map(|node| node.id.clone())
-    }
-}
-
-/// Encodes the first message on a connection that the hub opens.
-fn encode_dial(now: Now, node: &NodeId, request: RequestId, out: &mut Effects) {
-    if let Some(name) = node.plain_name() {
-        let dial = DialMessage { versions: VersionRange::OURS, to: Identity::Name(name), time: now.wall };
-        let _ = out.encode(&dial, Correlation::Request(request));
     }
 }
 

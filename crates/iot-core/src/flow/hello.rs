@@ -4,8 +4,8 @@ use alloc::format;
 use core::time::Duration;
 
 use iot_proto::{
-    Admission, Capabilities, DecodeError, Frame, Hello, Identity, Label, MAX_FRAME, MIN_FRAME, VersionRange,
-    Welcome,
+    Admission, Capabilities, DecodeError, Frame, Hello, Identity, Label, MAX_FRAME, MIN_FRAME, NodeKey,
+    VersionRange, Welcome,
 };
 
 use crate::{
@@ -61,11 +61,13 @@ impl Hub {
         hello: &Hello<'_>,
         out: &mut Effects,
     ) -> Result<(NodeNumber, u8), IotError> {
+        let proven = self.sessions.get(session).and_then(|session| session.proven);
         let VersionRange { min, max } = hello.versions;
         let version = VersionRange::OURS.common(hello.versions).ok_or(IotError::Version { min, max })?;
-        let id = match hello.identity {
-            Identity::Name(name) => NodeId::plain(name),
-            Identity::Key(_) => return Err(IotError::UnprovenKey),
+        let id = match (hello.identity, proven) {
+            (Identity::Name(name), None) => NodeId::plain(name),
+            (Identity::Key(key), Some(proven)) if key == proven => NodeId::of_key(&key),
+            (Identity::Name(_) | Identity::Key(_), _) => return Err(IotError::UnprovenKey),
         };
         // A node that keeps its session and wishes an absurd keepalive is given the hub's.
         if !hello.capabilities.has(Capabilities::KEEPS_SESSION) {
@@ -73,9 +75,11 @@ impl Hub {
         }
         let number = match self.registry.find(&id) {
             Some(number) => number,
-            None => self.take_in(now, session, (&id, Facts::from(hello)), out)?,
+            None => self.take_in(now, session, (&id, proven, Facts::from(hello)), out)?,
         };
         match self.registry.get(number) {
+            // The id is a part of the key's hash; what counts is the whole key.
+            Some(node) if node.key != proven => Err(IotError::UnprovenKey),
             Some(node) if node.admission == AdmissionState::Revoked => {
                 Err(IotError::Revoked { node: node.id.clone() })
             }
@@ -91,7 +95,7 @@ impl Hub {
         &mut self,
         now: Now,
         session: SessionId,
-        (id, facts): (&NodeId, Facts),
+        (id, key, facts): (&NodeId, Option<NodeKey>, Facts),
         out: &mut Effects,
     ) -> Result<NodeNumber, IotError> {
         let admission = match self.config.registration {
@@ -104,7 +108,7 @@ impl Hub {
         if admission == AdmissionState::Pending {
             self.check_room_to_wait(session)?;
         }
-        let node = Node::new(id.clone(), admission, facts, now.wall);
+        let node = Node::new((id.clone(), key), admission, facts, now.wall);
         let sentence = match admission {
             AdmissionState::Pending => format!("{} waits to be admitted.", node.title),
             AdmissionState::Admitted | AdmissionState::Revoked | AdmissionState::Archived => {

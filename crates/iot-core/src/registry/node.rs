@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, format, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, Capabilities, Hello, Limits, UnixMillis};
+use iot_proto::{BootId, Capabilities, Hello, Identity, Limits, NodeKey, UnixMillis};
 
 use super::{Module, Runs};
 use crate::{
@@ -38,6 +38,8 @@ impl From<&Hello<'_>> for Facts {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) id: NodeId,
+    /// The key that it must prove; `None` for a plain node.
+    pub(crate) key: Option<NodeKey>,
     pub(crate) title: Box<str>,
     /// Where it is, as people say; may be empty.
     pub(crate) place: Box<str>,
@@ -69,9 +71,15 @@ pub(crate) struct Node {
 
 impl Node {
     /// A node that has just said hello for the first time.
-    pub(crate) fn new(id: NodeId, admission: AdmissionState, facts: Facts, seen: UnixMillis) -> Self {
+    pub(crate) fn new(
+        (id, key): (NodeId, Option<NodeKey>),
+        admission: AdmissionState,
+        facts: Facts,
+        seen: UnixMillis,
+    ) -> Self {
         let title = own_title(&id);
         Self {
+            key,
             title,
             place: Box::default(),
             id,
@@ -104,7 +112,7 @@ impl Node {
             board: record.board,
             firmware: record.firmware,
         };
-        let mut node = Self::new(record.id, record.admission, facts, record.first_seen);
+        let mut node = Self::new((record.id, record.key), record.admission, facts, record.first_seen);
         node.title = record.title;
         node.place = record.place;
         node.tags = record.tags;
@@ -129,6 +137,7 @@ impl Node {
         }
         Some(Record::Node(Box::new(NodeRecord {
             id: self.id.clone(),
+            key: self.key,
             title: self.title.clone(),
             place: self.place.clone(),
             admission: self.admission,
@@ -143,6 +152,11 @@ impl Node {
             first_seen: self.first_seen,
             modules: self.modules.iter().map(Module::record).collect(),
         })))
+    }
+
+    /// As whom the node is dialled; `None` where its id is neither a name nor that of its key.
+    pub(crate) fn identity(&self) -> Option<Identity<'_>> {
+        self.key.map(Identity::Key).or_else(|| self.id.plain_name().map(Identity::Name))
     }
 
     /// Checks that the node may report and be commanded.

@@ -80,7 +80,7 @@ fn a_node_that_cannot_be_let_in_is_answered_and_its_session_ends() {
         (
             Hello { identity: key, ..hello("pump") },
             "unproven-key",
-            "a key cannot be proven on a plain connection",
+            "the identity is not the one that the connection proves",
         ),
     ];
     for (said, code, text) in cases {

@@ -91,7 +91,10 @@ fn effect_line(effect: &Effect, out: &Effects, names: &mut Names) -> Option<Stri
     Some(match effect {
         Effect::Send { session, frames } => format!("{} < {}", session.0, told(frames)),
         Effect::Close { session } => format!("close {}", session.0),
-        Effect::Deliver { delivery, to, frames, .. } => format!("dial {} {to}: {}", delivery.0, told(frames)),
+        Effect::Deliver { delivery, to, key, frames, .. } => {
+            let proven = if key.is_some() { " by key" } else { "" };
+            format!("dial {} {to}{proven}: {}", delivery.0, told(frames))
+        }
         Effect::EndDelivery { delivery } => format!("hang up {}", delivery.0),
         Effect::Resolve { ticket, answer } => match &**answer {
             Ok(Answer::Done) => format!("answer {}: done", ticket.0),

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use iot_core::{DeliveryId, Input, Request, SessionId, view::Wanted};
 use iot_proto::{
-    Announcement, Body, BootId, CommandId, Correlation, Frame, Hello, Identity, List, MAX_FRAME, NodeMessage,
-    OutcomeStatus, OwnedValue, Reading, Register, Report, RequestId, Value,
+    Announcement, Body, BootId, CommandId, Correlation, Frame, Hello, Identity, List, MAX_FRAME, NodeKey,
+    NodeMessage, OutcomeStatus, OwnedValue, Reading, Register, Report, RequestId, Value,
 };
 
 use crate::{
@@ -20,6 +20,11 @@ impl World {
         let peer = SocketAddr::new(address.parse().expect("an address"), 40_000);
         self.sessions.insert(session, End::new());
         self.feed(Input::SessionOpened { session: SessionId(session), peer });
+    }
+
+    /// The peer of a session proves that it has a key.
+    pub(crate) fn proves(&mut self, session: u64, key: NodeKey) {
+        self.feed(Input::SessionProven { session: SessionId(session), key });
     }
 
     /// A node's connection ends.

@@ -2,7 +2,9 @@
 //! hub with its store.
 
 mod hub;
+mod keyed;
 mod limits;
 mod node;
+mod secure;
 mod store;
 mod tcp_server;

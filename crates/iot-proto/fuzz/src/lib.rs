@@ -3,7 +3,11 @@
 //! The fuzz targets look for bytes against which a property fails; `tests/corpus.rs` and `tests/split.rs`
 //! of `iot-proto` include this file and hold the same properties in an ordinary `cargo test`.
 
-use iot_proto::{Correlation, Frame, HEADER_LEN, HubMessage, Limits, MAX_FRAME, MessageKind, NodeMessage};
+use iot_proto::{
+    Acceptance, Correlation, Frame, HEADER_LEN, HubMessage, Limits, MAX_FRAME, MAX_RECORD, MAX_UNPROVEN,
+    MIN_RECORD, MessageKind, NodeMessage, Offer, Opening, Origin, RECORD_HEADER_LEN, Record, RecordType,
+    Refusal,
+};
 
 /// Bytes as they arrive on a connection: frames are cut from them until they end or are broken.
 ///
@@ -20,6 +24,56 @@ pub fn frame(bytes: &[u8]) {
             check_hub_message(frame.kind, frame.correlation, frame.body, own);
             rest = others;
         }
+    }
+}
+
+/// Bytes as they arrive on an encrypted connection: records are cut from them until they end or are broken.
+///
+/// # Panics
+/// Where a record is not exactly as its header says, or what it says has another form than it came in.
+pub fn record(bytes: &[u8]) {
+    for limit in [MIN_RECORD, MAX_RECORD] {
+        let mut rest = bytes;
+        while let Ok(Some((record, used))) = Record::split(rest, limit) {
+            let (own, others) = rest.split_at(used);
+            assert_eq!(used, RECORD_HEADER_LEN + record.body.len(), "a record is its header and its rest");
+            assert!(used <= RECORD_HEADER_LEN + limit, "a record keeps to the limit");
+            assert!(record.kind == RecordType::Data || used <= MAX_UNPROVEN, "little before proof");
+            for end in 0..used {
+                assert_eq!(Record::split(&own[..end], limit), Ok(None), "nothing whole is judged otherwise");
+            }
+            let header = Record::header(record.kind, record.body.len());
+            assert_eq!(
+                header.as_ref().map(<[u8; _]>::as_slice),
+                Ok(&own[..RECORD_HEADER_LEN]),
+                "a header has one form"
+            );
+            check_opening(record, own);
+            rest = others;
+        }
+    }
+}
+
+/// Holds that what a first record says has one form.
+fn check_opening(record: Record<'_>, own: &[u8]) {
+    for from in [Origin::Node, Origin::Hub] {
+        if let Ok((opening, message)) = Opening::decode(record, from) {
+            assert_eq!([opening.clear().as_ref(), message].concat(), own, "an opening has one form");
+            assert!(opening.prologue().as_ref().ends_with(opening.clear().as_ref()));
+        }
+    }
+    if let Some(refusal) = Refusal::of(record) {
+        assert_eq!(refusal.encode(), own, "a refusal has one form");
+    }
+    if let Some(bytes) = record.body.first_chunk()
+        && let Ok(offer) = Offer::decode(bytes)
+    {
+        assert_eq!(offer.encode(), *bytes, "an offer has one form");
+    }
+    if let Some(bytes) = record.body.first_chunk()
+        && let Ok(acceptance) = Acceptance::decode(bytes)
+    {
+        assert_eq!(acceptance.encode(), *bytes, "an acceptance has one form");
     }
 }
 

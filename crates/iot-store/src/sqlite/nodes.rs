@@ -4,7 +4,7 @@ use iot_core::{
     AdmissionState, NodeId,
     store::{Decision, ModuleRecord, NodeRecord, SleepRecord},
 };
-use iot_proto::{Capabilities, UnixMillis};
+use iot_proto::{Capabilities, NodeKey, UnixMillis};
 use rusqlite::{Connection, Row, params};
 
 use super::fault::Fault;
@@ -15,8 +15,9 @@ pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
     let tags = serde_json::to_string(&node.tags).map_err(|why| Fault::unreadable("tags", &why))?;
     db.prepare_cached(
         "INSERT OR REPLACE INTO node (id, title, place, admission, disabled_by, disabled_why, disabled_at,
-             address, capabilities, keepalive_s, board, firmware, first_seen, tags, asleep_since, asleep_for_s)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             address, capabilities, keepalive_s, board, firmware, first_seen, tags, asleep_since, asleep_for_s,
+             key)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         node.id.as_str(),
@@ -35,6 +36,7 @@ pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
         tags,
         node.sleep.map(|sleep| sleep.since.0),
         node.sleep.map(|sleep| sleep.for_s),
+        node.key.map(|key| key.0),
     ])?;
     let mut insert = db.prepare_cached(
         "INSERT INTO module (node, position, number, title, given, kind, kind_version, catalogue_version)
@@ -111,6 +113,7 @@ fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
     let address = row.get::<_, Option<String>>("address")?.map(|address| address.parse());
     Ok(NodeRecord {
         id: parse_id(&row.get::<_, Box<str>>("id")?)?,
+        key: row.get::<_, Option<[u8; 32]>>("key")?.map(NodeKey),
         title: row.get("title")?,
         place: row.get("place")?,
         tags: tags.map_err(|why| Fault::unreadable("tags", &why))?,

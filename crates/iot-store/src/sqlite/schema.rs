@@ -11,7 +11,7 @@ use super::{chunk, fault::Fault, rollup, upkeep::merge};
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
 
 /// The newest schema that this hub knows.
-pub(crate) const NEWEST: i32 = 3;
+pub(crate) const NEWEST: i32 = 4;
 
 /// Each step from one schema to the next.
 pub(crate) fn migrations() -> Migrations<'static> {
@@ -21,6 +21,7 @@ pub(crate) fn migrations() -> Migrations<'static> {
             pack_anew(db).map_err(|fault| HookError::Hook(fault.to_string()))
         }),
         M::up(include_str!("schema/3.sql")),
+        M::up(include_str!("schema/4.sql")),
     ])
 }
 
@@ -73,8 +74,13 @@ mod tests {
                  (x'02020202020202020202020202020202', 0, 'sent', 5, NULL);",
         )
         .unwrap();
+        migrations().to_version(&mut db, 3).unwrap();
+        let of_schema_3: String =
+            db.query_row("SELECT group_concat(state) FROM command", [], |row| row.get(0)).unwrap();
+        assert_eq!(of_schema_3, "done,sent");
         migrations().to_latest(&mut db).unwrap();
         let node = nodes::load(&db).unwrap().remove(0);
+        assert_eq!(node.key, None);
         assert!(node.tags.is_empty() && node.sleep.is_none() && node.modules[0].registered_with.is_none());
         assert_eq!(commands::count_ended(&db).unwrap(), 1);
         let filter = iot_core::view::CommandFilter {

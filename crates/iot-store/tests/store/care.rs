@@ -11,7 +11,7 @@ use iot_core::{
     store::{NodeRecord, Record, Store as _, Upkeep},
     view::Wanted,
 };
-use iot_proto::{BootId, Capabilities, OwnedValue};
+use iot_proto::{BootId, Capabilities, NodeKey, OwnedValue};
 use iot_store::{
     BackupError, Existing, Inspection, RestoreError, SqliteHistory, SqliteLimits, SqliteStore, back_up,
     restore, verify,
@@ -40,6 +40,7 @@ fn filled(directory: &Path) -> (PathBuf, SqliteStore, SqliteHistory) {
 fn node_record(name: &str) -> Record {
     Record::Node(Box::new(NodeRecord {
         id: node(name),
+        key: Some(NodeKey([7; 32])),
         title: name.into(),
         place: "".into(),
         admission: AdmissionState::Admitted,

@@ -9,7 +9,7 @@ use iot_core::{
     },
     view::{ReadingView, Step, Wanted},
 };
-use iot_proto::{BootId, Capabilities, CommandId, Finite, Name, OwnedValue};
+use iot_proto::{BootId, Capabilities, CommandId, Finite, Name, NodeKey, OwnedValue};
 use proptest::{collection::vec, option, prelude::*};
 
 /// Nodes that the random batches are about.
@@ -149,6 +149,7 @@ fn node_records() -> impl Strategy<Value = Batch> {
             let decision = Decision { by: "Ada".into(), why: "".into(), at: UnixMillis(-5) };
             batch(Record::Node(Box::new(NodeRecord {
                 id: node(name),
+                key: is_off.then_some(NodeKey([modules; 32])),
                 title: title.as_str().into(),
                 place: title.as_str().get(1..).unwrap_or_default().into(),
                 admission,

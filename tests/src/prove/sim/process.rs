@@ -330,6 +330,7 @@ impl Process {
                     connection.limit = frame;
                 }
             }
+            // The simulated nodes are plain, so none has a key that must answer.
             Effect::Deliver { delivery, to, frames, .. } => {
                 let host = match to.ip() {
                     std::net::IpAddr::V4(ip) => ip.octets()[3],

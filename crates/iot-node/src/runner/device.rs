@@ -1,0 +1,60 @@
+//! What a runner is given: the device behind its node, and where the node connects to and listens.
+//!
+//! Whoever writes a program for a board implements [`Device`]; the runner calls it, and owns nothing of it.
+
+use core::{net::SocketAddr, time::Duration};
+
+use super::HostNode;
+use crate::{Answer, Command, Event, Instant};
+
+/// What is behind the node: sensors, relays, whatever it carries.
+pub trait Device {
+    /// Does what a command asks for and says what became of it.
+    ///
+    /// What takes longer is [`Answer::Accepted`] here, and answered later with [`Node::answer`](crate::Node::answer)
+    /// from [`wake`](Self::wake).
+    fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d>;
+
+    /// Reports what is to be reported, and says after how long it wants to be called again. It is called
+    /// at the start, when that time is over, after every command, and when the hub has welcomed or
+    /// admitted the node.
+    fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration;
+
+    /// Sees everything that the session tells; for logs and figures.
+    fn observe(&mut self, event: &Event<'_>) {
+        let _ = event;
+    }
+}
+
+impl<D: Device + ?Sized> Device for &mut D {
+    fn obey<'d>(&'d mut self, command: Command<'_>) -> Answer<'d> {
+        (**self).obey(command)
+    }
+
+    fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration {
+        (**self).wake(node, now)
+    }
+
+    fn observe(&mut self, event: &Event<'_>) {
+        (**self).observe(event);
+    }
+}
+
+/// Where a node connects to and listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The hub.
+    pub hub: SocketAddr,
+    /// The address to connect from; `None` leaves it to the system.
+    pub from: Option<SocketAddr>,
+    /// Where the hub may dial the node, usually port [`DIAL_PORT`](iot_proto::DIAL_PORT). Say so with
+    /// [`Capabilities::LISTENS`](iot_proto::Capabilities::LISTENS).
+    pub listen: Option<SocketAddr>,
+}
+
+impl Ends {
+    /// A node that connects to `hub` and is not dialled.
+    pub fn new(hub: SocketAddr) -> Self {
+        Self { hub, from: None, listen: None }
+    }
+}

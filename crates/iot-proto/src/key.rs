@@ -1,0 +1,192 @@
+//! Public keys and the ids that follow from them: who someone is, in 24 digits that people can compare.
+
+use core::{fmt, str::FromStr};
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::NodeKey;
+
+/// The hub's static X25519 public key. It proves something only inside an encrypted session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HubKey(pub [u8; 32]);
+
+/// Who someone is: the first 15 bytes of a hash of the key.
+///
+/// It is shown as 24 digits of Crockford's base 32, in six groups: `7K2Q-M0XW-9T4C-…`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; 15]);
+
+/// A text that is no id or key as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{what} is not written so")]
+pub struct KeyTextError {
+    what: &'static str,
+}
+
+/// The digits: no I, L, O and U, which are mistaken for others.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Digits of an id, and bytes of its text with the dashes between groups of four.
+const ID_DIGITS: usize = 24;
+const ID_TEXT: usize = ID_DIGITS + 5;
+
+impl NodeKey {
+    /// The id of the node that has this key.
+    pub fn id(&self) -> KeyId {
+        KeyId::of(b"iot1/node-id", &self.0)
+    }
+}
+
+impl HubKey {
+    /// The id of the hub that has this key.
+    pub fn id(&self) -> KeyId {
+        KeyId::of(b"iot1/hub-id", &self.0)
+    }
+}
+
+impl KeyId {
+    fn of(label: &[u8], key: &[u8; 32]) -> Self {
+        let hash = Sha256::new().chain_update(label).chain_update([0]).chain_update(key).finalize();
+        let mut id = [0; 15];
+        id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self(id)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut bits, mut held, mut written) = (0_u32, 0, 0);
+        for byte in self.0 {
+            bits = bits << 8 | u32::from(byte);
+            held += 8;
+            while held >= 5 {
+                held -= 5;
+                if written > 0 && written % 4 == 0 {
+                    f.write_str("-")?;
+                }
+                let digit = usize::try_from(bits >> held & 31).unwrap_or_default();
+                fmt::Write::write_char(f, DIGITS.get(digit).copied().unwrap_or_default().into())?;
+                written += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = KeyTextError;
+
+    /// Reads an id as it is shown, and no other way: each id has one text.
+    fn from_str(text: &str) -> Result<Self, KeyTextError> {
+        let wrong = KeyTextError { what: "an id: 24 digits in six groups" };
+        let (mut bits, mut held, mut id) = (0_u32, 0, [0; 15]);
+        let mut bytes = id.iter_mut();
+        if text.len() != ID_TEXT {
+            return Err(wrong);
+        }
+        for (at, byte) in text.bytes().enumerate() {
+            if at % 5 == 4 {
+                if byte != b'-' {
+                    return Err(wrong);
+                }
+                continue;
+            }
+            let digit = (0..).zip(DIGITS).find_map(|(digit, known)| (*known == byte).then_some(digit));
+            bits = bits << 5 | digit.ok_or(wrong)?;
+            held += 5;
+            if held >= 8 {
+                held -= 8;
+                let low = u8::try_from(bits >> held & 0xFF).unwrap_or_default();
+                *bytes.next().ok_or(wrong)? = low;
+            }
+        }
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for HubKey {
+    /// 64 hexadecimal digits: how a hub's key is handed to a node by a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for HubKey {
+    type Err = KeyTextError;
+
+    /// Reads 64 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, KeyTextError> {
+        let wrong = KeyTextError { what: "the key of a hub: 64 hexadecimal digits" };
+        let mut key = [0; 32];
+        if text.len() != 64 {
+            return Err(wrong);
+        }
+        for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let digit = |at: usize| pair.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+            let value = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low);
+            *byte = value.and_then(|value| u8::try_from(value).ok()).ok_or(wrong)?;
+        }
+        Ok(Self(key))
+    }
+}
+
+impl fmt::Debug for HubKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, ..] = self.0;
+        write!(f, "HubKey({a:02x}{b:02x}{c:02x}…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_24_digits_in_six_groups_and_reads_back() {
+        for byte in 0..=255 {
+            let id = NodeKey([byte; 32]).id();
+            let text = id.to_string();
+            assert_eq!((text.len(), text.split('-').count()), (29, 6), "{text}");
+            assert_eq!(text.parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn the_ids_of_a_key_are_those_of_the_protocol() {
+        // SHA-256 of the label, a zero byte and the key, by another program.
+        assert_eq!(NodeKey([0; 32]).id().to_string(), "TA2B-KB2B-93MJ-C6FZ-6V41-9EE4");
+        assert_eq!(HubKey([0; 32]).id().to_string(), "NS51-9878-72RJ-M6H3-QGHQ-GX54");
+    }
+
+    #[test]
+    fn an_id_has_one_text() {
+        let text = NodeKey([7; 32]).id().to_string();
+        for wrong in [
+            text.to_lowercase(),
+            text.replace('-', ""),
+            text.replace('-', "_"),
+            std::format!("{text}-"),
+            std::format!("U{}", &text[1..]),
+            std::string::String::new(),
+        ] {
+            assert!(wrong.parse::<KeyId>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_hubs_key_reads_back() {
+        let key = HubKey(core::array::from_fn(|at| u8::try_from(at * 7).unwrap()));
+        assert_eq!(key.to_string().parse(), Ok(key));
+        assert!("zz".repeat(32).parse::<HubKey>().is_err());
+        assert!("+1".repeat(32).parse::<HubKey>().is_err());
+    }
+}
