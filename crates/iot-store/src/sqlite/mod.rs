@@ -175,21 +175,9 @@ impl SqliteStore {
         Ok(SqliteChronicle::new(&self.path, reader))
     }
 
-    /// Empties the log after a failure. What a commit that failed has written stays behind the end of the log, and
-    /// what several of them left there could not be told from a log that is damaged.
-    fn empty_log(&self) -> Result<(), Fault> {
-        // A reader in the way is no fault: the log is then emptied after another failure.
-        Ok(self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
-    }
-
     /// Writes the batch in one transaction, and gives what is known afterwards.
     fn write(&mut self, batch: &Batch) -> Result<Known, Fault> {
-        let mut known = if let Some(known) = self.known.take() {
-            known
-        } else {
-            self.empty_log()?;
-            Known::load(&self.db)?
-        };
+        let mut known = if let Some(known) = self.known.take() { known } else { Known::load(&self.db)? };
         let db = self.db.transaction()?;
         self.draft.clear();
         let mut readings = batch.readings.iter();
