@@ -10,8 +10,9 @@ use rusqlite::Connection;
 
 use super::{
     fault::Fault,
-    integrity::{self, CHUNKS, Depth, SMALL},
+    integrity::{self, CHUNKS, Depth},
     open::{SqliteDisk, open_reader},
+    rows::{self, LARGE, SMALL},
     verify::VerifyError,
 };
 
@@ -56,7 +57,7 @@ impl Inspection {
             let db = open_reader(path, SqliteDisk::default())?;
             let span = "SELECT coalesce(min(id), 1) - 1, coalesce(max(id), 0) FROM chunk";
             let (chunk, last_chunk) = db.query_row(span, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let tables = ["forgotten", "gap"].into_iter().chain(SMALL).chain(["sqlite_schema"]).collect();
+            let tables = LARGE.into_iter().chain(SMALL).chain(["sqlite_schema"]).collect();
             Ok(Self { path: path.into(), db, tables, chunk, last_chunk })
         };
         begin().map_err(|fault: Fault| VerifyError::of(path, &fault))
@@ -73,6 +74,9 @@ impl Inspection {
     fn next(&mut self) -> Result<Option<Progress>, Fault> {
         if let Some(table) = self.tables.pop() {
             integrity::table(&self.db, table, Depth::Full)?;
+            if table != "sqlite_schema" {
+                rows::check_all(&self.db, table)?;
+            }
             return Ok(Some(self.progress()));
         }
         let mut select = self.db.prepare_cached(CHUNKS)?;

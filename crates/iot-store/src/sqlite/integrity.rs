@@ -9,11 +9,15 @@ use std::{collections::HashMap, path::Path};
 use rusqlite::Connection;
 use tracing::info;
 
-use super::{chunk, fault::Fault, journal, open::SqliteDisk, schema::NEWEST, snapshot};
-
-/// Tables that a hub reads whole when it starts, so that looking at them costs little.
-pub(crate) const SMALL: [&str; 8] =
-    ["node", "module", "command", "command_step", "source", "series", "run", "latest"];
+use super::{
+    chunk,
+    fault::Fault,
+    journal,
+    open::SqliteDisk,
+    rows::{self, LARGE, SMALL},
+    schema::NEWEST,
+    snapshot,
+};
 
 /// Chunks that are unpacked when a file is opened: those that were written last.
 const CHUNKS_AT_OPENING: i64 = 64;
@@ -63,6 +67,9 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: Sqlite
     table(db, "sqlite_schema", Depth::Quick)?;
     for name in SMALL {
         table(db, name, Depth::Quick)?;
+        if schema >= rows::SINCE {
+            rows::check_all(db, name)?;
+        }
     }
     // Those of an older schema are unpacked one and all when they are packed anew.
     if schema == NEWEST { newest(db) } else { Ok(()) }
@@ -137,6 +144,9 @@ pub(crate) fn whole(
     length(&db, path, SqliteDisk::default())?;
     healthy(&db, "PRAGMA integrity_check(100)")?;
     references(&db, "PRAGMA foreign_key_check")?;
+    for name in SMALL.into_iter().chain(LARGE) {
+        rows::check_all(&db, name)?;
+    }
     // Ids, states and values are read as at a start, and refused as there.
     snapshot::load(&db)?;
     let count = |sql: &str| -> Result<u64, Fault> {

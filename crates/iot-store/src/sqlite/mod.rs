@@ -14,7 +14,8 @@
 //! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
 //! | `upkeep/` | what is done behind commits: from the journal into chunks |
 //! | `snapshot.rs`, `history.rs`, `recent.rs`, `chronicle.rs` | what is read: at the start, and by pages |
-//! | `numbers.rs`, `value.rs`, `checksum.rs`, `fault.rs` | numbers for series, values on disk, checksums, what went wrong |
+//! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
+//! | `checksum.rs`, `rows.rs` | checksums, and how each row in plain columns gets one |
 
 mod audit;
 mod backup;
@@ -38,6 +39,7 @@ mod recent;
 mod replace;
 mod restore;
 mod rollup;
+mod rows;
 mod schema;
 mod snapshot;
 mod upkeep;

@@ -15,6 +15,7 @@ use super::{
     fault::Fault,
     integrity,
     log::{self, Beginning},
+    rows,
     schema::{APPLICATION_ID, NEWEST, migrations},
 };
 
@@ -265,6 +266,7 @@ fn prepare(db: &mut Connection, disk: SqliteDisk, log: Beginning) -> Result<(), 
         return Err(Fault::Unreadable(format!("its journal mode stays {}", mode.concat())));
     }
     db.execute_batch(WRITER)?;
+    rows::allow(db)?;
     if log == Beginning::Half {
         // SQLite would go on with the salts of the log before, whose frames could then be taken for this one's.
         db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
