@@ -65,8 +65,10 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: Sqlite
     }
     length(db, path, disk)?;
     table(db, "sqlite_schema", Depth::Quick)?;
+    table(db, "journal", Depth::Quick)?;
     for name in SMALL {
-        table(db, name, Depth::Quick)?;
+        // A hub finds rows by the indexes of these.
+        table(db, name, Depth::Full)?;
         if schema >= rows::SINCE {
             rows::check_all(db, name)?;
         }
@@ -196,6 +198,16 @@ pub(crate) fn unpack(row: &rusqlite::Row<'_>) -> Result<u64, Fault> {
         return Ok(u64::try_from(readings.len()).unwrap_or(u64::MAX));
     }
     Err(of(&format!("measured from {earliest} to {latest}, it says, and its readings say {times:?}")))
+}
+
+/// The index by which chunks are found must have the one of this row of [`CHUNKS`].
+pub(crate) fn indexed(db: &Connection, row: &rusqlite::Row<'_>) -> Result<(), Fault> {
+    let find = "SELECT count(*) FROM chunk INDEXED BY chunk_by_series
+                WHERE series = ? AND latest = ? AND earliest = ? AND id = ?";
+    let [id, series, latest, earliest]: [i64; 4] =
+        [row.get("id")?, row.get("series")?, row.get("latest")?, row.get("earliest")?];
+    let found: i64 = db.prepare_cached(find)?.query_row([series, latest, earliest, id], |row| row.get(0))?;
+    if found == 1 { Ok(()) } else { Err(Fault::Unreadable(format!("chunk {id} is not in its index"))) }
 }
 
 /// Reads the journal, and counts the readings that are not in chunks yet.
