@@ -64,8 +64,9 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: Sqlite
         info!(path = %path.display(), "the hub that had this file last did not close it; its log is played over it");
     }
     length(db, path, disk)?;
-    table(db, "sqlite_schema", Depth::Quick)?;
-    table(db, "journal", Depth::Quick)?;
+    for name in ["sqlite_schema", "journal", "command_step"] {
+        table(db, name, Depth::Quick)?;
+    }
     for name in SMALL {
         // A hub finds rows by the indexes of these.
         table(db, name, Depth::Full)?;
