@@ -14,7 +14,7 @@ use std::{io, rc::Rc, sync::Arc};
 
 use iot_proto::{Frame, MAX_RECORD, NodeKey, RECORD_MARKER, Record};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep, timeout},
 };
@@ -31,6 +31,10 @@ use crate::{
 /// How long the first record of an encrypted connection may take to arrive once it has begun, and the first
 /// one that proves the peer after it was answered.
 const OPENING_LIMIT: Duration = Duration::from_secs(5);
+
+/// Bytes that are read of a peer after its connection has ended, so that it hears why: more than a node has on
+/// its way, and nothing beside what a flood sends.
+const MOST_UNREAD: usize = 256 * 1024;
 
 /// One accepted connection.
 #[derive(Debug)]
@@ -292,13 +296,25 @@ impl Connection {
     }
 
     /// Sends what waits, says that nothing follows, and reads until the peer has said so too: a socket
-    /// that is closed with bytes unread resets the connection, and the peer loses what it was told last.
+    /// that is closed with bytes unread resets the connection, and the peer loses what it was told last. One
+    /// that goes on and on is not worth it.
     async fn leave(mut self: Box<Self>) -> io::Result<()> {
         poll_fn(|cx| self.context.outbox().poll_flush(cx, &mut self.stream)).await?;
         self.stream.shutdown().await?;
-        let mut unread = self.pool.take();
-        while self.stream.read(&mut unread.bytes).await? > 0 {}
+        let mut left = MOST_UNREAD;
+        while left > 0 {
+            let len = poll_fn(|cx| self.poll_unread(cx)).await?;
+            left = if len == 0 { 0 } else { left.saturating_sub(len) };
+        }
         Ok(())
+    }
+
+    /// Reads what nobody will look at; 0 bytes where nothing follows. A buffer is held no longer than that takes.
+    fn poll_unread(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = self.pool.take();
+        let mut room = ReadBuf::new(&mut buffer.bytes);
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut room);
+        read.map_ok(|()| room.filled().len())
     }
 }
 
@@ -309,6 +325,7 @@ mod tests {
     use iot_core::SessionId;
     use iot_proto::{Correlation, Ping, Pong, RequestId};
     use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
         task::{LocalSet, spawn_local},
     };

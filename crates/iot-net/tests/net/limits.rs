@@ -125,6 +125,18 @@ async fn connections_of_one_address_beyond_the_limit_are_closed_and_those_of_oth
 }
 
 #[tokio::test]
+async fn whoever_goes_on_after_its_connection_has_ended_is_not_read_for_long() {
+    let mut config = config();
+    config.server.linger = SOON * 10;
+    let hub = HubServer::start(config, hub_config(), catalogue(), store()).unwrap();
+    let mut node = Node::connect(hub.local_addr()).await;
+    let junk = vec![0; 64 * 1024];
+    let flood = async { while tokio::io::AsyncWriteExt::write_all(&mut node.stream, &junk).await.is_ok() {} };
+    timeout(SOON, flood).await.expect("it is cut off");
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn half_open_connections_of_one_address_are_told_why_and_closed() {
     let hub_config = HubConfig { max_half_open_per_address: 2, ..hub_config() };
     let hub = HubServer::start(config(), hub_config, catalogue(), store()).unwrap();
