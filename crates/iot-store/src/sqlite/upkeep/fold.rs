@@ -4,7 +4,7 @@
 //! rows up to there no longer count for it. So what is folded by half is told once, whoever reads it and
 //! wherever the process ends; the rows are deleted when they count for nobody any more.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use iot_core::{store::Upkeep, view::ReadingView};
 use iot_proto::BootId;
@@ -13,17 +13,18 @@ use rusqlite::{Connection, params};
 use crate::{
     batch::note_run,
     sqlite::{
-        chunk,
         fault::Fault,
         journal::{self, Folded, Report},
         rollup,
         snapshot::runs_of,
+        upkeep::merge,
         value::to_columns,
     },
 };
 
-/// Rows of the journal that one unit deletes at most.
-const DELETE: i64 = 16;
+/// Deletes a few rows. How many is said in words, because SQLite plans anew for each number that is bound.
+const DELETE: &str =
+    "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE id <= ? ORDER BY id LIMIT 16)";
 
 /// What is being folded.
 #[derive(Debug)]
@@ -57,21 +58,16 @@ impl Fold {
         self.items
     }
 
-    /// Reads one row, or writes what is known of one node or series, or deletes a few rows. Series that were
-    /// given chunks are added to `grown`.
-    pub(crate) fn unit(&mut self, db: &Connection, grown: &mut VecDeque<i64>) -> Result<Upkeep, Fault> {
+    /// Reads one row, or writes what is known of one node or series, or deletes a few rows.
+    pub(crate) fn unit(&mut self, db: &Connection) -> Result<Upkeep, Fault> {
         if self.at < self.last {
             self.read(db)?;
         } else if let Some((source, reports)) = self.reports.pop_first() {
             note_reports(db, source, &reports, self.last)?;
         } else if let Some((series, readings)) = self.readings.pop_first() {
-            if add_readings(db, series, readings, self.last)?.is_some() {
-                grown.push_back(series);
-            }
+            add_readings(db, series, readings, self.last)?;
         } else {
-            let rows = "SELECT id FROM journal WHERE id <= ? ORDER BY id LIMIT ?";
-            let delete = format!("DELETE FROM journal WHERE id IN ({rows})");
-            let deleted = db.prepare_cached(&delete)?.execute([self.last, DELETE])?;
+            let deleted = db.prepare_cached(DELETE)?.execute([self.last])?;
             return Ok(if deleted == 0 { Upkeep::Done } else { Upkeep::Due });
         }
         Ok(Upkeep::Due)
@@ -127,19 +123,19 @@ fn note_reports(db: &Connection, source: i64, reports: &[Report], last: i64) -> 
     Ok(())
 }
 
-/// Adds readings, in the order of their commits, to their series as a chunk; `None` where their node is gone.
+/// Adds readings, in the order of their commits, to their series, unless their node is gone.
 fn add_readings(
     db: &Connection,
     series: i64,
     mut readings: Vec<ReadingView>,
     last: i64,
-) -> Result<Option<()>, Fault> {
+) -> Result<(), Fault> {
     let fold = "UPDATE series SET folded = ? WHERE number = ?";
     if db.prepare_cached(fold)?.execute([last, series])? == 0 {
-        return Ok(None);
+        return Ok(());
     }
     readings.sort_by_key(|reading| reading.measured);
-    let Some(latest) = readings.last() else { return Ok(None) };
+    let Some(latest) = readings.last() else { return Ok(()) };
     let (value_type, value) = to_columns(&latest.value);
     db.prepare_cached(
         "INSERT INTO latest VALUES (?, ?, ?, ?, ?) ON CONFLICT (series) DO UPDATE SET
@@ -148,7 +144,6 @@ fn add_readings(
          WHERE excluded.measured >= latest.measured",
     )?
     .execute(params![series, value_type, value, latest.measured.0, latest.arrived.0])?;
-    chunk::insert(db, series, &readings)?;
     rollup::add(db, series, &readings)?;
-    Ok(Some(()))
+    merge::add(db, series, readings)
 }

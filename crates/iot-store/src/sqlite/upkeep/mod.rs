@@ -1,5 +1,5 @@
-//! [`Work`]: what is done behind commits, a unit at a time: the journal is folded into chunks, small chunks
-//! are merged, roll-ups of days that are over are packed, and what is too old or belongs to nobody is deleted.
+//! [`Work`]: what is done behind commits, a unit at a time: the journal is folded into chunks,
+//! roll-ups of days that are over are packed, and what is too old or belongs to nobody is deleted.
 //!
 //! A unit is a few rows, a step as many units as fit its time, in one transaction. What they change nobody
 //! sees: readers find the same readings before and after each.
@@ -9,7 +9,7 @@ pub(crate) mod fold;
 pub(crate) mod merge;
 mod sweep;
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use iot_core::{
     UnixMillis,
@@ -41,8 +41,6 @@ pub(crate) struct Work {
     last: Option<i64>,
     /// What is being folded.
     fold: Option<Fold>,
-    /// Series that were given chunks lately.
-    grown: VecDeque<i64>,
     /// Whether there may be something of nodes that are gone.
     forgotten: Upkeep,
     /// The series are being looked after.
@@ -64,7 +62,6 @@ impl Work {
             oldest: (journal > 0).then_some(i64::MIN),
             last: None,
             fold: None,
-            grown: merge::open_series(db)?,
             forgotten: Upkeep::Due,
             sweep: None,
             swept: None,
@@ -109,13 +106,9 @@ impl Work {
         self.begin_fold(db, limits)?;
         self.begin_sweep();
         if let Some(fold) = &mut self.fold {
-            if fold.unit(db, &mut self.grown)? == Upkeep::Done {
+            if fold.unit(db)? == Upkeep::Done {
                 self.journal = self.journal.saturating_sub(fold.items());
                 self.fold = None;
-            }
-        } else if let Some(series) = self.grown.pop_front() {
-            if merge::unit(db, series)? {
-                self.grown.push_front(series);
             }
         } else if self.forgotten == Upkeep::Due {
             if sweep::forget(db)? == Swept::All {
