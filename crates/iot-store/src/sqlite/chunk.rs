@@ -144,7 +144,9 @@ impl Chunk {
         match &self.bits {
             Bits::Columns(columns) => {
                 let mut bits = Vec::with_capacity(PAGE);
-                columns.iter().for_each(|column| column.pack(&mut bits));
+                for column in columns {
+                    column.pack(&mut bits);
+                }
                 bits.into()
             }
             Bits::Json(json) => json.into(),

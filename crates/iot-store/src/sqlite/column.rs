@@ -94,7 +94,9 @@ impl Fitted {
             return Self { column: Column(0, 0, 1, u64::BITS), above };
         }
         if unit > 1 {
-            above.iter_mut().for_each(|number| *number /= unit.cast_unsigned());
+            for number in &mut above {
+                *number /= unit.cast_unsigned();
+            }
         }
         Self { column: Column(base, rise, unit, width), above }
     }

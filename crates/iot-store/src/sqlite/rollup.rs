@@ -191,7 +191,9 @@ fn encode(buckets: &[Bucket]) -> Result<(String, Vec<u8>), Fault> {
     let (start, count) = (Fitted::sloped(&starts), Fitted::level(&counts));
     let (min, max, sum) = (Fitted::level(mins), Fitted::level(maxs), Fitted::level(sums));
     let mut bits = Vec::new();
-    [&start, &count, &min, &max, &sum].into_iter().for_each(|fitted| fitted.pack(&mut bits));
+    for fitted in [&start, &count, &min, &max, &sum] {
+        fitted.pack(&mut bits);
+    }
     let columns = Columns {
         form,
         per,

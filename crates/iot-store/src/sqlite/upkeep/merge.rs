@@ -16,18 +16,20 @@ const MERGE: i64 = 32;
 /// left over is not written again for each reading.
 const ENOUGH: i64 = 6_000;
 
-/// Adds readings that are ordered by when they were measured.
+/// Moves readings that are ordered by when they were measured to their series.
 ///
 /// Chunks keep the order of their commits: those that are full have lower numbers than those that are not.
-pub(crate) fn add(db: &Connection, series: i64, readings: Vec<ReadingView>) -> Result<(), Fault> {
+pub(crate) fn add(db: &Connection, series: i64, readings: &mut Vec<ReadingView>) -> Result<(), Fault> {
     let open = "SELECT count(*), coalesce(sum(length(bits)), 0), coalesce(sum(readings), 0)
                 FROM chunk INDEXED BY chunk_open WHERE series = ? AND sealed = 0";
     let (chunks, bytes, open): (i64, i64, i64) =
         db.prepare_cached(open)?.query_row([series], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let (page, chunk) = fill_page(&readings)?;
+    let (page, chunk) = fill_page(readings)?;
     let is_small = chunks + 1 < MERGE && bytes + i64::try_from(chunk.size()).unwrap_or(i64::MAX) < ENOUGH;
     if is_small && page.len() == readings.len() {
-        return chunk::write(db, Place { id: None, series, sealed: false }, page, &chunk);
+        chunk::write(db, Place { id: None, series, sealed: false }, page, &chunk)?;
+        readings.clear();
+        return Ok(());
     }
     let mut all = Vec::with_capacity(usize::try_from(open).unwrap_or(0) + readings.len());
     let mut ids: Vec<i64> = Vec::new();
@@ -40,7 +42,7 @@ pub(crate) fn add(db: &Connection, series: i64, readings: Vec<ReadingView>) -> R
         all.extend(chunk::read(row)?);
     }
     drop(rows);
-    all.extend(readings);
+    all.append(readings);
     all.sort_by_key(|reading| reading.measured);
     let (mut rest, mut ids) = (all.as_slice(), ids.into_iter());
     while !rest.is_empty() {

@@ -22,7 +22,7 @@ use self::{
     fold::Fold,
     sweep::{Sweep, Swept},
 };
-use super::{SqliteLimits, fault::Fault, journal};
+use super::{SqliteLimits, fault::Fault, journal, numbers::Numbers};
 
 /// How long a report waits at most, by the arrival of later ones, before it is folded: 15 minutes. Programs
 /// that look into the file find it from then on.
@@ -89,24 +89,34 @@ impl Work {
         self.journal > limits.journal.saturating_mul(4)
     }
 
-    /// Does units until the time of a step is over, or nothing is due.
-    pub(crate) fn step(&mut self, db: &mut Connection, limits: &SqliteLimits) -> Result<Upkeep, Fault> {
+    /// Does units until the time of a step is over, or nothing is due. `row` is the last row of the journal.
+    pub(crate) fn step(
+        &mut self,
+        db: &mut Connection,
+        (numbers, row): (&mut Numbers, i64),
+        limits: &SqliteLimits,
+    ) -> Result<Upkeep, Fault> {
         let begun = Instant::now();
         let db = db.transaction()?;
-        let mut due = self.unit(&db, limits)?;
+        let mut due = self.unit(&db, (&mut *numbers, row), limits)?;
         while due == Upkeep::Due && begun.elapsed() < limits.step {
-            due = self.unit(&db, limits)?;
+            due = self.unit(&db, (&mut *numbers, row), limits)?;
         }
         db.commit()?;
         Ok(due)
     }
 
     /// Does one unit of what is due first.
-    fn unit(&mut self, db: &Connection, limits: &SqliteLimits) -> Result<Upkeep, Fault> {
-        self.begin_fold(db, limits)?;
+    fn unit(
+        &mut self,
+        db: &Connection,
+        (numbers, row): (&mut Numbers, i64),
+        limits: &SqliteLimits,
+    ) -> Result<Upkeep, Fault> {
+        self.begin_fold(row, limits);
         self.begin_sweep();
         if let Some(fold) = &mut self.fold {
-            if fold.unit(db)? == Upkeep::Done {
+            if fold.unit(db, numbers, row)? == Upkeep::Done {
                 self.journal = self.journal.saturating_sub(fold.items());
                 self.fold = None;
             }
@@ -125,14 +135,13 @@ impl Work {
     }
 
     /// Begins to fold where the journal is long or has waited long enough.
-    fn begin_fold(&mut self, db: &Connection, limits: &SqliteLimits) -> Result<(), Fault> {
+    fn begin_fold(&mut self, row: i64, limits: &SqliteLimits) {
         let last = self.last.unwrap_or(i64::MIN);
         let has_waited = self.oldest.is_some_and(|oldest| last.saturating_sub(oldest) > WAIT_MS);
         if self.fold.is_none() && (self.journal > limits.journal || has_waited) {
-            self.fold = Some(Fold::begin(db)?);
+            self.fold = Some(Fold::begin(row, self.journal));
             self.oldest = None;
         }
-        Ok(())
     }
 
     /// Begins to look after the series when another day is over.
