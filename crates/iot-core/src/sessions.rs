@@ -5,7 +5,7 @@
 //!                        \______ no hello in time, refused, broken frame _______________^
 //! ```
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
 use iot_proto::{BootId, CommandId, RequestId};
@@ -133,30 +133,31 @@ impl Session {
     }
 }
 
-/// All connections that nodes opened.
+/// All connections that nodes opened. Boxed, so that the map's spare room does not have their size.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(BTreeMap<SessionId, Session>);
+pub(crate) struct Sessions(BTreeMap<SessionId, Box<Session>>);
 
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
         let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
-        self.0.insert(id, Session { peer, phase, expects: None, refused: None, is_stalled, requests });
+        let session = Session { peer, phase, expects: None, refused: None, is_stalled, requests };
+        self.0.insert(id, Box::new(session));
     }
 
     /// A connection has ended.
-    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Box<Session>> {
         self.0.remove(&id)
     }
 
     /// A connection.
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.0.get(&id)
+        self.0.get(&id).map(Box::as_ref)
     }
 
     /// A connection, to change it.
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.0.get_mut(&id)
+        self.0.get_mut(&id).map(Box::as_mut)
     }
 
     /// How many connections there are.

@@ -8,7 +8,6 @@ use core::{
     future::poll_fn,
     pin::Pin,
     task::{Context as TaskContext, Poll},
-    time::Duration,
 };
 use std::{io, rc::Rc};
 
@@ -21,6 +20,7 @@ use tokio::{
 
 use crate::{
     handler::{Context, End, RequestHandler},
+    open::Place,
     outbox::Stage,
     pool::{BufferPool, PooledBuffer},
 };
@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     pool: Rc<BufferPool>,
     /// The beginning of a frame whose rest has not arrived. Below the frame limit, and mostly empty.
     partial: Vec<u8>,
+    /// Given up with the connection.
+    place: Place,
 }
 
 /// Bytes that have arrived, behind those of an unfinished frame.
@@ -42,20 +44,20 @@ struct Arrived {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, context: Context, pool: Rc<BufferPool>) -> Self {
-        Self { stream, context, pool, partial: Vec::new() }
+    pub(crate) fn new(stream: TcpStream, context: Context, pool: Rc<BufferPool>, place: Place) -> Self {
+        Self { stream, context, pool, partial: Vec::new(), place }
     }
 
     /// Serves the connection until it has ended. Boxed, because a task keeps room for what it is given twice.
-    pub(crate) async fn run(mut self: Box<Self>, mut handler: impl RequestHandler, linger: Duration) {
+    pub(crate) async fn run(mut self: Box<Self>, mut handler: impl RequestHandler) {
         handler.setup(&self.context).await;
         let end = self.serve(&mut handler).await;
         // Boxed, so that an idle connection does not carry the room that only its end needs.
-        Box::pin(self.end(handler, end, linger)).await;
+        Box::pin(self.end(handler, end)).await;
     }
 
     /// Lets the handler finish, and closes the connection.
-    async fn end(self: Box<Self>, mut handler: impl RequestHandler, end: End, linger: Duration) {
+    async fn end(self: Box<Self>, mut handler: impl RequestHandler, end: End) {
         if let End::Broken(error) = end {
             handler.broken(&self.context, error).await;
         }
@@ -63,7 +65,7 @@ impl Connection {
         let has_left = matches!(end, End::PeerClosed) && self.context.outbox().is_empty();
         if !has_left && !matches!(end, End::Failed(_)) {
             // Whoever does not take its last bytes in time, or fails meanwhile, does without them.
-            let _ = timeout(linger, self.leave()).await;
+            let _ = timeout(self.place.linger(), self.leave()).await;
         }
     }
 
@@ -142,7 +144,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use core::net::SocketAddr;
+    use core::time::Duration;
 
     use iot_core::SessionId;
     use iot_proto::{Correlation, Ping, Pong, RequestId};
@@ -152,7 +154,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::outbox::Outbox;
+    use crate::{open::Open, outbox::Outbox};
 
     struct Echo;
 
@@ -168,8 +170,11 @@ mod tests {
         let mut node = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let (pool, outbox) = (Rc::new(BufferPool::default()), Outbox::new(1000));
-        let serving = Box::new(connection(stream, peer, &outbox, &pool)).run(Echo, Duration::from_secs(1));
-        assert!(size_of_val(&serving) <= 320, "{} bytes for each idle connection", size_of_val(&serving));
+        let open = Rc::new(Open::new(1, Duration::from_secs(1)));
+        let place = open.place().await.unwrap();
+        let context = Context::new(SessionId(1), peer, outbox.clone());
+        let serving = Box::new(Connection::new(stream, context, Rc::clone(&pool), place)).run(Echo);
+        assert!(size_of_val(&serving) <= 256, "{} bytes for each idle connection", size_of_val(&serving));
 
         LocalSet::new()
             .run_until(async {
@@ -183,9 +188,5 @@ mod tests {
             .await;
         assert_eq!(pool.spare(), 1, "the one buffer that was ever needed is back");
         assert_eq!(outbox.capacity(), 0);
-    }
-
-    fn connection(stream: TcpStream, peer: SocketAddr, outbox: &Outbox, pool: &Rc<BufferPool>) -> Connection {
-        Connection::new(stream, Context::new(SessionId(1), peer, outbox.clone()), Rc::clone(pool))
     }
 }

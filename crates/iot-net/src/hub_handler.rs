@@ -35,7 +35,10 @@ impl RequestHandler for HubHandler {
     }
 
     async fn ready(&mut self, _: &Context) {
-        self.driver.room().await;
+        // Boxed, so that an idle connection does not carry what only a hub that is behind needs.
+        if !self.driver.has_room() {
+            Box::pin(self.driver.room()).await;
+        }
     }
 
     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {

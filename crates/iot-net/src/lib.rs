@@ -39,6 +39,7 @@ mod handle;
 mod handler;
 mod hub_handler;
 mod hub_server;
+mod open;
 mod outbox;
 mod pool;
 mod server;

@@ -1,30 +1,28 @@
 //! [`TcpServer`]: accepts connections, gives each a handler, and ends them in good order.
 //!
 //! What a connection does is in `connection.rs`, what is done with its messages in its
-//! [`RequestHandler`]. This file owns the listener, the cap on connections, and the orderly end.
+//! [`RequestHandler`]; which are open is known in `open.rs`. This file owns the listener.
 
 use core::{
-    cell::RefCell,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
-use std::{collections::BTreeMap, io, net::TcpListener as StdListener, rc::Rc, sync::Arc};
+use std::{io, net::TcpListener as StdListener, rc::Rc};
 
 use iot_core::SessionId;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::LocalSet,
-    time::{sleep, timeout},
+    time::sleep,
 };
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::{
     config::ServerConfig,
     connection::Connection,
     handler::{Context, RequestHandler},
+    open::{Open, Place},
     outbox::Outbox,
     pool::BufferPool,
 };
@@ -142,10 +140,9 @@ impl TcpServer {
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = TcpListener::from_std(self.listener)?;
-        let open = Rc::new(Open::default());
+        let open = Rc::new(Open::new(self.config.max_connections, self.config.linger));
         let drain = self.config.drain;
         let mut acceptor = Acceptor {
-            slots: Arc::new(Semaphore::new(self.config.max_connections)),
             config: self.config,
             pool: Rc::new(BufferPool::default()),
             open: Rc::clone(&open),
@@ -162,31 +159,9 @@ impl TcpServer {
     }
 }
 
-/// The connections that are open.
-#[derive(Debug, Default)]
-struct Open {
-    outboxes: RefCell<BTreeMap<SessionId, Outbox>>,
-    tasks: TaskTracker,
-}
-
-impl Open {
-    /// Asks every connection to end, and waits for them for at most `drain`.
-    async fn end(&self, drain: Duration) {
-        for outbox in self.outboxes.borrow().values() {
-            outbox.stop();
-        }
-        self.tasks.close();
-        if timeout(drain, self.tasks.wait()).await.is_err() {
-            let open = self.tasks.len();
-            warn!(open, ?drain, "connections did not end in time and were cut");
-        }
-    }
-}
-
 /// What it takes to accept a connection.
 struct Acceptor {
     config: ServerConfig,
-    slots: Arc<Semaphore>,
     pool: Rc<BufferPool>,
     open: Rc<Open>,
     last: SessionId,
@@ -202,24 +177,17 @@ impl Acceptor {
         let mut back_off = BACK_OFF.0;
         let mut was_full = false;
         loop {
-            let is_full = self.slots.available_permits() == 0;
+            let is_full = self.open.is_full();
             if is_full && !was_full {
                 warn!(limit = self.config.max_connections, "as many connections as allowed: new ones wait");
             }
             was_full = is_full;
-            // The semaphore is never closed.
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let Some(place) = self.open.place().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     back_off = BACK_OFF.0;
-                    let connection = Box::new(self.connection(stream, peer));
-                    let (handler, linger, open) = (handlers(), self.config.linger, Rc::clone(&self.open));
-                    let session = self.last;
-                    self.open.tasks.spawn_local(async move {
-                        connection.run(handler, linger).await;
-                        open.outboxes.borrow_mut().remove(&session);
-                        drop(slot);
-                    });
+                    let connection = Box::new(self.connection(stream, peer, place));
+                    self.open.spawn(connection.run(handlers()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
@@ -231,14 +199,15 @@ impl Acceptor {
         }
     }
 
-    fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
+    fn connection(&mut self, stream: TcpStream, peer: SocketAddr, mut place: Place) -> Connection {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
         }
         self.last = SessionId(self.last.0 + 1);
         let outbox = Outbox::new(self.config.outbox_limit);
-        self.open.outboxes.borrow_mut().insert(self.last, outbox.clone());
-        Connection::new(stream, Context::new(self.last, plain_address(peer), outbox), Rc::clone(&self.pool))
+        place.take(self.last, outbox.clone());
+        let context = Context::new(self.last, plain_address(peer), outbox);
+        Connection::new(stream, context, Rc::clone(&self.pool), place)
     }
 }
 
