@@ -96,6 +96,11 @@ impl Work {
         (numbers, row): (&mut Numbers, i64),
         limits: &SqliteLimits,
     ) -> Result<Upkeep, Fault> {
+        self.begin_fold(row, limits);
+        self.begin_sweep();
+        if !self.is_due() {
+            return Ok(Upkeep::Done);
+        }
         let begun = Instant::now();
         let db = db.transaction()?;
         let mut due = self.unit(&db, (&mut *numbers, row), limits)?;
@@ -106,6 +111,11 @@ impl Work {
         Ok(due)
     }
 
+    /// Whether there is anything to do: behind most commits there is not, and a transaction is not free.
+    fn is_due(&self) -> bool {
+        self.fold.is_some() || self.forgotten == Upkeep::Due || self.sweep.is_some()
+    }
+
     /// Does one unit of what is due first.
     fn unit(
         &mut self,
@@ -113,8 +123,6 @@ impl Work {
         (numbers, row): (&mut Numbers, i64),
         limits: &SqliteLimits,
     ) -> Result<Upkeep, Fault> {
-        self.begin_fold(row, limits);
-        self.begin_sweep();
         if let Some(fold) = &mut self.fold {
             if fold.unit(db, numbers, row)? == Upkeep::Done {
                 self.journal = self.journal.saturating_sub(fold.items());
