@@ -32,16 +32,7 @@ pub(crate) fn add(db: &Connection, series: i64, readings: &mut Vec<ReadingView>)
         return Ok(());
     }
     let mut all = Vec::with_capacity(usize::try_from(open).unwrap_or(0) + readings.len());
-    let mut ids: Vec<i64> = Vec::new();
-    let mut select = db.prepare_cached(
-        "SELECT * FROM chunk INDEXED BY chunk_open WHERE series = ? AND sealed = 0 ORDER BY id",
-    )?;
-    let mut rows = select.query([series])?;
-    while let Some(row) = rows.next()? {
-        ids.push(row.get("id")?);
-        all.extend(chunk::read(row)?);
-    }
-    drop(rows);
+    let ids = read_open(db, series, &mut all)?;
     all.append(readings);
     all.sort_by_key(|reading| reading.measured);
     let (mut rest, mut ids) = (all.as_slice(), ids.into_iter());
@@ -56,4 +47,18 @@ pub(crate) fn add(db: &Connection, series: i64, readings: &mut Vec<ReadingView>)
         delete.execute([id])?;
     }
     Ok(())
+}
+
+/// Reads the chunks of a series that are not full, in the order of their commits, and gives their numbers.
+fn read_open(db: &Connection, series: i64, readings: &mut Vec<ReadingView>) -> Result<Vec<i64>, Fault> {
+    let mut ids = Vec::new();
+    let mut select = db.prepare_cached(
+        "SELECT * FROM chunk INDEXED BY chunk_open WHERE series = ? AND sealed = 0 ORDER BY id",
+    )?;
+    let mut rows = select.query([series])?;
+    while let Some(row) = rows.next()? {
+        ids.push(row.get("id")?);
+        readings.extend(chunk::read(row)?);
+    }
+    Ok(ids)
 }

@@ -287,4 +287,32 @@ mod tests {
         while store.upkeep().unwrap() == Upkeep::Due {}
         assert_eq!((readings(&history, 0), buckets(&history, 0)[0]), (108, 108));
     }
+
+    #[test]
+    fn what_new_hardware_takes_over_while_the_journal_is_folded_is_folded_once() {
+        let all = Retention { readings: None, five_minutes: None, hours: None, days: None };
+        for units in 0..12 {
+            let directory = tempfile::tempdir().unwrap();
+            let limits = SqliteLimits { step: Duration::ZERO, ..limits(all, all) };
+            let path = directory.path().join("hub.db");
+            let (mut store, history) = SqliteStore::open_with(&path, limits).unwrap();
+            let old = NodeId::plain(Name::new("b").unwrap());
+            for (half_day, id) in (0..).zip([old.clone(), node(), old.clone(), node()]) {
+                let mut batch = report(half_day * HOURS * HOUR);
+                if let Some(Record::Report { node, .. }) = batch.records.first_mut() {
+                    *node = id;
+                }
+                store.commit(&batch).unwrap();
+            }
+            for _ in 0..units {
+                store.upkeep().unwrap();
+            }
+            let replaced = Record::Replaced { old, new: node(), modules: SERIES.to_vec() };
+            store.commit(&Batch { records: vec![replaced], readings: Vec::new() }).unwrap();
+            while store.upkeep().unwrap() == Upkeep::Due {
+                let found = SERIES.map(|module| readings(&history, module));
+                assert_eq!(found, [48, 48], "the file has all of them, {units} units after it began");
+            }
+        }
+    }
 }
