@@ -66,8 +66,8 @@ pub enum Effect {
         peer: SocketAddr,
         /// The node, where it is known.
         node: Option<NodeId>,
-        /// What was refused and why.
-        error: IotError,
+        /// What was refused and why. Boxed, because it is rare and would make every effect larger.
+        error: Box<IotError>,
     },
 }
 
@@ -81,6 +81,8 @@ pub struct Effects {
     pub list: Vec<Effect>,
     /// The frames that the list speaks of.
     pub bytes: Vec<u8>,
+    /// Nobody observes the hub, so that readings, of which there are many, need not be published.
+    pub is_unobserved: bool,
 }
 
 impl Effects {
@@ -115,6 +117,24 @@ impl Effects {
     pub(crate) fn send<'b, B: Body<'b>>(&mut self, session: SessionId, body: &B, correlation: Correlation) {
         let frames = self.encode(body, correlation);
         self.list.push(Effect::Send { session, frames });
+    }
+
+    /// Sends a message on a session; together with what was said last, where that went there too.
+    pub(crate) fn send_on<'b, B: Body<'b>>(
+        &mut self,
+        session: SessionId,
+        body: &B,
+        correlation: Correlation,
+    ) {
+        match self.list.last() {
+            Some(Effect::Send { session: last, frames }) if *last == session => {
+                let start = frames.start;
+                let frames = start..self.encode(body, correlation).end;
+                self.list.pop();
+                self.list.push(Effect::Send { session, frames });
+            }
+            _ => self.send(session, body, correlation),
+        }
     }
 
     /// Sends a message whose body is encoded already.

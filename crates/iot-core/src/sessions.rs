@@ -5,7 +5,7 @@
 //!                        \______ no hello in time, refused, broken frame _______________^
 //! ```
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
 use iot_proto::{BootId, CommandId, NodeKey, RequestId};
@@ -160,7 +160,8 @@ impl Tally {
 /// All connections that nodes opened.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    by_id: BTreeMap<SessionId, Session>,
+    /// Boxed, so that the map's spare room does not have their size.
+    by_id: BTreeMap<SessionId, Box<Session>>,
     all: Tally,
     by_origin: BTreeMap<Origin, Tally>,
 }
@@ -171,7 +172,7 @@ impl Sessions {
         let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
         let session =
             Session { peer, phase, proven: None, expects: None, refused: None, is_stalled, requests };
-        self.by_id.insert(id, session);
+        self.by_id.insert(id, Box::new(session));
         self.all.add(phase);
         self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);
     }
@@ -198,12 +199,12 @@ impl Sessions {
 
     /// A connection.
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(Box::as_ref)
     }
 
     /// A connection, to change it.
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(&id).map(Box::as_mut)
     }
 
     /// How many connections there are.

@@ -23,6 +23,7 @@ use tracing::warn;
 use crate::{
     handler::{Context, End, RequestHandler},
     noise::HubIdentity,
+    open::Place,
     outbox::{Protection, Stage},
     pool::{BufferPool, PooledBuffer},
     secure::{self, Seal, SecureError},
@@ -47,6 +48,8 @@ pub(crate) struct Connection {
     deadline: Option<Pin<Box<Sleep>>>,
     /// The beginning of a frame whose rest has not arrived. Below the frame limit, and mostly empty.
     partial: Box<[u8]>,
+    /// Given up with the connection.
+    place: Place,
 }
 
 /// How bytes of the connection are taken.
@@ -76,27 +79,22 @@ impl Connection {
         context: Context,
         pool: Rc<BufferPool>,
         identity: Option<Arc<HubIdentity>>,
+        place: Place,
     ) -> Self {
-        Self {
-            stream,
-            context,
-            pool,
-            link: Link::Undecided(identity),
-            deadline: None,
-            partial: Box::default(),
-        }
+        let link = Link::Undecided(identity);
+        Self { stream, context, pool, link, deadline: None, partial: Box::default(), place }
     }
 
     /// Serves the connection until it has ended. Boxed, because a task keeps room for what it is given twice.
-    pub(crate) async fn run(mut self: Box<Self>, mut handler: impl RequestHandler, linger: Duration) {
+    pub(crate) async fn run(mut self: Box<Self>, mut handler: impl RequestHandler) {
         handler.setup(&self.context).await;
         let end = self.serve(&mut handler).await;
         // Boxed, so that an idle connection does not carry the room that only its end needs.
-        Box::pin(self.end(handler, end, linger)).await;
+        Box::pin(self.end(handler, end)).await;
     }
 
     /// Lets the handler finish, and closes the connection.
-    async fn end(self: Box<Self>, mut handler: impl RequestHandler, end: End, linger: Duration) {
+    async fn end(self: Box<Self>, mut handler: impl RequestHandler, end: End) {
         if let End::Broken(error) = end {
             handler.broken(&self.context, error).await;
         }
@@ -109,7 +107,7 @@ impl Connection {
         let has_left = matches!(end, End::PeerClosed) && self.context.outbox().is_empty();
         if !has_left && !matches!(end, End::Failed(_)) {
             // Whoever does not take its last bytes in time, or fails meanwhile, does without them.
-            let _ = timeout(linger, self.leave()).await;
+            let _ = timeout(self.place.linger(), self.leave()).await;
         }
     }
 
@@ -320,9 +318,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use core::net::SocketAddr;
-
-    use iot_core::SessionId;
+    use iot_core::{Origin, SessionId};
     use iot_proto::{Correlation, Ping, Pong, RequestId};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -331,7 +327,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::outbox::Outbox;
+    use crate::{config::ServerConfig, open::Open, outbox::Outbox};
 
     struct Echo;
 
@@ -347,8 +343,11 @@ mod tests {
         let mut node = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let (pool, outbox) = (Rc::new(BufferPool::default()), Outbox::new(1000));
-        let serving = Box::new(connection(stream, peer, &outbox, &pool)).run(Echo, Duration::from_secs(1));
-        assert!(size_of_val(&serving) <= 320, "{} bytes for each idle connection", size_of_val(&serving));
+        let open = Rc::new(Open::new(&ServerConfig::default()));
+        let place = open.place(open.slot().await.unwrap(), Origin::of(peer.ip())).unwrap();
+        let context = Context::new(SessionId(1), peer, outbox.clone());
+        let serving = Box::new(Connection::new(stream, context, Rc::clone(&pool), None, place)).run(Echo);
+        assert!(size_of_val(&serving) <= 256, "{} bytes for each idle connection", size_of_val(&serving));
 
         LocalSet::new()
             .run_until(async {
@@ -362,9 +361,5 @@ mod tests {
             .await;
         assert_eq!(pool.spare(), 1, "the one buffer that was ever needed is back");
         assert_eq!(outbox.capacity(), 0);
-    }
-
-    fn connection(stream: TcpStream, peer: SocketAddr, outbox: &Outbox, pool: &Rc<BufferPool>) -> Connection {
-        Connection::new(stream, Context::new(SessionId(1), peer, outbox.clone()), Rc::clone(pool), None)
     }
 }

@@ -87,14 +87,21 @@ impl Driver {
     /// Tells the hub what happened, and does what can be done at once.
     pub(crate) fn apply(self: &Rc<Self>, input: Input<'_>) {
         let mut state = self.state.borrow_mut();
-        let State { hub, commit, .. } = &mut *state;
-        hub.handle(self.clock.now(), input, commit.open());
+        let State { hub, commit, executor, .. } = &mut *state;
+        let effects = commit.open();
+        effects.is_unobserved = executor.is_unobserved();
+        hub.handle(self.clock.now(), input, effects);
         self.settle(&mut state);
+    }
+
+    /// Whether there is room for more to be stored.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state.borrow().commit.unstored() <= self.config.max_unstored
     }
 
     /// Waits until there is room for more to be stored.
     pub(crate) async fn room(&self) {
-        while self.state.borrow().commit.unstored() > self.config.max_unstored {
+        while !self.has_room() {
             self.moved.notified().await;
         }
     }

@@ -51,6 +51,11 @@ impl Executor {
         }
     }
 
+    /// Whether nobody watches what happens.
+    pub(crate) fn is_unobserved(&self) -> bool {
+        self.events.receiver_count() == 0
+    }
+
     /// A ticket under which a question is answered.
     pub(crate) fn ticket(&mut self, answer: AnswerSender) -> Ticket {
         self.last_ticket = Ticket(self.last_ticket.0 + 1);

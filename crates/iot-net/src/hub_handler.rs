@@ -70,12 +70,14 @@ impl RequestHandler for HubHandler {
     }
 
     async fn ready(&mut self, context: &Context) {
+        // Boxed, so that an idle connection does not carry what only a hurried session or a hub that is behind needs.
         if let Some(at) = self.pace.read_again_at() {
             self.slow_down(context);
-            // Boxed, so that a session that keeps its pace does not carry the room.
             Box::pin(sleep_until(at)).await;
         }
-        self.driver.room().await;
+        if !self.driver.has_room() {
+            Box::pin(self.driver.room()).await;
+        }
     }
 
     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {

@@ -41,6 +41,7 @@ mod hub_handler;
 mod hub_server;
 mod log_budget;
 mod noise;
+mod open;
 mod outbox;
 mod pace;
 mod pool;

@@ -1,40 +1,28 @@
 //! [`TcpServer`]: accepts connections, gives each a handler, and ends them in good order.
 //!
 //! What a connection does is in `connection.rs`, what is done with its messages in its
-//! [`RequestHandler`]. This file owns the listener, the cap on connections, and the orderly end.
+//! [`RequestHandler`]; which are open is known in `open.rs`. This file owns the listener.
 
 use core::{
-    cell::RefCell,
-    future::poll_fn,
     net::{IpAddr, SocketAddr},
-    pin::pin,
-    task::Poll,
     time::Duration,
 };
-use std::{
-    collections::BTreeMap,
-    io,
-    net::TcpListener as StdListener,
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{io, net::TcpListener as StdListener, rc::Rc};
 
 use iot_core::{Limit, Origin, Reached, SessionId};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::LocalSet,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
-use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     config::ServerConfig,
     connection::Connection,
     handler::{Context, RequestHandler},
+    open::{Open, Place},
     outbox::Outbox,
     pool::BufferPool,
 };
@@ -161,15 +149,13 @@ impl TcpServer {
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = TcpListener::from_std(self.listener)?;
-        let open = Rc::new(Open::default());
+        let open = Rc::new(Open::new(&self.config));
         let drain = self.config.drain;
         let mut acceptor = Acceptor {
-            slots: Arc::new(Semaphore::new(self.config.max_connections)),
             config: self.config,
             pool: Rc::new(BufferPool::default()),
             open: Rc::clone(&open),
             last: SessionId(0),
-            by_origin: Rc::default(),
             reached: self.reached,
             turned_away: (0, None),
         };
@@ -184,35 +170,12 @@ impl TcpServer {
     }
 }
 
-/// The connections that are open.
-#[derive(Debug, Default)]
-struct Open {
-    outboxes: RefCell<BTreeMap<SessionId, Outbox>>,
-    tasks: TaskTracker,
-}
-
-impl Open {
-    /// Asks every connection to end, and waits for them for at most `drain`.
-    async fn end(&self, drain: Duration) {
-        for outbox in self.outboxes.borrow().values() {
-            outbox.stop();
-        }
-        self.tasks.close();
-        if timeout(drain, self.tasks.wait()).await.is_err() {
-            let open = self.tasks.len();
-            warn!(open, ?drain, "connections did not end in time and were cut");
-        }
-    }
-}
-
 /// What it takes to accept a connection.
 struct Acceptor {
     config: ServerConfig,
-    slots: Arc<Semaphore>,
     pool: Rc<BufferPool>,
     open: Rc<Open>,
     last: SessionId,
-    by_origin: Rc<RefCell<BTreeMap<Origin, usize>>>,
     reached: Reached,
     /// How many connections were turned away since the log last spoke of it, and when that was.
     turned_away: (usize, Option<Instant>),
@@ -228,37 +191,25 @@ impl Acceptor {
         let mut back_off = BACK_OFF.0;
         let mut was_full = false;
         loop {
-            let is_full = self.slots.available_permits() == 0;
+            let is_full = self.open.is_full();
             if is_full && !was_full {
                 self.reached.note(Limit::Connections);
                 warn!(limit = self.config.max_connections, "as many connections as allowed: new ones wait");
             }
             was_full = is_full;
-            // The semaphore is never closed.
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let Some(slot) = self.open.slot().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     if back_off != BACK_OFF.0 {
                         info!("connections are accepted again");
                     }
                     back_off = BACK_OFF.0;
-                    let origin = Origin::of(peer.ip());
-                    if !self.may_enter(origin) {
+                    let Some(place) = self.open.place(slot, Origin::of(peer.ip())) else {
                         self.turn_away(peer);
                         continue;
-                    }
-                    let by_origin = Rc::clone(&self.by_origin);
-                    let connection = Box::new(self.connection(stream, peer));
-                    let (handler, linger, open) = (handlers(), self.config.linger, Rc::clone(&self.open));
-                    let session = self.last;
-                    self.open.tasks.spawn_local(async move {
-                        if catch_panic(connection.run(handler, linger)).await.is_err() {
-                            error!(%peer, "a connection's handler has panicked: the connection is cut, and no other");
-                        }
-                        leave(&by_origin, origin);
-                        open.outboxes.borrow_mut().remove(&session);
-                        drop(slot);
-                    });
+                    };
+                    let connection = Box::new(self.connection(stream, peer, place));
+                    self.open.spawn(peer, connection.run(handlers()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
@@ -270,15 +221,6 @@ impl Acceptor {
                 }
             }
         }
-    }
-
-    /// Counts a connection from here, where its address does not have enough of them.
-    fn may_enter(&self, origin: Origin) -> bool {
-        let mut by_origin = self.by_origin.borrow_mut();
-        let here = by_origin.entry(origin).or_default();
-        let may_enter = *here < self.config.max_connections_per_address;
-        *here += usize::from(may_enter);
-        may_enter
     }
 
     /// A connection was closed without a word. The log says so once a minute.
@@ -293,38 +235,16 @@ impl Acceptor {
         }
     }
 
-    fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
+    fn connection(&mut self, stream: TcpStream, peer: SocketAddr, mut place: Place) -> Connection {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
         }
         self.last = SessionId(self.last.0 + 1);
         let outbox = Outbox::new(self.config.outbox_limit);
-        self.open.outboxes.borrow_mut().insert(self.last, outbox.clone());
+        place.take(self.last, outbox.clone());
         let context = Context::new(self.last, plain_address(peer), outbox);
-        Connection::new(stream, context, Rc::clone(&self.pool), self.config.identity.clone())
+        Connection::new(stream, context, Rc::clone(&self.pool), self.config.identity.clone(), place)
     }
-}
-
-/// A connection from here has ended.
-fn leave(by_origin: &RefCell<BTreeMap<Origin, usize>>, origin: Origin) {
-    let mut by_origin = by_origin.borrow_mut();
-    if let Some(here) = by_origin.get_mut(&origin) {
-        *here -= 1;
-        if *here == 0 {
-            by_origin.remove(&origin);
-        }
-    }
-}
-
-/// Runs a connection to its end. What it has of its own is gone after a panic, so that nothing half done
-/// is seen; what it shares with others is borrowed for one step at a time.
-async fn catch_panic(connection: impl Future<Output = ()>) -> std::thread::Result<()> {
-    let mut connection = pin!(connection);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
 }
 
 /// The address as people write it: IPv4 also where it came through an IPv6 socket.

@@ -124,7 +124,7 @@ impl Hub {
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
         let decision = Decision { by: asker.by.into(), why: asker.why.into(), at: asker.at };
         let before = standing(node);
-        node.disabled = (deed == Deed::Disable).then_some(decision);
+        node.disabled = (deed == Deed::Disable).then(|| Box::new(decision));
         let (target, after) = (node.target(), standing(node));
         let word = if deed == Deed::Disable { "disabled" } else { "enabled" };
         out.audit(asker, deed, target, before, after);
@@ -265,7 +265,7 @@ impl Hub {
 
 /// How a node stands, in words.
 fn standing(node: &Node) -> Box<str> {
-    match &node.disabled {
+    match node.disabled.as_deref() {
         None => node.admission.word().into(),
         Some(Decision { by, why, .. }) if why.is_empty() => format!("disabled by {by}").into(),
         Some(Decision { by, why, .. }) => format!("disabled by {by}: {why}").into(),

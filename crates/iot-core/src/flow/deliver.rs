@@ -228,7 +228,7 @@ impl Hub {
         let (peer, number) = (dial.to, dial.node);
         let Correlation::Response(id) = frame.correlation else {
             let error = IotError::OutOfTurn { kind: frame.kind, why: "a dialled node only answers" };
-            out.list.push(Effect::Refused { peer, node: self.node_id(number), error });
+            out.list.push(Effect::Refused { peer, node: self.node_id(number), error: Box::new(error) });
             return;
         };
         let is_known = !dial.requests.awaits(Pending::Hello);
@@ -247,11 +247,15 @@ impl Hub {
         if let Err(error) = &result
             && !is_known
         {
-            out.list.push(Effect::Refused { peer, node: self.node_id(number), error: error.clone() });
+            out.list.push(Effect::Refused {
+                peer,
+                node: self.node_id(number),
+                error: Box::new(error.clone()),
+            });
             return self.end_delivery(now, delivery, Some(error), out);
         }
         if let Err(error) = result {
-            out.list.push(Effect::Refused { peer, node: self.node_id(number), error });
+            out.list.push(Effect::Refused { peer, node: self.node_id(number), error: Box::new(error) });
         }
         if self.dials.get_mut(delivery).is_some_and(|dial| dial.requests.is_empty()) {
             self.end_delivery(now, delivery, None, out);

@@ -1,6 +1,6 @@
 //! What nodes say of commands: outcomes, and the reports that prove them done.
 
-use alloc::{format, vec::Vec};
+use alloc::{boxed::Box, format, vec::Vec};
 
 use iot_proto::{
     Acknowledged, BootId, CommandId, Frame, NodeMessage, Outcome, OutcomeStatus, Reading, Taken, Value,
@@ -153,7 +153,7 @@ impl Hub {
         if let (Some(rejected), Some(peer)) = (rejected.first(), node.address) {
             let text = format!("the value in the outcome of {}", node.describe(wanted));
             let error = IotError::Node { code: rejected.code, detail: text.into() };
-            out.list.push(Effect::Refused { peer, node: Some(node.id.clone()), error });
+            out.list.push(Effect::Refused { peer, node: Some(node.id.clone()), error: Box::new(error) });
         }
         let stored = out.records.readings.get(first)?.clone();
         out.records.records.push(Record::Report {

@@ -101,7 +101,7 @@ impl Hub {
         let room = node.max_frame.saturating_sub(ACK_BYTES) / REJECTED_BYTES;
         let rejected = rejected.get(..room).unwrap_or(rejected);
         if let (Some(answer), Ok(rejected)) = (frame.correlation.answer(), List::new(rejected)) {
-            out.send(session, &ReportAck { boot: report.boot, stored, rejected }, answer);
+            out.send_on(session, &ReportAck { boot: report.boot, stored, rejected }, answer);
         }
     }
 
@@ -136,7 +136,6 @@ impl Node {
 
     fn take_reading(&mut self, now: Now, reading: &Reading<'_>, out: &mut Effects) -> Result<(), ErrorCode> {
         let measured = measured(now, reading.taken);
-        let id = self.id.clone();
         let module = self.module_mut(reading.module).ok_or(ErrorCode::MODULE_NOT_REGISTERED)?;
         let kind = module.kind().map_err(|error| error.code())?;
         kind.check_reading(reading.channel, reading.value).map_err(|error| error.code())?;
@@ -147,13 +146,9 @@ impl Node {
             measured,
             value: view.value.clone(),
         });
-        if module.take(reading.channel, &view) {
-            out.publish(Event::Reading {
-                node: id,
-                module: reading.module,
-                channel: reading.channel,
-                reading: view,
-            });
+        if module.take(reading.channel, &view) && !out.is_unobserved {
+            let (node, module, channel) = (self.id.clone(), reading.module, reading.channel);
+            out.publish(Event::Reading { node, module, channel, reading: view });
         }
         Ok(())
     }

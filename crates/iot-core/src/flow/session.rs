@@ -1,6 +1,6 @@
 //! A session begins and ends: opened, refused, ended by either side, cut.
 
-use alloc::{string::ToString, vec::Vec};
+use alloc::{boxed::Box, string::ToString, vec::Vec};
 use core::net::SocketAddr;
 
 use iot_proto::{Close, Correlation, Error, ErrorCode, Frame, Label, MessageKind};
@@ -222,7 +222,7 @@ impl Hub {
             Phase::Open { node } => self.registry.get(node).map(|node| node.id.clone()),
             Phase::Anonymous | Phase::Closing => None,
         };
-        out.list.push(Effect::Refused { peer: session.peer, node, error });
+        out.list.push(Effect::Refused { peer: session.peer, node, error: Box::new(error) });
     }
 
     /// Something arrived from a node on its session.

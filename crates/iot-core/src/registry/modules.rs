@@ -24,7 +24,7 @@ pub(crate) struct Module {
     /// Version of its kind in the catalogue when it was registered.
     pub(crate) registered_with: Option<u16>,
     /// Its kind, or why it is not registered.
-    pub(crate) kind: Result<Arc<ModuleKind>, IotError>,
+    pub(crate) kind: Result<Arc<ModuleKind>, Box<IotError>>,
     latest: Vec<(u8, ReadingView)>,
 }
 
@@ -60,7 +60,10 @@ impl Module {
             index: record.index,
             announced: record.title,
             given: record.given,
-            kind: catalogue.check_module_support(&record.kind, record.kind_version).cloned(),
+            kind: catalogue
+                .check_module_support(&record.kind, record.kind_version)
+                .cloned()
+                .map_err(Box::new),
             kind_name: record.kind,
             kind_version: record.kind_version,
             registered_with: record.registered_with,
@@ -95,7 +98,7 @@ impl Module {
     /// # Errors
     /// Why the module is not registered.
     pub(crate) fn kind(&self) -> Result<&Arc<ModuleKind>, IotError> {
-        self.kind.as_ref().map_err(Clone::clone)
+        self.kind.as_ref().map_err(|error| (**error).clone())
     }
 
     /// The latest reading of a property or event.

@@ -46,7 +46,8 @@ pub(crate) struct Node {
     pub(crate) admission: AdmissionState,
     /// Short words that people gave it, in order and each once.
     pub(crate) tags: Vec<Box<str>>,
-    pub(crate) disabled: Option<Decision>,
+    /// Boxed, because few nodes have one.
+    pub(crate) disabled: Option<Box<Decision>>,
     /// The sleep that it declared and has not come back from.
     pub(crate) sleep: Option<SleepRecord>,
     pub(crate) address: Option<SocketAddr>,
@@ -116,7 +117,7 @@ impl Node {
         node.title = record.title;
         node.place = record.place;
         node.tags = record.tags;
-        node.disabled = record.disabled;
+        node.disabled = record.disabled.map(Box::new);
         node.sleep = record.sleep;
         node.address = record.address;
         node.presence = PresenceTracker::new(started);
@@ -142,7 +143,7 @@ impl Node {
             place: self.place.clone(),
             admission: self.admission,
             tags: self.tags.clone(),
-            disabled: self.disabled.clone(),
+            disabled: self.disabled.as_deref().cloned(),
             sleep: self.sleep,
             address: self.address,
             capabilities: self.facts.capabilities,

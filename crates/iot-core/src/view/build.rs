@@ -72,7 +72,7 @@ impl<'a> View<'a> {
                 | PresenceState::Disabled => {}
             }
             unsupported.extend(node.modules.iter().filter_map(|module| {
-                let error = module.kind.as_ref().err()?.clone();
+                let error = (**module.kind.as_ref().err()?).clone();
                 let (node, title) = (node.id.clone(), node.title.clone());
                 Some(Need::Unsupported { node, title, module: module.title().into(), error })
             }));
@@ -207,7 +207,7 @@ impl<'a> View<'a> {
             kind_version: module.kind_version,
             registered_with: module.registered_with,
             properties: properties.collect(),
-            kind: module.kind.clone(),
+            kind: module.kind.clone().map_err(|error| *error),
         }
     }
 

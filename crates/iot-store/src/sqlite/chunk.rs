@@ -7,6 +7,8 @@
 //!
 //! A chunk that is full fills one page of the file, or a month.
 
+use std::borrow::Cow;
+
 use iot_core::{UnixMillis, view::ReadingView};
 use iot_proto::OwnedValue;
 use rusqlite::{Connection, Row, params};
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     checksum,
-    column::Column,
+    column::{Column, Fitted},
     fault::Fault,
     form::{Form, to_float, to_numbers},
     value::{Typed, finite},
@@ -23,6 +25,12 @@ use super::{
 /// Bytes of one chunk that share a page of 4,096 with what stands beside them in its row.
 const PAGE: usize = 4_000;
 
+/// So many bytes of a page may be left empty, where filling them would take longer than they are worth.
+const SPARE: usize = 64;
+
+/// How often the readings of a page are guessed before they are searched for.
+const GUESSES: usize = 3;
+
 /// The most readings of a chunk; the table `position` has a row for each.
 const MOST: usize = 4_096;
 
@@ -30,11 +38,18 @@ const MOST: usize = 4_096;
 /// and readings of which there are few would stay for years.
 const LONGEST_MS: i64 = 32 * 86_400_000;
 
-/// Readings, packed.
+/// Readings, packed or ready to be.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    pub(crate) columns: String,
-    pub(crate) bits: Vec<u8>,
+    columns: String,
+    bits: Bits,
+}
+
+#[derive(Debug)]
+enum Bits {
+    /// When they were measured, how much later they arrived, and their values.
+    Columns([Fitted; 3]),
+    Json(Vec<u8>),
 }
 
 /// How readings are packed.
@@ -51,16 +66,6 @@ struct Columns {
 /// What is said of readings in JSON: measured, arrived, value.
 type Mixed = (i64, i64, Typed);
 const MIXED: &str = r#"{"form":"mixed"}"#;
-
-/// Adds readings that are ordered by when they were measured, as chunks that are not full.
-pub(crate) fn insert(db: &Connection, series: i64, mut readings: &[ReadingView]) -> Result<(), Fault> {
-    while !readings.is_empty() {
-        let (page, chunk) = fill_page(readings)?;
-        readings = readings.get(page.len()..).unwrap_or_default();
-        write(db, Place { id: None, series, sealed: false }, page, &chunk)?;
-    }
-    Ok(())
-}
 
 /// Where a chunk goes.
 #[derive(Clone, Copy, Debug)]
@@ -82,39 +87,42 @@ pub(crate) fn write(
     let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return Ok(()) };
     let Place { id, series, sealed } = place;
     let (first, last, count) = (first.measured.0, last.measured.0, count(readings));
-    let Chunk { columns, bits } = chunk;
-    let checksum = checksum::of(&[series, first, last, count], columns, bits);
+    let (columns, bits) = (&chunk.columns, chunk.bits());
+    let checksum = checksum::of(&[series, first, last, count], columns, &bits);
     db.prepare_cached("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
-        .execute(params![id, series, first, last, count, sealed, columns, bits, checksum])?;
+        .execute(params![id, series, first, last, count, sealed, columns, &*bits, checksum])?;
     Ok(())
 }
 
-/// As many of the first readings as fit a page; at least one, where there are any.
+/// As many of the first readings as fit a page, or a few less; at least one, where there are any.
 pub(crate) fn fill_page(readings: &[ReadingView]) -> Result<(&[ReadingView], Chunk), Fault> {
     let take = |count: usize| readings.get(..count).unwrap_or(readings);
     let month = readings.first().map(|first| UnixMillis(first.measured.0.saturating_add(LONGEST_MS)));
     let all = readings.partition_point(|reading| Some(reading.measured) < month).clamp(1, MOST);
-    let (mut fits, mut tried) = (1, all.min(64));
-    let mut most = loop {
-        let chunk = encode(take(tried))?;
-        if chunk.size() > PAGE {
-            break tried;
-        }
-        if tried == all {
-            return Ok((take(all), chunk));
-        }
-        (fits, tried) = (tried, all.min(tried * 2));
-    };
+    let mut chunk = encode(take(all))?;
+    if chunk.size() <= PAGE || all == 1 {
+        return Ok((take(all), chunk));
+    }
     // It fits up to `fits` and does not from `most` on.
-    while most - fits > 1 {
-        let middle = fits.midpoint(most);
-        if encode(take(middle))?.size() <= PAGE {
-            fits = middle;
-        } else {
-            most = middle;
+    let (mut fits, mut most, mut tried): (usize, _, _) = (0, all, all);
+    for guess in 0.. {
+        // Most readings of a series take about as many bits as the others; where they do not, halving ends it.
+        let even = tried * (PAGE - SPARE / 2) / chunk.size();
+        let next = if guess < GUESSES { even } else { fits.midpoint(most) };
+        tried = next.clamp(fits + 1, most - 1);
+        chunk = encode(take(tried))?;
+        match chunk.size() {
+            size if size > PAGE => most = tried,
+            size if size > PAGE - SPARE => break,
+            _ => fits = tried,
+        }
+        if most - fits <= 1 {
+            tried = fits.max(1);
+            chunk = encode(take(tried))?;
+            break;
         }
     }
-    Ok((take(fits), encode(take(fits))?))
+    Ok((take(tried), chunk))
 }
 
 /// How many readings there are, as it stands in the file.
@@ -123,37 +131,47 @@ pub(crate) fn count(readings: &[ReadingView]) -> i64 {
 }
 
 impl Chunk {
-    fn size(&self) -> usize {
-        self.columns.len() + self.bits.len()
+    /// Bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        let bits = match &self.bits {
+            Bits::Columns(columns) => columns.iter().map(Fitted::size).sum(),
+            Bits::Json(json) => json.len(),
+        };
+        self.columns.len().saturating_add(bits)
+    }
+
+    fn bits(&self) -> Cow<'_, [u8]> {
+        match &self.bits {
+            Bits::Columns(columns) => {
+                let mut bits = Vec::with_capacity(PAGE);
+                for column in columns {
+                    column.pack(&mut bits);
+                }
+                bits.into()
+            }
+            Bits::Json(json) => json.into(),
+        }
     }
 }
 
-/// Packs readings that are ordered by when they were measured.
-pub(crate) fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
+/// Makes readings ready to be packed that are ordered by when they were measured.
+fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
     let Some((form, per, values)) = to_column(readings) else {
         let mixed: Vec<Mixed> = readings
             .iter()
             .map(|reading| (reading.measured.0, reading.arrived.0, Typed::from(&reading.value)))
             .collect();
-        let bits = serde_json::to_vec(&mixed).map_err(|why| damaged(&why))?;
-        return Ok(Chunk { columns: MIXED.into(), bits });
+        let json = serde_json::to_vec(&mixed).map_err(|why| damaged(&why))?;
+        return Ok(Chunk { columns: MIXED.into(), bits: Bits::Json(json) });
     };
     let measured: Vec<_> = readings.iter().map(|reading| reading.measured.0).collect();
     let delays: Vec<_> =
         readings.iter().map(|reading| reading.arrived.0.wrapping_sub(reading.measured.0)).collect();
-    let columns = Columns {
-        form,
-        per,
-        measured: Column::sloped(&measured),
-        delay: Column::level(&delays),
-        value: Column::level(&values),
-    };
-    let mut bits = Vec::new();
-    columns.measured.pack(&measured, &mut bits);
-    columns.delay.pack(&delays, &mut bits);
-    columns.value.pack(&values, &mut bits);
+    let (measured, delay, value) =
+        (Fitted::sloped(&measured), Fitted::level(&delays), Fitted::level(&values));
+    let columns = Columns { form, per, measured: measured.column, delay: delay.column, value: value.column };
     let columns = serde_json::to_string(&columns).map_err(|why| damaged(&why))?;
-    Ok(Chunk { columns, bits })
+    Ok(Chunk { columns, bits: Bits::Columns([measured, delay, value]) })
 }
 
 /// The values as numbers, where all are of one type that has a form.
@@ -290,7 +308,7 @@ mod tests {
                 })
                 .collect();
             let chunk = encode(&readings).unwrap();
-            let back = decode(&chunk.columns, &chunk.bits, readings.len()).unwrap();
+            let back = decode(&chunk.columns, &chunk.bits(), readings.len()).unwrap();
             prop_assert!(readings.iter().map(bits).eq(back.iter().map(bits)));
         }
 
@@ -313,7 +331,7 @@ mod tests {
         while !rest.is_empty() {
             let (page, chunk) = fill_page(rest).unwrap();
             sizes.push(chunk.size());
-            let back = decode(&chunk.columns, &chunk.bits, page.len()).unwrap();
+            let back = decode(&chunk.columns, &chunk.bits(), page.len()).unwrap();
             assert_eq!(back, page);
             rest = &rest[page.len()..];
         }

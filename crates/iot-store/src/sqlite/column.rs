@@ -17,58 +17,10 @@ const WIDEST: u32 = 56;
 pub(crate) struct Column(i64, i64, i64, u32);
 
 impl Column {
-    /// A column for numbers that stay about where they are.
-    pub(crate) fn level(numbers: &[i64]) -> Self {
-        Self::fit(numbers, 0)
-    }
-
-    /// A column for numbers that go up or down evenly.
-    pub(crate) fn sloped(numbers: &[i64]) -> Self {
-        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Self(0, 0, 1, 0) };
-        Self::fit(numbers, last.wrapping_sub(*first))
-    }
-
-    fn fit(numbers: &[i64], rise: i64) -> Self {
-        let line = Line::new(rise, numbers.len());
-        let off_the_line =
-            || (0_i64..).zip(numbers).map(|(place, number)| number.wrapping_sub(line.at(place)));
-        let base = off_the_line().min().unwrap_or(0);
-        let above = || off_the_line().map(|number| number.wrapping_sub(base).cast_unsigned());
-        let unit = above().try_fold(0, |unit, number| match greatest_common_divisor(unit, number) {
-            1 => Err(1),
-            unit => Ok(unit),
-        });
-        // A unit that is no positive `i64` would save one bit.
-        let unit = i64::try_from(unit.unwrap_or(1)).unwrap_or(1).max(1);
-        let largest = above().max().unwrap_or(0) / unit.cast_unsigned();
-        let width = u64::BITS - largest.leading_zeros();
-        // Numbers that are too far apart are written as they are: plain SQL has no sums that wrap around.
-        if width > WIDEST { Self(0, 0, 1, u64::BITS) } else { Self(base, rise, unit, width) }
-    }
-
     /// Bytes that so many numbers take.
     fn size(self, count: usize) -> Option<usize> {
         let width = usize::try_from(self.3).ok()?;
         Some(count.checked_mul(width)?.div_ceil(8))
-    }
-
-    /// Appends the numbers, from which this column was made.
-    pub(crate) fn pack(self, numbers: &[i64], out: &mut Vec<u8>) {
-        let Self(base, rise, unit, width) = self;
-        let line = Line::new(rise, numbers.len());
-        let (mut waiting, mut waits) = (0_u128, 0_u32);
-        for (place, number) in (0_i64..).zip(numbers) {
-            let above = number.wrapping_sub(line.at(place)).wrapping_sub(base).cast_unsigned();
-            waiting = (waiting << width) | u128::from(above / unit.cast_unsigned());
-            waits += width;
-            while waits >= 8 {
-                waits -= 8;
-                out.push(last_byte(waiting >> waits));
-            }
-        }
-        if waits > 0 {
-            out.push(last_byte(waiting << (8 - waits)));
-        }
     }
 
     /// Takes so many numbers from the front of `bits`.
@@ -79,20 +31,97 @@ impl Column {
         *bits = rest;
         let mut numbers = Vec::with_capacity(count);
         let (mut waiting, mut waits) = (0_u128, 0_u32);
-        let mut bytes = own.iter();
+        let mut words = own.chunks(8);
         let mask = u64::MAX.checked_shr(u64::BITS - width).unwrap_or(0);
         let line = Line::new(rise, count);
         for place in (0_i64..).take(count) {
             while waits < width {
-                waiting = (waiting << 8) | u128::from(*bytes.next().ok_or_else(too_short)?);
-                waits += 8;
+                let word = words.next().ok_or_else(too_short)?;
+                let add = |word, byte: &u8| word << 8 | u64::from(*byte);
+                let number =
+                    <[u8; 8]>::try_from(word).map_or_else(|_| word.iter().fold(0, add), u64::from_be_bytes);
+                let bits = u32::try_from(word.len()).unwrap_or(0) * 8;
+                waiting = (waiting << bits) | u128::from(number);
+                waits += bits;
             }
             waits -= width;
-            let above = u64::try_from((waiting >> waits) & u128::from(mask)).unwrap_or(0);
+            let above = last_word(waiting >> waits) & mask;
             let on_the_line = base.wrapping_add(line.at(place));
             numbers.push(on_the_line.wrapping_add(above.cast_signed().wrapping_mul(unit)));
         }
         Ok(numbers)
+    }
+}
+
+/// Numbers with the column that they fit, ready to be packed.
+#[derive(Debug)]
+pub(crate) struct Fitted {
+    pub(crate) column: Column,
+    /// What is written of each number.
+    above: Vec<u64>,
+}
+
+impl Fitted {
+    /// Fits numbers that stay about where they are.
+    pub(crate) fn level(numbers: &[i64]) -> Self {
+        Self::new(numbers, 0)
+    }
+
+    /// Fits numbers that go up or down evenly.
+    pub(crate) fn sloped(numbers: &[i64]) -> Self {
+        let (first, last) = (numbers.first().unwrap_or(&0), numbers.last().unwrap_or(&0));
+        Self::new(numbers, last.wrapping_sub(*first))
+    }
+
+    fn new(numbers: &[i64], rise: i64) -> Self {
+        let line = Line::new(rise, numbers.len());
+        let off_the_line = (0_i64..).zip(numbers).map(|(place, number)| number.wrapping_sub(line.at(place)));
+        let off_the_line: Vec<_> = off_the_line.collect();
+        let base = off_the_line.iter().copied().min().unwrap_or(0);
+        let mut above: Vec<_> =
+            off_the_line.into_iter().map(|number| number.wrapping_sub(base).cast_unsigned()).collect();
+        let unit = above.iter().try_fold(0, |unit, number| match greatest_common_divisor(unit, *number) {
+            1 => Err(1),
+            unit => Ok(unit),
+        });
+        // A unit that is no positive `i64` would save one bit.
+        let unit = i64::try_from(unit.unwrap_or(1)).unwrap_or(1).max(1);
+        let largest = above.iter().max().unwrap_or(&0) / unit.cast_unsigned();
+        let width = u64::BITS - largest.leading_zeros();
+        if width > WIDEST {
+            // Numbers that are too far apart are written as they are: plain SQL has no sums that wrap around.
+            let above = numbers.iter().map(|number| number.cast_unsigned()).collect();
+            return Self { column: Column(0, 0, 1, u64::BITS), above };
+        }
+        if unit > 1 {
+            for number in &mut above {
+                *number /= unit.cast_unsigned();
+            }
+        }
+        Self { column: Column(base, rise, unit, width), above }
+    }
+
+    /// Bytes that the numbers take.
+    pub(crate) fn size(&self) -> usize {
+        self.column.size(self.above.len()).unwrap_or(usize::MAX)
+    }
+
+    /// Appends the numbers.
+    pub(crate) fn pack(&self, out: &mut Vec<u8>) {
+        let width = self.column.3;
+        let (mut waiting, mut waits) = (0_u128, 0_u32);
+        for number in &self.above {
+            waiting = (waiting << width) | u128::from(*number);
+            waits += width;
+            if waits >= u64::BITS {
+                waits -= u64::BITS;
+                out.extend_from_slice(&last_word(waiting >> waits).to_be_bytes());
+            }
+        }
+        if waits > 0 {
+            let rest = last_word(waiting << (u64::BITS - waits)).to_be_bytes();
+            out.extend(rest.iter().take(usize::try_from(waits.div_ceil(8)).unwrap_or(0)));
+        }
     }
 }
 
@@ -115,9 +144,8 @@ impl Line {
     }
 }
 
-fn last_byte(number: u128) -> u8 {
-    let [.., last] = number.to_be_bytes();
-    last
+fn last_word(number: u128) -> u64 {
+    u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0)
 }
 
 fn too_short() -> Fault {
@@ -137,12 +165,13 @@ mod tests {
 
     use super::*;
 
-    fn bytes(column: Column, numbers: &[i64]) -> usize {
+    fn bytes(fitted: &Fitted, numbers: &[i64]) -> usize {
         let mut packed = Vec::new();
-        column.pack(numbers, &mut packed);
+        fitted.pack(&mut packed);
+        assert_eq!(packed.len(), fitted.size());
         packed.push(7);
         let mut bits = packed.as_slice();
-        assert_eq!(column.unpack(&mut bits, numbers.len()).unwrap(), numbers);
+        assert_eq!(fitted.column.unpack(&mut bits, numbers.len()).unwrap(), numbers);
         assert_eq!(bits, [7], "what lies behind is left");
         packed.len() - 1
     }
@@ -152,8 +181,8 @@ mod tests {
         fn numbers_come_back_whatever_they_are(
             numbers in prop_oneof![vec(any::<i64>(), 0..100), vec(-99..99_i64, 0..100), vec(0..1_i64, 0..9)]
         ) {
-            bytes(Column::level(&numbers), &numbers);
-            bytes(Column::sloped(&numbers), &numbers);
+            bytes(&Fitted::level(&numbers), &numbers);
+            bytes(&Fitted::sloped(&numbers), &numbers);
         }
     }
 
@@ -163,16 +192,16 @@ mod tests {
             (0..800).map(|minute| 1_767_225_600_000 + minute * 60_000 + minute * drift / 7).collect()
         };
         let (even, drifting) = (every_minute(0), every_minute(3));
-        assert_eq!(bytes(Column::sloped(&even), &even), 0);
-        assert_eq!(bytes(Column::sloped(&drifting), &drifting), 100, "one bit");
+        assert_eq!(bytes(&Fitted::sloped(&even), &even), 0);
+        assert_eq!(bytes(&Fitted::sloped(&drifting), &drifting), 100, "one bit");
         let sixteenths: Vec<_> = (0..800).map(|place| 210_000 + place * 7 % 16 * 625).collect();
-        assert_eq!(bytes(Column::level(&sixteenths), &sixteenths), 400);
+        assert_eq!(bytes(&Fitted::level(&sixteenths), &sixteenths), 400);
     }
 
     #[test]
     fn a_column_that_is_cut_or_no_column_is_refused() {
         let numbers = [1, 5, 9];
-        let column = Column::level(&numbers);
+        let column = Fitted::level(&numbers).column;
         assert!(column.unpack(&mut [].as_slice(), 3).is_err());
         assert!(Column(0, 0, 1, 60).unpack(&mut [0; 99].as_slice(), 3).is_err());
         assert!(Column(0, 0, 1, 64).unpack(&mut [0; 99].as_slice(), usize::MAX).is_err());

@@ -79,18 +79,22 @@ impl Draft {
         Ok(())
     }
 
-    /// Writes the row under its number, if there is anything in it. Gives how many items it has.
-    pub(crate) fn insert(&self, db: &Connection, id: i64) -> Result<usize, Fault> {
+    /// Writes the row under its number, if there is anything in it, and forgets it. Gives how many items it has.
+    pub(crate) fn insert(&mut self, db: &Connection, id: i64) -> Result<usize, Fault> {
         if self.items == 0 {
             return Ok(0);
         }
         let items = i64::try_from(self.items).unwrap_or(i64::MAX);
         let (earliest, latest) = self.span.unzip();
+        let entries = checksum::close(core::mem::take(&mut self.entries));
         db.prepare_cached(
             "INSERT INTO journal (id, items, earliest, latest, entries) VALUES (?, ?, ?, ?, ?)",
         )?
-        .execute(params![id, items, earliest, latest, checksum::close(self.entries.clone())])?;
-        Ok(self.items)
+        .execute(params![id, items, earliest, latest, entries])?;
+        self.entries = entries;
+        let items = self.items;
+        self.clear();
+        Ok(items)
     }
 }
 

@@ -14,7 +14,8 @@
 //! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
 //! | `upkeep/` | what is done behind commits: from the journal into chunks |
 //! | `snapshot.rs`, `history.rs`, `recent.rs`, `chronicle.rs` | what is read: at the start, and by pages |
-//! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
+//! | `numbers.rs`, `source.rs` | numbers for nodes and series, and what waits to be folded |
+//! | `value.rs`, `fault.rs` | values on disk, what went wrong |
 //! | `checksum.rs`, `rows.rs` | checksums, and how each row in plain columns gets one |
 
 mod audit;
@@ -42,13 +43,17 @@ mod rollup;
 mod rows;
 mod schema;
 mod snapshot;
+mod source;
 mod upkeep;
 mod value;
 mod verify;
 
 use std::{fs::File, path::Path, time::Duration};
 
-use iot_core::store::{Batch, Record, Snapshot, Store, StoreError, Upkeep};
+use iot_core::{
+    store::{Batch, Record, Snapshot, Store, StoreError, Upkeep},
+    view::ReadingView,
+};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
@@ -204,14 +209,18 @@ impl SqliteStore {
                 }
                 Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
                     let source = known.numbers.source(&db, node)?;
-                    let (boot, sequence, gap, arrived) = (boot.0, *sequence, *gap, arrived.0);
-                    let report = Report { source: source.number, boot, sequence, gap, arrived };
+                    let (boot, sequence, gap) = (boot.0, *sequence, *gap);
+                    let report = Report { source: source.number, boot, sequence, gap, arrived: arrived.0 };
                     self.draft.push(&Entry::Report(report))?;
-                    last_arrived = Some(arrived);
+                    source.reported(row + 1, report);
+                    last_arrived = Some(arrived.0);
                     for reading in readings.by_ref().take(*count) {
-                        let series = source.series(&db, reading.module, reading.channel)?;
-                        let (measured, value) = (reading.measured.0, Kept::from(&reading.value));
-                        self.draft.push(&Entry::Reading(Reading { series, measured, value }))?;
+                        let series = source.number_of(&db, reading.module, reading.channel)?;
+                        let (measured, value) = (reading.measured, Kept::from(&reading.value));
+                        let entry = Reading { series, measured: measured.0, value };
+                        self.draft.push(&Entry::Reading(entry))?;
+                        let (value, arrived) = (reading.value.clone(), *arrived);
+                        source.read(row + 1, series, ReadingView { value, measured, arrived });
                     }
                 }
             }
@@ -254,7 +263,7 @@ impl Store for SqliteStore {
     fn upkeep(&mut self) -> Result<Upkeep, StoreError> {
         // What is known is put back where the step succeeds; where it does not, the file is read anew.
         let Some(mut known) = self.known.take() else { return Ok(Upkeep::Done) };
-        let step = known.work.step(&mut self.db, &self.limits);
+        let step = known.work.step(&mut self.db, (&mut known.numbers, self.row), &self.limits);
         let due = step.map_err(|fault| fault.explain(&self.path))?;
         self.known = Some(known);
         Ok(due)

@@ -1,33 +1,37 @@
-//! [`Numbers`]: the numbers that stand for nodes and series in the rows of the file.
+//! [`Numbers`]: the numbers that stand for nodes and series in the rows of the file, and what waits in the journal
+//! to be folded for each of them.
 //!
-//! Kept in memory as they are in the file. Where a transaction failed they are read anew by the store.
+//! Kept in memory as they are in the file, so that folding reads nothing back. Where a transaction failed they are
+//! read anew by the store.
 
 use std::collections::HashMap;
 
 use iot_core::NodeId;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
-use super::{fault::Fault, nodes::parse_id};
+use super::{
+    fault::Fault,
+    journal::{self, Folded},
+    nodes::parse_id,
+    source::Source,
+};
 
-/// Numbers of nodes and of their series.
+/// Nodes that have reported, and their series.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    sources: HashMap<NodeId, Source>,
-}
-
-/// A node that has reported.
-#[derive(Debug)]
-pub(crate) struct Source {
-    /// Its number.
-    pub(crate) number: i64,
-    /// Module, channel and number of each series. They are few, so that looking is faster than hashing.
-    series: Vec<(u8, u8, i64)>,
+    places: HashMap<NodeId, usize>,
+    sources: Vec<Source>,
+    /// Places of nodes that are gone.
+    free: Vec<usize>,
+    /// Whose report came last: the next one is often of the same node.
+    last: Option<(NodeId, usize)>,
 }
 
 impl Numbers {
-    /// Reads all that are in use.
+    /// Reads all that are in use, and what the journal has for them.
     pub(crate) fn load(db: &Connection) -> Result<Self, Fault> {
         let mut numbers = Self::default();
+        let (mut of_source, mut of_series) = (HashMap::new(), HashMap::new());
         let mut select = db.prepare(
             "SELECT node, source.number, module, channel, series.number
              FROM source LEFT JOIN series ON series.source = source.number",
@@ -35,72 +39,129 @@ impl Numbers {
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let (node, number) = (parse_id(&row.get::<_, Box<str>>(0)?)?, row.get(1)?);
-            let source = numbers.sources.entry(node).or_insert_with(|| Source { number, series: Vec::new() });
-            if let Some(series) = row.get(4)? {
-                source.series.push((row.get(2)?, row.get(3)?, series));
+            let place = numbers.places.get(&node).copied();
+            let place = place.unwrap_or_else(|| numbers.put(node, Source::new(number)));
+            of_source.insert(number, place);
+            if let (Some(series), Some(source)) = (row.get(4)?, numbers.sources.get_mut(place)) {
+                of_series.insert(series, place);
+                source.add(row.get(2)?, row.get(3)?, series);
             }
         }
+        drop(rows);
+        numbers.load_journal(db, &of_source, &of_series)?;
         Ok(numbers)
     }
 
-    /// The node's numbers; a node that has none yet is given one.
-    pub(crate) fn source(&mut self, db: &Connection, node: &NodeId) -> Result<&mut Source, Fault> {
-        if !self.sources.contains_key(node) {
-            db.prepare_cached("INSERT INTO source (node) VALUES (?)")?.execute([node.as_str()])?;
-            let source = Source { number: db.last_insert_rowid(), series: Vec::new() };
-            self.sources.insert(node.clone(), source);
+    fn load_journal(
+        &mut self,
+        db: &Connection,
+        of_source: &HashMap<i64, usize>,
+        of_series: &HashMap<i64, usize>,
+    ) -> Result<(), Fault> {
+        let folded = Folded::load(db)?;
+        let mut select = db.prepare("SELECT id, entries FROM journal ORDER BY id")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let id = row.get(0)?;
+            let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            journal::read(entries, |report, reading| {
+                let (place, counts) = match &reading {
+                    Some(reading) => {
+                        (of_series.get(&reading.series), folded.counts_for_series(id, reading.series))
+                    }
+                    None => (of_source.get(&report.source), folded.counts_for_source(id, report.source)),
+                };
+                // Folded already, or of a node that is gone.
+                let Some(source) = place.filter(|_| counts).and_then(|place| self.sources.get_mut(*place))
+                else {
+                    return Ok(());
+                };
+                match reading {
+                    Some(reading) => source.read(id, reading.series, reading.restore(report.arrived)?),
+                    None => source.reported(id, report),
+                }
+                Ok(())
+            })?;
         }
-        self.sources.get_mut(node).ok_or_else(|| Fault::Unreadable(format!("{node} has no number")))
+        Ok(())
+    }
+
+    /// What is known of a node; one that is not known yet is given a number.
+    pub(crate) fn source(&mut self, db: &Connection, node: &NodeId) -> Result<&mut Source, Fault> {
+        let place = match &self.last {
+            Some((last, place)) if last == node => *place,
+            _ => {
+                let place = if let Some(place) = self.places.get(node) {
+                    *place
+                } else {
+                    db.prepare_cached("INSERT INTO source (node) VALUES (?)")?.execute([node.as_str()])?;
+                    self.put(node.clone(), Source::new(db.last_insert_rowid()))
+                };
+                self.last = Some((node.clone(), place));
+                place
+            }
+        };
+        self.sources.get_mut(place).ok_or_else(|| Fault::Unreadable(format!("{node} has no number")))
+    }
+
+    fn put(&mut self, node: NodeId, source: Source) -> usize {
+        let place = self.free.pop().unwrap_or(self.sources.len());
+        if let Some(free) = self.sources.get_mut(place) {
+            *free = source;
+        } else {
+            self.sources.push(source);
+        }
+        self.places.insert(node, place);
+        place
     }
 
     /// The series of a node: module, channel and number, in order.
     pub(crate) fn series_of(&self, node: &NodeId) -> Vec<(u8, u8, i64)> {
-        let mut series = self.sources.get(node).map(|source| source.series.clone()).unwrap_or_default();
+        let source = self.places.get(node).and_then(|place| self.sources.get(*place));
+        let mut series: Vec<_> = source.map(|source| source.series().collect()).unwrap_or_default();
         series.sort_unstable();
         series
     }
 
-    /// The series is another node's from now on, in place of the one that this node had there. Gives that.
+    /// The series is another node's from now on, in place of the one that this node had there.
     pub(crate) fn give(
         &mut self,
         db: &Connection,
         (module, channel, number): (u8, u8, i64),
         (old, new): (&NodeId, &NodeId),
-    ) -> Result<Option<i64>, Fault> {
-        if let Some(source) = self.sources.get_mut(old) {
-            source.series.retain(|(.., own)| *own != number);
-        }
+    ) -> Result<(), Fault> {
+        let given = self.source(db, old)?.give_away(number);
         let source = self.source(db, new)?;
-        let at = source.series.iter().position(|(m, c, _)| (*m, *c) == (module, channel));
-        let before = at.map(|at| source.series.swap_remove(at).2);
-        source.series.push((module, channel, number));
-        if let Some(before) = before {
+        if let Some(before) = source.take_over(module, channel, given) {
             // What is still in the journal under its number is then nobody's, and its chunks are deleted.
             db.prepare_cached("INSERT INTO forgotten (series) VALUES (?)")?.execute([before])?;
             db.prepare_cached("DELETE FROM series WHERE number = ?")?.execute([before])?;
         }
         db.prepare_cached("UPDATE series SET source = ? WHERE number = ?")?
             .execute([source.number, number])?;
-        Ok(before)
+        Ok(())
     }
 
     /// The node is gone.
     pub(crate) fn forget(&mut self, node: &NodeId) {
-        self.sources.remove(node);
-    }
-}
-
-impl Source {
-    /// The number of a series; one that has none yet is given one.
-    pub(crate) fn series(&mut self, db: &Connection, module: u8, channel: u8) -> Result<i64, Fault> {
-        let known = self.series.iter().find(|(m, c, _)| (*m, *c) == (module, channel));
-        if let Some((_, _, number)) = known {
-            return Ok(*number);
+        self.last = None;
+        if let Some(place) = self.places.remove(node)
+            && let Some(source) = self.sources.get_mut(place)
+        {
+            *source = Source::default();
+            self.free.push(place);
         }
-        db.prepare_cached("INSERT INTO series (source, module, channel) VALUES (?, ?, ?)")?
-            .execute(params![self.number, module, channel])?;
-        let number = db.last_insert_rowid();
-        self.series.push((module, channel, number));
-        Ok(number)
+    }
+
+    /// Places of what has waited since this row of the journal or one before. Memory that others have kept for what
+    /// they were given before is freed.
+    pub(crate) fn waiting(&mut self, until: i64) -> Vec<usize> {
+        let sources = self.sources.iter_mut().enumerate();
+        sources.filter_map(|(place, source)| source.has_waited(until).then_some(place)).collect()
+    }
+
+    /// What is known at a place.
+    pub(crate) fn at(&mut self, place: usize) -> Option<&mut Source> {
+        self.sources.get_mut(place)
     }
 }

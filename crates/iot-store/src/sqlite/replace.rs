@@ -11,6 +11,7 @@ use super::{
     fault::Fault,
     journal::{self, Draft, Entry, Folded, Reading, Report},
     numbers::Numbers,
+    source::Source,
     value::Kept,
 };
 
@@ -25,22 +26,20 @@ pub(crate) fn replace(
     (old, new): (&NodeId, &NodeId),
     modules: &[u8],
 ) -> Result<usize, Fault> {
-    let mut write = |draft: &mut Draft| {
+    let write = |draft: &mut Draft, row: &mut i64| {
         *row += 1;
-        let items = draft.insert(db, *row)?;
-        draft.clear();
-        Ok::<_, Fault>(items)
+        draft.insert(db, *row)
     };
-    let mut items = write(draft)?;
+    let mut items = write(draft, row)?;
     let series = numbers.series_of(old).into_iter().filter(|(module, ..)| modules.contains(module));
     for (module, channel, number) in series.collect::<Vec<_>>() {
         let own = numbers.series_of(new).into_iter().find(|own| (own.0, own.1) == (module, channel));
         let readings = own.map(|(.., own)| readings_of(db, own)).transpose()?.unwrap_or_default();
         numbers.give(db, (module, channel, number), (old, new))?;
-        let source = numbers.source(db, new)?.number;
+        let source = numbers.source(db, new)?;
         for readings in readings.chunks(ROW) {
-            add(draft, source, number, readings)?;
-            items += write(draft)?;
+            add((draft, *row + 1), source, number, readings)?;
+            items += write(draft, row)?;
         }
     }
     let mut update =
@@ -53,17 +52,23 @@ pub(crate) fn replace(
     Ok(items)
 }
 
-/// Adds readings to a series. They belong to no report that is counted.
-fn add(draft: &mut Draft, source: i64, series: i64, readings: &[ReadingView]) -> Result<(), Fault> {
+/// Adds readings to a series, in a row that is still to be written. They belong to no report that is counted.
+fn add(
+    (draft, row): (&mut Draft, i64),
+    source: &mut Source,
+    series: i64,
+    readings: &[ReadingView],
+) -> Result<(), Fault> {
     let mut arrived = None;
     for reading in readings {
         if arrived != Some(reading.arrived) {
             arrived = Some(reading.arrived);
-            let arrived = reading.arrived.0;
+            let (source, arrived) = (source.number, reading.arrived.0);
             draft.push(&Entry::Report(Report { source, boot: 0, sequence: 0, gap: 0, arrived }))?;
         }
         let (measured, value) = (reading.measured.0, Kept::from(&reading.value));
         draft.push(&Entry::Reading(Reading { series, measured, value }))?;
+        source.read(row, series, reading.clone());
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     checksum,
-    column::Column,
+    column::{Column, Fitted},
     fault::Fault,
     form::{Form, to_float, to_numbers},
     rows,
@@ -189,21 +189,21 @@ fn encode(buckets: &[Bucket]) -> Result<(String, Vec<u8>), Fault> {
     let counts: Vec<_> = buckets.iter().map(|bucket| bucket.count.cast_signed()).collect();
     let (mins, others) = numbers.split_at(buckets.len());
     let (maxs, sums) = others.split_at(buckets.len());
+    let (start, count) = (Fitted::sloped(&starts), Fitted::level(&counts));
+    let (min, max, sum) = (Fitted::level(mins), Fitted::level(maxs), Fitted::level(sums));
+    let mut bits = Vec::new();
+    for fitted in [&start, &count, &min, &max, &sum] {
+        fitted.pack(&mut bits);
+    }
     let columns = Columns {
         form,
         per,
-        start: Column::sloped(&starts),
-        count: Column::level(&counts),
-        min: Column::level(mins),
-        max: Column::level(maxs),
-        sum: Column::level(sums),
+        start: start.column,
+        count: count.column,
+        min: min.column,
+        max: max.column,
+        sum: sum.column,
     };
-    let mut bits = Vec::new();
-    columns.start.pack(&starts, &mut bits);
-    columns.count.pack(&counts, &mut bits);
-    columns.min.pack(mins, &mut bits);
-    columns.max.pack(maxs, &mut bits);
-    columns.sum.pack(sums, &mut bits);
     let columns = serde_json::to_string(&columns).map_err(|why| damaged(&why))?;
     Ok((columns, bits))
 }

@@ -5,7 +5,7 @@ mod chunk_1;
 use rusqlite::{Transaction, params};
 use rusqlite_migration::{HookError, HookResult, M, Migrations};
 
-use super::{chunk, fault::Fault, rollup, rows, upkeep::merge};
+use super::{fault::Fault, rollup, rows, upkeep::merge};
 
 /// Marks a file as a hub's: `IOTH`.
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
@@ -36,10 +36,9 @@ fn pack_anew(db: &Transaction<'_>) -> Result<(), Fault> {
     for series in all {
         let mut rows = select.query(params![series])?;
         while let Some(row) = rows.next()? {
-            let readings = chunk_1::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-            chunk::insert(db, series, &readings)?;
+            let mut readings = chunk_1::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
             rollup::add(db, series, &readings)?;
-            while merge::unit(db, series)? {}
+            merge::add(db, series, &mut readings)?;
         }
     }
     drop(select);
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
     use crate::{
         SqliteStore,
-        sqlite::{commands, nodes},
+        sqlite::{chunk, commands, nodes},
     };
     #[test]
     fn what_a_hub_of_the_first_schema_wrote_is_there_after_the_steps() {

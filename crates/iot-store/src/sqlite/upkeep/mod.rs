@@ -1,5 +1,5 @@
-//! [`Work`]: what is done behind commits, a unit at a time: the journal is folded into chunks, small chunks
-//! are merged, roll-ups of days that are over are packed, and what is too old or belongs to nobody is deleted.
+//! [`Work`]: what is done behind commits, a unit at a time: the journal is folded into chunks,
+//! roll-ups of days that are over are packed, and what is too old or belongs to nobody is deleted.
 //!
 //! A unit is a few rows, a step as many units as fit its time, in one transaction. What they change nobody
 //! sees: readers find the same readings before and after each.
@@ -9,7 +9,7 @@ pub(crate) mod fold;
 pub(crate) mod merge;
 mod sweep;
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use iot_core::{
     UnixMillis,
@@ -22,7 +22,7 @@ use self::{
     fold::Fold,
     sweep::{Sweep, Swept},
 };
-use super::{SqliteLimits, fault::Fault, journal};
+use super::{SqliteLimits, fault::Fault, journal, numbers::Numbers};
 
 /// How long a report waits at most, by the arrival of later ones, before it is folded: 15 minutes. Programs
 /// that look into the file find it from then on.
@@ -41,8 +41,6 @@ pub(crate) struct Work {
     last: Option<i64>,
     /// What is being folded.
     fold: Option<Fold>,
-    /// Series that were given chunks lately.
-    grown: VecDeque<i64>,
     /// Whether there may be something of nodes that are gone.
     forgotten: Upkeep,
     /// The series are being looked after.
@@ -64,7 +62,6 @@ impl Work {
             oldest: (journal > 0).then_some(i64::MIN),
             last: None,
             fold: None,
-            grown: merge::open_series(db)?,
             forgotten: Upkeep::Due,
             sweep: None,
             swept: None,
@@ -92,30 +89,44 @@ impl Work {
         self.journal > limits.journal.saturating_mul(4)
     }
 
-    /// Does units until the time of a step is over, or nothing is due.
-    pub(crate) fn step(&mut self, db: &mut Connection, limits: &SqliteLimits) -> Result<Upkeep, Fault> {
+    /// Does units until the time of a step is over, or nothing is due. `row` is the last row of the journal.
+    pub(crate) fn step(
+        &mut self,
+        db: &mut Connection,
+        (numbers, row): (&mut Numbers, i64),
+        limits: &SqliteLimits,
+    ) -> Result<Upkeep, Fault> {
+        self.begin_fold(row, limits);
+        self.begin_sweep();
+        if !self.is_due() {
+            return Ok(Upkeep::Done);
+        }
         let begun = Instant::now();
         let db = db.transaction()?;
-        let mut due = self.unit(&db, limits)?;
+        let mut due = self.unit(&db, (&mut *numbers, row), limits)?;
         while due == Upkeep::Due && begun.elapsed() < limits.step {
-            due = self.unit(&db, limits)?;
+            due = self.unit(&db, (&mut *numbers, row), limits)?;
         }
         db.commit()?;
         Ok(due)
     }
 
+    /// Whether there is anything to do: behind most commits there is not, and a transaction is not free.
+    fn is_due(&self) -> bool {
+        self.fold.is_some() || self.forgotten == Upkeep::Due || self.sweep.is_some()
+    }
+
     /// Does one unit of what is due first.
-    fn unit(&mut self, db: &Connection, limits: &SqliteLimits) -> Result<Upkeep, Fault> {
-        self.begin_fold(db, limits)?;
-        self.begin_sweep();
+    fn unit(
+        &mut self,
+        db: &Connection,
+        (numbers, row): (&mut Numbers, i64),
+        limits: &SqliteLimits,
+    ) -> Result<Upkeep, Fault> {
         if let Some(fold) = &mut self.fold {
-            if fold.unit(db, &mut self.grown)? == Upkeep::Done {
+            if fold.unit(db, numbers, row)? == Upkeep::Done {
                 self.journal = self.journal.saturating_sub(fold.items());
                 self.fold = None;
-            }
-        } else if let Some(series) = self.grown.pop_front() {
-            if merge::unit(db, series)? {
-                self.grown.push_front(series);
             }
         } else if self.forgotten == Upkeep::Due {
             if sweep::forget(db)? == Swept::All {
@@ -132,14 +143,13 @@ impl Work {
     }
 
     /// Begins to fold where the journal is long or has waited long enough.
-    fn begin_fold(&mut self, db: &Connection, limits: &SqliteLimits) -> Result<(), Fault> {
+    fn begin_fold(&mut self, row: i64, limits: &SqliteLimits) {
         let last = self.last.unwrap_or(i64::MIN);
         let has_waited = self.oldest.is_some_and(|oldest| last.saturating_sub(oldest) > WAIT_MS);
         if self.fold.is_none() && (self.journal > limits.journal || has_waited) {
-            self.fold = Some(Fold::begin(db)?);
+            self.fold = Some(Fold::begin(row, self.journal));
             self.oldest = None;
         }
-        Ok(())
     }
 
     /// Begins to look after the series when another day is over.
@@ -276,5 +286,33 @@ mod tests {
         store.commit(&report(3_653 * DAY)).unwrap();
         while store.upkeep().unwrap() == Upkeep::Due {}
         assert_eq!((readings(&history, 0), buckets(&history, 0)[0]), (108, 108));
+    }
+
+    #[test]
+    fn what_new_hardware_takes_over_while_the_journal_is_folded_is_folded_once() {
+        let all = Retention { readings: None, five_minutes: None, hours: None, days: None };
+        for units in 0..12 {
+            let directory = tempfile::tempdir().unwrap();
+            let limits = SqliteLimits { step: Duration::ZERO, ..limits(all, all) };
+            let path = directory.path().join("hub.db");
+            let (mut store, history) = SqliteStore::open_with(&path, limits).unwrap();
+            let old = NodeId::plain(Name::new("b").unwrap());
+            for (half_day, id) in (0..).zip([old.clone(), node(), old.clone(), node()]) {
+                let mut batch = report(half_day * HOURS * HOUR);
+                if let Some(Record::Report { node, .. }) = batch.records.first_mut() {
+                    *node = id;
+                }
+                store.commit(&batch).unwrap();
+            }
+            for _ in 0..units {
+                store.upkeep().unwrap();
+            }
+            let replaced = Record::Replaced { old, new: node(), modules: SERIES.to_vec() };
+            store.commit(&Batch { records: vec![replaced], readings: Vec::new() }).unwrap();
+            while store.upkeep().unwrap() == Upkeep::Due {
+                let found = SERIES.map(|module| readings(&history, module));
+                assert_eq!(found, [48, 48], "the file has all of them, {units} units after it began");
+            }
+        }
     }
 }
