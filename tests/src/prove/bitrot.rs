@@ -284,16 +284,17 @@ fn look(path: &Path, story: &Story, rest: &Rest, may_lack: usize) -> (Outcome, S
         Ok(Ok((Some(state), found))) => (state, found),
     };
     let all = story.batches.len();
-    let outcome =
-        match (story.judge(&state, all, all), story.judge(&state, all.saturating_sub(may_lack), all)) {
-            (Finding::After(_), _) if found == *rest => return (Outcome::Harmless, String::new()),
-            (Finding::After(_), _) if found.0.is_subset(&rest.0) => Outcome::Missing,
-            (Finding::After(_), _) => Outcome::WrongRecord,
-            (_, Finding::After(_)) => return (Outcome::CutShort, String::new()),
-            (_, Finding::Phantom) => Outcome::WrongValue,
-            (Finding::Lost, _) => Outcome::Missing,
-            (_, _) => Outcome::WrongRecord,
-        };
+    let judge = |promised: usize| story.judge(&state, promised, all);
+    let outcome = match (judge(all), judge(all.saturating_sub(may_lack)), judge(0)) {
+        (Finding::After(_), ..) if found == *rest => return (Outcome::Harmless, String::new()),
+        (Finding::After(_), ..) if found.0.is_subset(&rest.0) => Outcome::Missing,
+        (Finding::After(_), ..) => Outcome::WrongRecord,
+        (_, Finding::After(_), _) => return (Outcome::CutShort, String::new()),
+        // Where nothing need be there, nothing is missing.
+        (.., Finding::Phantom) => Outcome::WrongValue,
+        (Finding::Lost, ..) => Outcome::Missing,
+        (..) => Outcome::WrongRecord,
+    };
     if outcome == Outcome::Missing && inspect(path).is_err_and(|why| why.is_damage()) {
         return (Outcome::FoundByLook, String::new());
     }

@@ -64,7 +64,7 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: Sqlite
         info!(path = %path.display(), "the hub that had this file last did not close it; its log is played over it");
     }
     length(db, path, disk)?;
-    for name in ["sqlite_schema", "journal", "command_step"] {
+    for name in ["sqlite_schema", "journal"] {
         table(db, name, Depth::Quick)?;
     }
     for name in SMALL {
