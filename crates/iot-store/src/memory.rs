@@ -1,6 +1,8 @@
 //! [`MemoryStore`]: everything in memory, bounded. Clones share it, so that a hub which is started anew
 //! on a clone finds what the one before it stored.
 
+mod people;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -64,6 +66,7 @@ struct Kept {
     audit: VecDeque<AuditEntry>,
     /// How many changes there have been.
     changes: u64,
+    people: people::Kept,
 }
 
 impl MemoryStore {

@@ -9,7 +9,7 @@ use std::{collections::HashMap, path::Path};
 use rusqlite::Connection;
 use tracing::info;
 
-use super::{chunk, fault::Fault, journal, open::SqliteDisk, schema::NEWEST, snapshot};
+use super::{chunk, fault::Fault, journal, open::SqliteDisk, people, schema::NEWEST, snapshot};
 
 /// Tables that a hub reads whole when it starts, so that looking at them costs little.
 pub(crate) const SMALL: [&str; 8] =
@@ -139,6 +139,9 @@ pub(crate) fn whole(
     references(&db, "PRAGMA foreign_key_check")?;
     // Ids, states and values are read as at a start, and refused as there.
     snapshot::load(&db)?;
+    if schema == NEWEST {
+        people::users(&db)?;
+    }
     let count = |sql: &str| -> Result<u64, Fault> {
         Ok(u64::try_from(db.query_row(sql, [], |row| row.get::<_, i64>(0))?).unwrap_or(0))
     };

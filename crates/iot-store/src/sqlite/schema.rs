@@ -11,7 +11,7 @@ use super::{chunk, fault::Fault, rollup, upkeep::merge};
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
 
 /// The newest schema that this hub knows.
-pub(crate) const NEWEST: i32 = 3;
+pub(crate) const NEWEST: i32 = 4;
 
 /// Each step from one schema to the next.
 pub(crate) fn migrations() -> Migrations<'static> {
@@ -21,6 +21,7 @@ pub(crate) fn migrations() -> Migrations<'static> {
             pack_anew(db).map_err(|fault| HookError::Hook(fault.to_string()))
         }),
         M::up(include_str!("schema/3.sql")),
+        M::up(include_str!("schema/4.sql")),
     ])
 }
 
