@@ -11,7 +11,7 @@ use core::{
 use std::{collections::BTreeMap, io, net::TcpListener as StdListener, rc::Rc, sync::Arc};
 
 use iot_core::SessionId;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -98,6 +98,13 @@ impl TcpServer {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn bind_with(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
+        let server = Self::reserve(address, config)?;
+        server.listen()?;
+        Ok(server)
+    }
+
+    /// Takes the address and refuses connections, until [`listen`](Self::listen) is called.
+    pub(crate) fn reserve(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // On Windows the same option would let another process take the port away.
         #[cfg(not(windows))]
@@ -108,10 +115,14 @@ impl TcpServer {
         }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(config.backlog.into())?;
         let listener = StdListener::from(socket);
         let address = listener.local_addr()?;
         Ok(Self { listener, address, config })
+    }
+
+    /// From here on connections wait in the backlog until they are served.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        SockRef::from(&self.listener).listen(self.config.backlog.into())
     }
 
     /// Where it listens.

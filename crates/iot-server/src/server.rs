@@ -12,7 +12,9 @@ use iot_core::{
     Answer, IotError, NodeId,
     catalogue::{Catalogue, ModuleKind},
 };
-use iot_net::{Discovery, HubHandle, HubHandler, HubServer, NetConfig, RequestHandler, Running, StartError};
+use iot_net::{
+    Discovery, HubHandle, HubHandler, HubServer, NetConfig, Opening, RequestHandler, Running, StartError,
+};
 use iot_proto::Body;
 use iot_store::OpenError;
 use iot_web::WebConfig;
@@ -20,9 +22,9 @@ use thiserror::Error;
 use tokio::{
     net::TcpListener,
     sync::oneshot,
-    task::{JoinHandle, spawn_blocking},
+    task::{AbortHandle, JoinHandle, spawn_blocking},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     Builder, Config,
@@ -30,13 +32,16 @@ use crate::{
     backend::HubBackend,
     care::Care,
     config::Announce,
-    modules, store,
+    modules,
+    owner::{self, Owner, OwnerError, open_with_owner},
+    store::{self, Opened},
 };
 
 /// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
 #[derive(Debug)]
 pub struct IotServer {
     hub: Option<Running>,
+    opening: AbortHandle,
     handle: HubHandle,
     care: Arc<Care>,
     catalogue: Arc<Catalogue>,
@@ -66,6 +71,9 @@ pub enum ServerError {
         /// What the operating system says.
         why: io::Error,
     },
+    /// Whoever should own the hub cannot.
+    #[error("cannot make the owner of the hub: {0}")]
+    Owner(OwnerError),
     /// A kind that the configuration disables does not exist.
     #[error("setting disabled_kinds: {0}")]
     DisabledKind(IotError),
@@ -89,7 +97,11 @@ impl IotServer {
     }
 
     /// Starts hub and pages.
-    pub(crate) async fn start<W, H>(config: Config, wrap: W) -> Result<Self, ServerError>
+    pub(crate) async fn start<W, H>(
+        config: Config,
+        owner: Option<Owner>,
+        wrap: W,
+    ) -> Result<Self, ServerError>
     where
         W: Fn(HubHandler) -> H + Send + 'static,
         H: RequestHandler + 'static,
@@ -100,38 +112,49 @@ impl IotServer {
         let (listener, web_addr) = listen_web(config.web_address.unwrap_or(address), config.web_port)?;
 
         let hub_config = config.hub(RandomState::new().hash_one(web_addr));
-        let net = net_config(&config, address);
+        let mut net = net_config(&config, address);
         let known = Arc::clone(&catalogue);
         let (kind, data_dir, days) = (config.store, config.data_dir.clone(), config.readings_for_days);
         // Reading the store back may take its time.
         let start = move || {
-            let (store, history, chronicle) = store::open(kind, &data_dir, days)?;
+            let Opened { store, history, chronicle, people } = store::open(kind, &data_dir, days)?;
+            if let Some(owner) = owner {
+                owner::claim(&*people, &owner).map_err(ServerError::Owner)?;
+            }
+            let users = people.users().map_err(|why| ServerError::Hub(StartError::Load(why)))?;
+            net.opening = if users.is_empty() { Opening::WhenTold } else { Opening::AtOnce };
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
-            Ok((hub, history, chronicle))
+            Ok((hub, history, chronicle, people))
         };
-        let (hub, history, chronicle) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
+        let (hub, history, chronicle, people) =
+            spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
+        let opening = open_with_owner(Arc::clone(&people), hub.opener());
 
         let care = Arc::new(Care::start(&config, hub.handle()));
         let backend = HubBackend {
             hub: hub.handle().clone(),
             history,
             chronicle,
+            people,
             catalogue: Arc::clone(&catalogue),
             care: Arc::clone(&care),
         };
         let (web_stop, stopped) = oneshot::channel();
-        let web_config = WebConfig { hosts: config.web_hosts };
+        let web_config = WebConfig { hosts: config.web_hosts, ..WebConfig::default() };
         let web = tokio::spawn(async move {
             let shutdown = async {
                 // A server that is dropped without a word stops as well.
                 let _ = stopped.await;
             };
-            iot_web::serve(listener, backend, web_config, shutdown).await;
+            if let Err(error) = iot_web::serve(listener, backend, web_config, shutdown).await {
+                error!(%error, "pages are not served");
+            }
         });
         Ok(Self {
             handle: hub.handle().clone(),
             tcp_addr: hub.local_addr(),
             hub: Some(hub),
+            opening,
             care,
             catalogue,
             web_addr,
@@ -208,6 +231,7 @@ impl IotServer {
     /// both servers.
     pub async fn tear_down(mut self) {
         self.care.stop();
+        self.opening.abort();
         if let Some(hub) = self.hub.take() {
             hub.stop().await;
         }

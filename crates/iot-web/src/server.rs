@@ -8,6 +8,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use iot_core::IotError;
 use jiff::tz::TimeZone;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -16,7 +17,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Backend, guard, host::Hosts, web::Web};
+use crate::{
+    Backend, Transport,
+    door::{CookieRule, Door},
+    guard,
+    host::Hosts,
+    web::Web,
+};
 
 /// Most connections at one time. Further ones wait in the operating system's queue.
 const MAX_CONNECTIONS: usize = 256;
@@ -36,22 +43,30 @@ pub struct WebConfig {
     /// Host names under which the hub may be addressed, beside IP addresses, `localhost` and the name of
     /// this machine, alone and with `.local`.
     pub hosts: Vec<Box<str>>,
+    /// How pages travel: cookies of logins are sent over nothing less.
+    pub transport: Transport,
 }
 
 /// Answers requests on `listener` until `shutdown` completes, then lets answers under way end.
 ///
 /// Live feeds are ended at once; everything else has five seconds.
+///
+/// # Errors
+/// [`IotError::NotStored`] where the store does not tell who may use the hub.
 pub async fn serve<B: Backend>(
     listener: TcpListener,
     backend: B,
     config: WebConfig,
     shutdown: impl Future<Output = ()>,
-) {
+) -> Result<(), IotError> {
     let (stop, stopping) = watch::channel(());
     let machine = gethostname::gethostname();
     let hosts = Hosts::new(&machine.to_string_lossy(), config.hosts.iter().map(AsRef::as_ref));
     let zone = TimeZone::system();
-    let web = Web { backend, zone, hosts: Arc::new(hosts), stopping, peer: None };
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let door = Door::new(backend.people(), CookieRule::new(port, config.transport))?;
+    let (hosts, door) = (Arc::new(hosts), Arc::new(door));
+    let web = Web { backend, zone, hosts, stopping, peer: None, door, who: None };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
@@ -84,6 +99,7 @@ pub async fn serve<B: Backend>(
         tracing::warn!("answers of the web server were cut off: they took longer than {DRAIN_WITHIN:?}");
     }
     tasks.shutdown().await;
+    Ok(())
 }
 
 /// The next connection, once there is room for it; `None` where the operating system could not give one.

@@ -19,7 +19,7 @@ pub use self::{
     code::ClaimCode,
     name::{Role, TokenLabel, UserName, check_password},
     rules::{Known, MAX_LOGINS, PeopleError, decide},
-    throttle::{Standing, Throttle, Wait},
+    throttle::{Allowance, Standing, Throttle, Wait},
 };
 use crate::{UnixMillis, store::StoreError};
 

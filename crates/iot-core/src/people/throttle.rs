@@ -1,4 +1,5 @@
-//! [`Throttle`]: how often a password may be tried, for each account and for each address.
+//! [`Throttle`]: how often a password may be tried, for each account and for each address; [`Allowance`]: how many
+//! refusals are kept, so that nobody fills the audit with them.
 //!
 //! Tries are counted where they come from and where they go to. The pause of an address holds up only that
 //! address. The pause of an account, which somebody far away can cause, does not hold up whoever has logged in to
@@ -95,6 +96,33 @@ impl Throttle {
     pub fn succeeded(&mut self, account: &UserName, address: IpAddr) {
         self.accounts.remove(account);
         self.addresses.remove(&network(address));
+    }
+}
+
+/// Refusals that are kept in a minute.
+const KEPT: u32 = 60;
+
+/// How many refusals may still be kept.
+#[derive(Debug, Default)]
+pub struct Allowance {
+    minute: u64,
+    taken: u32,
+    left_out: u64,
+}
+
+impl Allowance {
+    /// Whether another refusal is kept now; and how many were left out before it, which its record then tells.
+    pub fn take(&mut self, now: Instant) -> Option<u64> {
+        let minute = now.0 / 60_000;
+        if minute != self.minute {
+            (self.minute, self.taken) = (minute, 0);
+        }
+        if self.taken == KEPT {
+            self.left_out = self.left_out.saturating_add(1);
+            return None;
+        }
+        self.taken += 1;
+        Some(core::mem::take(&mut self.left_out))
     }
 }
 
@@ -196,5 +224,18 @@ mod tests {
         let of_network = throttle.addresses.iter().find(|(address, _)| address.is_ipv6()).unwrap();
         assert_eq!(of_network.1.count, FREE);
         assert!(throttle.addresses.len() <= REMEMBERED && throttle.accounts.len() <= REMEMBERED);
+    }
+
+    #[test]
+    fn sixty_refusals_a_minute_are_kept_and_the_next_one_tells_of_the_others() {
+        let mut allowance = Allowance::default();
+        for _ in 0..KEPT {
+            assert_eq!(allowance.take(Instant(1)), Some(0));
+        }
+        for _ in 0..9 {
+            assert_eq!(allowance.take(Instant(59_999)), None);
+        }
+        assert_eq!(allowance.take(Instant(60_000)), Some(9));
+        assert_eq!(allowance.take(Instant(60_001)), Some(0));
     }
 }
