@@ -40,12 +40,25 @@ impl Api {
     ///
     /// # Errors
     /// When the hub does not let them in.
-    pub fn logged_in(self, (name, password): (&str, &str)) -> Result<Self> {
-        let request = self.agent.post(format!("{}/login", self.base)).header("Origin", self.base.as_str());
+    pub fn logged_in(self, owner: (&str, &str)) -> Result<Self> {
+        self.entered("/login", owner)
+    }
+
+    /// The same, asked in the name of whoever claims the hub with this name and password.
+    ///
+    /// # Errors
+    /// When somebody else has claimed it.
+    pub fn claimed(self, owner: (&str, &str)) -> Result<Self> {
+        self.entered("/claim", owner)
+    }
+
+    /// Sends the form of a page that gives a cookie.
+    fn entered(self, path: &str, (name, password): (&str, &str)) -> Result<Self> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Origin", self.base.as_str());
         let answer = request.send_form([("name", name), ("password", password)])?;
         let cookie = answer.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
         let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
-        let cookie = cookie.with_context(|| format!("log in as {name}: {}", answer.status()))?;
+        let cookie = cookie.with_context(|| format!("{path} as {name}: {}", answer.status()))?;
         Ok(Self { name: Some(("Cookie", cookie)), ..self })
     }
 
@@ -56,7 +69,9 @@ impl Api {
 
     fn named<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match &self.name {
-            Some((header, value)) => request.header(*header, value.as_str()),
+            Some((header, value)) => {
+                request.header(*header, value.as_str()).header("Sec-Fetch-Site", "same-origin")
+            }
             None => request,
         }
     }
@@ -121,7 +136,7 @@ impl Api {
     /// # Errors
     /// When there is no answer.
     pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<u16> {
-        let request = self.agent.post(format!("{}{path}", self.base)).header("Origin", self.base.as_str());
+        let request = self.agent.post(format!("{}{path}", self.base));
         Ok(self.named(request).send_form(fields.iter().copied())?.status().as_u16())
     }
 

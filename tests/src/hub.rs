@@ -15,7 +15,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{api::Api, bench::cpu::Usage, people::seed, wait::until};
+use crate::{
+    api::Api,
+    bench::cpu::Usage,
+    people::{OWNER, seed},
+    wait::until,
+};
 
 /// How long the hub may take to start, and to stop.
 const START: Duration = Duration::from_secs(10);
@@ -95,9 +100,16 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started or does not serve in time.
     pub fn start_on(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
-        let token = seed(data_dir)?;
-        let mut hub = Self::start_as_it_is(ports, data_dir, more)?;
-        hub.api = hub.api.clone().with_token(&token);
+        let mut hub;
+        // What is kept in memory is out of reach of the command line.
+        if more.contains(&"memory") {
+            hub = Self::start_as_it_is(ports, data_dir, more)?;
+            hub.api = hub.api.clone().claimed(OWNER)?;
+        } else {
+            let token = seed(data_dir)?;
+            hub = Self::start_as_it_is(ports, data_dir, more)?;
+            hub.api = hub.api.clone().with_token(&token);
+        }
         hub.tcp = hub.announced("tcp_addr")?;
         Ok(hub)
     }

@@ -233,7 +233,7 @@ impl Parts {
             server.serve_in_local_set(handlers, stop.cancelled()).await
         };
         tokio::select! {
-            served = serving => if let Err(error) = served {
+            outcome = serving => if let Err(error) = outcome {
                 error!(%error, "cannot serve nodes any more; start the hub anew");
             },
             // The driver runs for ever: it has panicked, and nothing can be promised any more.

@@ -66,7 +66,7 @@ pub(crate) fn open_with_owner(people: Arc<dyn People>, open: impl FnOnce() + Sen
                 Ok(Ok(users)) if users.is_empty() => {}
                 Ok(Ok(_)) => break,
                 Ok(Err(why)) => {
-                    error!(%why, "nobody can be told apart from a stranger, and no node is served")
+                    error!(%why, "nobody can be told apart from a stranger, and no node is served");
                 }
                 // The runtime ends.
                 Err(_) => return,

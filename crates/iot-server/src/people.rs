@@ -98,9 +98,9 @@ pub(crate) fn token(settings: Settings, task: TokenTask) -> anyhow::Result<ExitC
             for Token { number, user, label, role, until, used, .. } in people.tokens()? {
                 let (user, label, role) = (user.as_str(), label.as_str(), role.word());
                 out::line(&if json {
-                    let used = used.map(|used| used.0);
+                    let last_use = used.map(|at| at.0);
                     json!({ "number": number, "user": user, "label": label, "role": role, "until": until.0,
-                            "used": used })
+                            "used": last_use })
                     .to_string()
                 } else {
                     format!("{number:>4} {user:<16} {role:<8} until {}  {label}", date(until))

@@ -267,17 +267,17 @@ mod tests {
         }
     }
 
-    fn decided(change: Change, users: &[User]) -> Result<AuditRecord, PeopleError> {
+    fn decided(change: &Change, users: &[User]) -> Result<AuditRecord, PeopleError> {
         let by = By { at: UnixMillis(7), who: "ada", why: "" };
-        decide(&change, Known { users, tokens: &[] }, by)
+        decide(change, Known { users, tokens: &[] }, by)
     }
 
     #[test]
     fn a_hub_is_claimed_once_and_by_an_admin() {
-        assert_eq!(decided(Change::Claim(user("ada", Role::Admin)), &[]).unwrap().deed, Deed::Claim);
-        let refused = decided(Change::Claim(user("ada", Role::Operator)), &[]);
+        assert_eq!(decided(&Change::Claim(user("ada", Role::Admin)), &[]).unwrap().deed, Deed::Claim);
+        let refused = decided(&Change::Claim(user("ada", Role::Operator)), &[]);
         assert_eq!(refused, Err(PeopleError::FirstIsAdmin));
-        let refused = decided(Change::Claim(user("eve", Role::Admin)), &[user("ada", Role::Admin)]);
+        let refused = decided(&Change::Claim(user("eve", Role::Admin)), &[user("ada", Role::Admin)]);
         assert_eq!(refused, Err(PeopleError::Claimed));
     }
 
@@ -285,21 +285,21 @@ mod tests {
     fn the_last_admin_stays_one() {
         let mut users = vec![user("ada", Role::Admin), user("bea", Role::Operator)];
         let last = Err(PeopleError::LastAdmin { name: name("ada") });
-        assert_eq!(decided(Change::RemoveUser(name("ada")), &users), last);
-        assert_eq!(decided(Change::SetRole(name("ada"), Role::Viewer), &users), last);
-        decided(Change::SetRole(name("ada"), Role::Admin), &users).unwrap();
+        assert_eq!(decided(&Change::RemoveUser(name("ada")), &users), last);
+        assert_eq!(decided(&Change::SetRole(name("ada"), Role::Viewer), &users), last);
+        decided(&Change::SetRole(name("ada"), Role::Admin), &users).unwrap();
         users.push(user("cleo", Role::Admin));
-        decided(Change::RemoveUser(name("ada")), &users).unwrap();
+        decided(&Change::RemoveUser(name("ada")), &users).unwrap();
     }
 
     #[test]
     fn a_token_may_no_more_than_its_user_and_ends() {
         let users = [user("ada", Role::Admin), user("bea", Role::Operator)];
-        decided(Change::AddToken(token(Role::Operator, 90)), &users).unwrap();
-        let refused = decided(Change::AddToken(token(Role::Admin, 90)), &users);
+        decided(&Change::AddToken(token(Role::Operator, 90)), &users).unwrap();
+        let refused = decided(&Change::AddToken(token(Role::Admin, 90)), &users);
         assert_eq!(refused, Err(PeopleError::Scope { asked: Role::Admin, most: Role::Operator }));
         for days in [0, 4_000] {
-            let refused = decided(Change::AddToken(token(Role::Viewer, days)), &users);
+            let refused = decided(&Change::AddToken(token(Role::Viewer, days)), &users);
             assert!(matches!(refused, Err(PeopleError::Lifetime { .. })), "{days}");
         }
         let tokens: Vec<_> = (0..MAX_TOKENS).map(|_| token(Role::Viewer, 90)).collect();
@@ -312,20 +312,20 @@ mod tests {
     #[test]
     fn nobody_comes_twice_and_nobody_unknown_is_changed() {
         let users = [user("ada", Role::Admin)];
-        let taken = decided(Change::AddUser(user("ada", Role::Viewer)), &users);
+        let taken = decided(&Change::AddUser(user("ada", Role::Viewer)), &users);
         assert_eq!(taken, Err(PeopleError::NameTaken { name: name("ada") }));
         let unknown = Err(PeopleError::UnknownUser { name: name("eve") });
-        assert_eq!(decided(Change::SetRole(name("eve"), Role::Viewer), &users), unknown);
-        assert_eq!(decided(Change::RemoveUser(name("eve")), &users), unknown);
+        assert_eq!(decided(&Change::SetRole(name("eve"), Role::Viewer), &users), unknown);
+        assert_eq!(decided(&Change::RemoveUser(name("eve")), &users), unknown);
         let many: Vec<_> = (0..MAX_USERS).map(|number| user(&format!("u{number}"), Role::Admin)).collect();
-        let full = decided(Change::AddUser(user("ada", Role::Viewer)), &many);
+        let full = decided(&Change::AddUser(user("ada", Role::Viewer)), &many);
         assert!(matches!(full, Err(PeopleError::TooMany { .. })));
     }
 
     #[test]
     fn what_strangers_wrote_is_kept_short_and_without_control_characters() {
         let what = format!("log in as \n\u{1b}[31m{}", "é".repeat(500));
-        let record = decided(Change::Refuse { what: what.into() }, &[]).unwrap();
+        let record = decided(&Change::Refuse { what: what.into() }, &[]).unwrap();
         assert!(record.after.starts_with("log in as [31mé") && record.after.len() <= WORDS);
     }
 }

@@ -132,7 +132,7 @@ pub(crate) async fn log_out<B: Backend>(web: &Web<B>) -> Result<Reply, WebError>
 }
 
 fn address(peer: Option<IpAddr>) -> IpAddr {
-    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.to_canonical())
+    peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical()
 }
 
 /// A place of this hub to go to; its home where the text names none, or another site.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, header};
 use iot_core::{
     UnixMillis,
-    people::{Login, Role, Token, Used, UserName},
+    people::{Login, People, Role, Token, Used, UserName},
 };
 
 use super::{Door, secret};
@@ -79,7 +79,7 @@ impl Door {
             .ask(move |people| {
                 let found = people.login(key)?.filter(|(login, _)| login.is_valid(now));
                 if found.as_ref().is_some_and(|(login, _)| login.is_use_to_note(now)) {
-                    people.note_use(Used::Login(key), now)?;
+                    note_use(people, Used::Login(key), now);
                 }
                 Ok(found)
             })
@@ -93,7 +93,7 @@ impl Door {
             .ask(move |people| {
                 let found = people.token(key)?.filter(|(token, _)| token.is_valid(now));
                 if found.as_ref().is_some_and(|(token, _)| token.is_use_to_note(now)) {
-                    people.note_use(Used::Token(key), now)?;
+                    note_use(people, Used::Token(key), now);
                 }
                 Ok(found)
             })
@@ -110,7 +110,7 @@ impl Door {
                 With::Login(login) => {
                     let valid = people.login(login.key)?.filter(|(login, _)| login.is_valid(now));
                     if valid.as_ref().is_some_and(|(login, _)| login.is_use_to_note(now)) {
-                        people.note_use(Used::Login(login.key), now)?;
+                        note_use(people, Used::Login(login.key), now);
                     }
                     valid.is_some()
                 }
@@ -118,6 +118,13 @@ impl Door {
             })
         });
         is_there.await.unwrap_or(false)
+    }
+}
+
+/// Notes a use as well as it can be: where the disk is full, people still have to see that it is.
+fn note_use(people: &dyn People, used: Used, now: UnixMillis) {
+    if let Err(error) = people.note_use(used, now) {
+        tracing::debug!(%error, "a use could not be noted");
     }
 }
 

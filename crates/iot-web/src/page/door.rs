@@ -93,14 +93,15 @@ pub(super) async fn stranger<B: Backend>(web: &Web<B>, error: &WebError) -> Repl
 
 /// The page that a browser is sent to instead of the one that it asked for, where there is one.
 pub(crate) fn instead(error: &WebError, asked: &str) -> Option<String> {
-    match error {
-        WebError::Unclaimed => Some("/claim".to_owned()),
-        WebError::People(PeopleError::Claimed) => Some("/".to_owned()),
-        WebError::NotLoggedIn => {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            Some(format!("/login?{}", query.append_pair("next", door::local(asked)).finish()))
-        }
-        _ => None,
+    if matches!(error, WebError::Unclaimed) {
+        Some("/claim".to_owned())
+    } else if matches!(error, WebError::People(PeopleError::Claimed)) {
+        Some("/".to_owned())
+    } else if matches!(error, WebError::NotLoggedIn) {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        Some(format!("/login?{}", query.append_pair("next", door::local(asked)).finish()))
+    } else {
+        None
     }
 }
 

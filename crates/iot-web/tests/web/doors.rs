@@ -140,7 +140,7 @@ const FAR: &[(&str, &str)] = &[("x-forwarded-for", "10.0.0.77")];
 
 fn deeds(hub: &Hub) -> Vec<(Deed, String)> {
     let query = AuditQuery { limit: 100, ..AuditQuery::default() };
-    let found = hub.fake.people.store.audit(&query).unwrap();
+    let found = hub.fake.people.store.audit(&query).expect("a store in memory");
     found.into_iter().map(|entry| (entry.record.deed, entry.record.by.into())).collect()
 }
 
