@@ -69,9 +69,7 @@ impl Api {
 
     fn named<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match &self.name {
-            Some((header, value)) => {
-                request.header(*header, value.as_str()).header("Sec-Fetch-Site", "same-origin")
-            }
+            Some((header, value)) => request.header(*header, value.as_str()),
             None => request,
         }
     }
@@ -108,6 +106,20 @@ impl Api {
         Ok(io::copy(&mut response.body_mut().as_reader(), &mut File::create(to)?)?)
     }
 
+    /// Asks a path with a method and without a body, as a form of the page would: status, and where it leads.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn ask(&self, method: &str, path: &str) -> Result<(u16, String)> {
+        let url = format!("{}{path}", self.base);
+        let answer = match method {
+            "GET" => self.named(self.agent.get(url)).call()?,
+            _ => self.named(self.agent.post(url)).header("Origin", self.base.as_str()).send_empty()?,
+        };
+        let to = answer.headers().get("location").and_then(|to| to.to_str().ok());
+        Ok((answer.status().as_u16(), to.unwrap_or_default().to_owned()))
+    }
+
     /// What the API says at a path below `/api/v1`.
     ///
     /// # Errors
@@ -124,6 +136,7 @@ impl Api {
     /// When there is no answer, or none in JSON.
     pub fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
         let request = self.named(self.agent.post(format!("{}/api/v1{path}", self.base)));
+        let request = request.header("Origin", self.base.as_str());
         let mut response = request.content_type("application/json").send(body.to_string())?;
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string()?;
@@ -136,7 +149,7 @@ impl Api {
     /// # Errors
     /// When there is no answer.
     pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<u16> {
-        let request = self.agent.post(format!("{}{path}", self.base));
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Origin", self.base.as_str());
         Ok(self.named(request).send_form(fields.iter().copied())?.status().as_u16())
     }
 

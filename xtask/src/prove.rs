@@ -27,6 +27,8 @@ const SHORT: &[(&str, &[&str])] = &[
     ("sim", &["--seeds", "300", "--plant", "early-ack"]),
     ("sim", &["--seeds", "300", "--plant", "forget"]),
     ("sim", &["--seeds", "300", "--plant", "store-again"]),
+    ("claim", &["--claims", "200", "--codes", "100"]),
+    ("claim", &["--plant", "look-first"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
 ];
@@ -42,6 +44,8 @@ pub(crate) enum Proof {
     Iofail(Passed),
     /// Turn bits over in the files of a store: no wrong value is served.
     Bitrot(Passed),
+    /// Claim a hub a thousand times at once: it gets one owner, and does nothing before.
+    Claim(Passed),
     /// Simulate hub, nodes and network from seeds: no promise is broken.
     Sim(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
@@ -111,6 +115,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
         Proof::Diskfull(options) => diskfull(sh, options),
+        Proof::Claim(Passed { options }) => in_process(sh, "claim", options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
     }

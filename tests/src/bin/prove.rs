@@ -8,7 +8,7 @@ use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
     prove::{
-        bitrot, diskfull, iofail,
+        bitrot, claim, diskfull, iofail,
         kill9::{self, Figures, Plan},
         powerloss, sim, time,
     },
@@ -27,6 +27,8 @@ enum Proof {
     Iofail(iofail::Options),
     /// Fill the hub's disk under load; nothing may be acknowledged that is not kept, and its pages stay up
     Diskfull(diskfull::Options),
+    /// Claim a hub a thousand times at once; it may get one owner, and do nothing before
+    Claim(claim::Options),
     /// Simulate hub, nodes and network from seeds; no promise may be broken
     Sim(sim::Options),
     /// Let clocks step, stop and be wrong; no promise may be broken
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
         Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
+        Proof::Claim(options) => ("claim", claim::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
     };

@@ -88,8 +88,9 @@ async fn every_route_answers_those_whom_the_table_names_and_nobody_else() {
                 || location.starts_with("/login?next=")
                 || (route.path == "/claim" && (status == StatusCode::CONFLICT || location == "/"));
             let is_let_in = is_for(route.may, who);
-            // A form for logging in that is empty is no name and password.
-            let is_wrong_password = (route.path, route.method) == ("/login", "POST");
+            // A form that asks for a password and is empty has none that is right.
+            let asks_for_one = [("/login", "POST"), ("/account/password", "POST")];
+            let is_wrong_password = is_let_in && asks_for_one.contains(&(route.path, route.method));
             assert!(
                 is_refused != is_let_in || is_wrong_password,
                 "{route:?} as {who:?}: {status} {location}"
