@@ -29,6 +29,8 @@ const SHORT: &[(&str, &[&str])] = &[
     ("sim", &["--seeds", "300", "--plant", "store-again"]),
     ("claim", &["--claims", "200", "--codes", "100"]),
     ("claim", &["--plant", "look-first"]),
+    ("web", &["--rounds", "3", "--nodes", "10"]),
+    ("web", &["--rounds", "2", "--nodes", "10", "--plant", "own-page"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
 ];
@@ -50,6 +52,8 @@ pub(crate) enum Proof {
     Sim(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
     Time(Passed),
+    /// Attack the pages from other sites, with names and with paths: nothing comes of it.
+    Web(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Diskfull),
 }
@@ -117,6 +121,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Diskfull(options) => diskfull(sh, options),
         Proof::Claim(Passed { options }) => in_process(sh, "claim", options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
+        Proof::Web(Passed { options }) => in_process(sh, "web", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
     }
 }

@@ -10,7 +10,7 @@ use iot_tests::{
     prove::{
         bitrot, claim, diskfull, iofail,
         kill9::{self, Figures, Plan},
-        powerloss, sim, time,
+        powerloss, sim, time, web,
     },
 };
 
@@ -33,6 +33,8 @@ enum Proof {
     Sim(sim::Options),
     /// Let clocks step, stop and be wrong; no promise may be broken
     Time(time::Options),
+    /// Attack the pages from other sites, with names and with paths; nothing may come of it
+    Web(web::Options),
 }
 
 /// How to kill.
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Proof::Claim(options) => ("claim", claim::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
+        Proof::Web(options) => ("web", web::run(&options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
