@@ -4,7 +4,7 @@ use std::{fs::File, io, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use ureq::Agent;
+use ureq::{Agent, RequestBuilder};
 
 /// Longest answer that is waited for; commands may be waited for up to half a minute.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -15,6 +15,8 @@ pub struct Api {
     agent: Agent,
     address: SocketAddr,
     base: String,
+    /// A header that says in whose name all is asked; nobody's without one.
+    name: Option<(&'static str, String)>,
 }
 
 impl Api {
@@ -25,7 +27,51 @@ impl Api {
             .max_redirects(0)
             .timeout_global(Some(TIMEOUT))
             .build();
-        Self { agent: config.into(), address, base: format!("http://{address}") }
+        Self { agent: config.into(), address, base: format!("http://{address}"), name: None }
+    }
+
+    /// The same, asked in the name of whoever has this token.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { name: Some(("Authorization", format!("Bearer {token}"))), ..self }
+    }
+
+    /// The same, asked in the name of whoever logs in with this name and password.
+    ///
+    /// # Errors
+    /// When the hub does not let them in.
+    pub fn logged_in(self, owner: (&str, &str)) -> Result<Self> {
+        self.entered("/login", owner)
+    }
+
+    /// The same, asked in the name of whoever claims the hub with this name and password.
+    ///
+    /// # Errors
+    /// When somebody else has claimed it.
+    pub fn claimed(self, owner: (&str, &str)) -> Result<Self> {
+        self.entered("/claim", owner)
+    }
+
+    /// Sends the form of a page that gives a cookie.
+    fn entered(self, path: &str, (name, password): (&str, &str)) -> Result<Self> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Origin", self.base.as_str());
+        let answer = request.send_form([("name", name), ("password", password)])?;
+        let cookie = answer.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+        let cookie = cookie.with_context(|| format!("{path} as {name}: {}", answer.status()))?;
+        Ok(Self { name: Some(("Cookie", cookie)), ..self })
+    }
+
+    /// The line of a request that says in whose name it is asked, with its end; nothing for nobody.
+    pub fn name_line(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |(header, value)| format!("{header}: {value}\r\n"))
+    }
+
+    fn named<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.name {
+            Some((header, value)) => request.header(*header, value.as_str()),
+            None => request,
+        }
     }
 
     /// Where it listens.
@@ -43,8 +89,10 @@ impl Api {
     /// # Errors
     /// When there is no answer.
     pub fn page(&self, path: &str) -> Result<(u16, String)> {
-        let mut response =
-            self.agent.get(format!("{}{path}", self.base)).call().with_context(|| path.to_string())?;
+        let mut response = self
+            .named(self.agent.get(format!("{}{path}", self.base)))
+            .call()
+            .with_context(|| path.to_string())?;
         Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
     }
 
@@ -53,9 +101,23 @@ impl Api {
     /// # Errors
     /// When there is no answer, or another than 200.
     pub fn download(&self, path: &str, to: &Path) -> Result<u64> {
-        let mut response = self.agent.get(format!("{}{path}", self.base)).call()?;
+        let mut response = self.named(self.agent.get(format!("{}{path}", self.base))).call()?;
         ensure!(response.status() == 200, "GET {path}: {}", response.status());
         Ok(io::copy(&mut response.body_mut().as_reader(), &mut File::create(to)?)?)
+    }
+
+    /// Asks a path with a method and without a body, as a form of the page would: status, and where it leads.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn ask(&self, method: &str, path: &str) -> Result<(u16, String)> {
+        let url = format!("{}{path}", self.base);
+        let answer = match method {
+            "GET" => self.named(self.agent.get(url)).call()?,
+            _ => self.named(self.agent.post(url)).header("Origin", self.base.as_str()).send_empty()?,
+        };
+        let to = answer.headers().get("location").and_then(|to| to.to_str().ok());
+        Ok((answer.status().as_u16(), to.unwrap_or_default().to_owned()))
     }
 
     /// What the API says at a path below `/api/v1`.
@@ -73,7 +135,8 @@ impl Api {
     /// # Errors
     /// When there is no answer, or none in JSON.
     pub fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
-        let request = self.agent.post(format!("{}/api/v1{path}", self.base));
+        let request = self.named(self.agent.post(format!("{}/api/v1{path}", self.base)));
+        let request = request.header("Origin", self.base.as_str());
         let mut response = request.content_type("application/json").send(body.to_string())?;
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string()?;
@@ -87,7 +150,7 @@ impl Api {
     /// When there is no answer.
     pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<u16> {
         let request = self.agent.post(format!("{}{path}", self.base)).header("Origin", self.base.as_str());
-        Ok(request.send_form(fields.iter().copied())?.status().as_u16())
+        Ok(self.named(request).send_form(fields.iter().copied())?.status().as_u16())
     }
 
     /// One node; `None` where it is not known.

@@ -75,6 +75,33 @@ impl Browser {
         self.post("/url", &json!({ "url": url })).map(drop)
     }
 
+    /// Logs in through the page, and waits until the home of the hub is there.
+    ///
+    /// # Errors
+    /// When the hub does not let them in.
+    pub fn log_in(&self, base: &str, (name, password): (&str, &str)) -> Result<()> {
+        self.open(&format!("{base}/login"))?;
+        // Whoever is logged in already is sent home.
+        if self.run("return location.pathname")? != "/login" {
+            return Ok(());
+        }
+        self.enter("[name=name]", name)?;
+        self.enter("[name=password]", password)?;
+        self.click("button.main")?;
+        until("the home of the hub", START, || {
+            Ok((self.run("return location.pathname")? == "/").then_some(()))
+        })
+    }
+
+    /// Types into the first element that fits a selector.
+    ///
+    /// # Errors
+    /// When there is none, or nothing can be typed there.
+    pub fn enter(&self, selector: &str, text: &str) -> Result<()> {
+        let id = self.find(selector)?;
+        self.post(&format!("/element/{id}/value"), &json!({ "text": text })).map(drop)
+    }
+
     /// Gives the page this many pixels.
     ///
     /// # Errors
@@ -98,9 +125,7 @@ impl Browser {
     /// # Errors
     /// When there is none, or it cannot be clicked.
     pub fn click(&self, selector: &str) -> Result<()> {
-        let found = self.post("/element", &json!({ "using": "css selector", "value": selector }))?;
-        let id = found.as_object().and_then(|found| found.values().next()?.as_str());
-        let id = id.with_context(|| format!("no element fits {selector}"))?;
+        let id = self.find(selector)?;
         self.post(&format!("/element/{id}/click"), &json!({})).map(drop)
     }
 
@@ -113,6 +138,12 @@ impl Browser {
         let log = self.post("/se/log", &json!({ "type": "browser" }))?;
         let lines = log.as_array().cloned().unwrap_or_default();
         Ok(lines.iter().filter_map(|line| Some(line["message"].as_str()?.to_string())).collect())
+    }
+
+    fn find(&self, selector: &str) -> Result<String> {
+        let found = self.post("/element", &json!({ "using": "css selector", "value": selector }))?;
+        let id = found.as_object().and_then(|found| found.values().next()?.as_str());
+        Ok(id.with_context(|| format!("no element fits {selector}"))?.to_owned())
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value> {

@@ -16,7 +16,12 @@ use anyhow::{Context as _, Result, bail};
 use iot_proto::HubKey;
 use serde_json::Value;
 
-use crate::{api::Api, bench::cpu::Usage, wait::until};
+use crate::{
+    api::Api,
+    bench::cpu::Usage,
+    people::{OWNER, seed},
+    wait::until,
+};
 
 /// How long the hub may take to start, and to stop.
 const START: Duration = Duration::from_secs(10);
@@ -104,6 +109,25 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started or does not serve in time.
     pub fn start_on(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
+        let mut hub;
+        // What is kept in memory is out of reach of the command line.
+        if more.contains(&"memory") {
+            hub = Self::start_as_it_is(ports, data_dir, more)?;
+            hub.api = hub.api.clone().claimed(OWNER)?;
+        } else {
+            let token = seed(data_dir)?;
+            hub = Self::start_as_it_is(ports, data_dir, more)?;
+            hub.api = hub.api.clone().with_token(&token);
+        }
+        hub.tcp = hub.announced("tcp_addr")?;
+        Ok(hub)
+    }
+
+    /// Starts the hub without giving it an owner, and waits until its page is there.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not serve in time.
+    pub fn start_as_it_is(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
         let mut child = spawn(ports, data_dir, more)?;
         let stderr = child.stderr.take().context("the hub's log")?;
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -114,16 +138,24 @@ impl HubProcess {
                 written.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         });
-        let mut found = |key: &str| {
-            until(&format!("the hub's log says {key}"), START, || {
-                if let Some(status) = child.try_wait()? {
-                    bail!("the hub ended at once: {status}: {:?}", lock(&log));
-                }
-                Ok(lock(&log).iter().find_map(|line| line.get(key)?.as_str()?.parse::<SocketAddr>().ok()))
-            })
-        };
-        let (web, tcp) = (found("web_addr")?, found("tcp_addr")?);
-        Ok(Self { child, log, tcp, api: Api::new(web) })
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut hub = Self { child, log, tcp: nowhere, api: Api::new(nowhere) };
+        hub.api = Api::new(hub.announced("web_addr")?);
+        Ok(hub)
+    }
+
+    /// The address that the log tells under this key, as soon as it does.
+    ///
+    /// # Errors
+    /// When it does not in time, or the hub ends.
+    pub fn announced(&mut self, key: &str) -> Result<SocketAddr> {
+        let (child, log) = (&mut self.child, &self.log);
+        until(&format!("the hub's log says {key}"), START, || {
+            if let Some(status) = child.try_wait()? {
+                bail!("the hub ended at once: {status}: {:?}", lock(log));
+            }
+            Ok(lock(log).iter().find_map(|line| line.get(key)?.as_str()?.parse::<SocketAddr>().ok()))
+        })
     }
 
     /// Starts the hub on these ports and kills it after a time, whether it serves by then or not.

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod hand_node;
 pub mod hub;
 pub mod out;
+pub mod people;
 pub mod prove;
 pub mod wait;
 pub mod walk;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use iot_core::{catalogue::Catalogue, config::Registration};
 use iot_server::{IotServer, config::StoreKind};
 use iot_sim::{Fleet, FleetConfig};
+use iot_tests::people::OWNER;
 
 /// Nodes enough that every kind the simulator has is among them.
 const NODES: u32 = 16;
@@ -13,7 +14,7 @@ const NODES: u32 = 16;
 async fn every_reading_of_the_simulator_fits_its_kind() {
     let local = [127, 0, 0, 1].into();
     let builder = IotServer::builder().tcp_address(local).tcp_port(0).web_address(local).web_port(0);
-    let builder = builder.store(StoreKind::Memory);
+    let builder = builder.store(StoreKind::Memory).owner(OWNER.0, OWNER.1);
     let server = builder.registration(Registration::Open).start().await.expect("a server on free ports");
     let config = FleetConfig { first_address: None, ..FleetConfig::new(server.tcp_addr(), NODES) };
     let fleet = Fleet::start(config).await.expect("a fleet");

@@ -13,14 +13,15 @@ use iot_core::{Answer, IotError, NodeId, Request, config::Registration, view::Pr
 use iot_net::{Context, End, HubHandler, RequestHandler, TcpServer};
 use iot_proto::{Capabilities, DIAL_PORT, Frame, HUB_PORT, HubMessage, Identify, MessageKind, Ping, Pong};
 use iot_server::{Config, IotServer, config::StoreKind};
-use iot_tests::hand_node::HandNode;
+use iot_tests::{api::Api, hand_node::HandNode, people::OWNER};
 use tokio::task::spawn_blocking;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A server on free ports of the loopback address that admits everyone.
 async fn server() -> IotServer {
-    let builder = IotServer::builder().tcp_address(LOCAL).tcp_port(0).web_address(LOCAL).web_port(0);
+    let builder = IotServer::builder().owner(OWNER.0, OWNER.1);
+    let builder = builder.tcp_address(LOCAL).tcp_port(0).web_address(LOCAL).web_port(0);
     let builder = builder.store(StoreKind::Memory);
     builder.registration(Registration::Open).start().await.expect("a server on free ports")
 }
@@ -65,7 +66,8 @@ impl RequestHandler for Watching {
 async fn a_request_handler_of_ones_own_sees_setup_handle_and_finish_with_address_and_request() {
     let seen = Seen::default();
     let notes = Arc::clone(&seen);
-    let builder = IotServer::builder().tcp_address(LOCAL).tcp_port(0).web_address(LOCAL).web_port(0);
+    let builder = IotServer::builder().owner(OWNER.0, OWNER.1);
+    let builder = builder.tcp_address(LOCAL).tcp_port(0).web_address(LOCAL).web_port(0);
     let builder = builder.store(StoreKind::Memory);
     let builder = builder.handler(move |hub| Watching { hub, seen: Arc::clone(&notes) });
     let server = builder.start().await.expect("a server on free ports");
@@ -141,7 +143,7 @@ async fn hub_and_web_server_read_one_data_directory_and_one_catalogue() {
     let files = server.module_files("relay").expect("a built-in kind");
     let web = server.web_addr();
     let definition = files["module.toml"].clone();
-    let page = spawn_blocking(move || iot_tests::api::Api::new(web).page("/modules/relay/module.toml"));
+    let page = spawn_blocking(move || Api::new(web).logged_in(OWNER)?.page("/modules/relay/module.toml"));
     let (status, text) = page.await.expect("no panic").expect("an answer");
     assert_eq!((status, text.as_bytes()), (200, &*definition));
     server.tear_down().await;
@@ -240,7 +242,8 @@ async fn nodes_find_the_hub_by_dns_sd_and_need_no_static_address() {
         store: StoreKind::Memory,
         ..Config::default()
     };
-    let server = IotServer::builder().config(config).start().await.expect("a server on free ports");
+    let builder = IotServer::builder().config(config).owner(OWNER.0, OWNER.1);
+    let server = builder.start().await.expect("a server on free ports");
     let search = iot_sim::Search {
         name: Some(name.into()),
         interfaces: vec!["lo".into()],

@@ -132,6 +132,8 @@
     const mine = ++wanted;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      // Whoever was logged out meanwhile is asked who they are.
+      if (answer.redirected) { location.reload(); return; }
       const text = await answer.text();
       if (mine === wanted && answer.ok) takeOver(text);
     } catch { off(); }
@@ -144,7 +146,7 @@
   // ---- forms: sent in the background, answered by the page ----
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    if (form.method !== "post" || "plain" in form.dataset) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form, event.submitter));
     const mine = ++wanted;

@@ -28,6 +28,10 @@ const SHORT: &[(&str, &[&str])] = &[
     ("sim", &["--seeds", "300", "--plant", "early-ack"]),
     ("sim", &["--seeds", "300", "--plant", "forget"]),
     ("sim", &["--seeds", "300", "--plant", "store-again"]),
+    ("claim", &["--claims", "200", "--codes", "100"]),
+    ("claim", &["--plant", "look-first"]),
+    ("web", &["--rounds", "3", "--nodes", "10"]),
+    ("web", &["--rounds", "2", "--nodes", "10", "--plant", "own-page"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
 ];
@@ -43,10 +47,14 @@ pub(crate) enum Proof {
     Iofail(Passed),
     /// Turn bits over in the files of a store: what is damaged is refused, and never served.
     Bitrot(Passed),
+    /// Claim a hub a thousand times at once: it gets one owner, and does nothing before.
+    Claim(Passed),
     /// Simulate hub, nodes and network from seeds: no promise is broken.
     Sim(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
     Time(Passed),
+    /// Attack the pages from other sites, with names and with paths: nothing comes of it.
+    Web(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Diskfull),
 }
@@ -112,7 +120,9 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
         Proof::Diskfull(options) => diskfull(sh, options),
+        Proof::Claim(Passed { options }) => in_process(sh, "claim", options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
+        Proof::Web(Passed { options }) => in_process(sh, "web", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
     }
 }

@@ -78,11 +78,31 @@ pub enum Deed {
     Command,
     /// A command was cancelled.
     Cancel,
+    /// Somebody became the owner of the hub.
+    Claim,
+    /// A user was added.
+    AddUser,
+    /// A user was removed.
+    RemoveUser,
+    /// A user was given another role.
+    SetRole,
+    /// A user was given another password.
+    SetPassword,
+    /// A user logged in.
+    LogIn,
+    /// A user logged out.
+    LogOut,
+    /// A token was made.
+    AddToken,
+    /// A token was revoked.
+    RevokeToken,
+    /// Something was refused to whoever asked.
+    Refuse,
 }
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 23] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -96,6 +116,16 @@ impl Deed {
         Self::Forget,
         Self::Command,
         Self::Cancel,
+        Self::Claim,
+        Self::AddUser,
+        Self::RemoveUser,
+        Self::SetRole,
+        Self::SetPassword,
+        Self::LogIn,
+        Self::LogOut,
+        Self::AddToken,
+        Self::RevokeToken,
+        Self::Refuse,
     ];
 
     /// The deed of this [word](Self::word).
@@ -119,6 +149,16 @@ impl Deed {
             Self::Forget => "forget",
             Self::Command => "command",
             Self::Cancel => "cancel",
+            Self::Claim => "claim",
+            Self::AddUser => "add-user",
+            Self::RemoveUser => "remove-user",
+            Self::SetRole => "set-role",
+            Self::SetPassword => "set-password",
+            Self::LogIn => "log-in",
+            Self::LogOut => "log-out",
+            Self::AddToken => "add-token",
+            Self::RevokeToken => "revoke-token",
+            Self::Refuse => "refuse",
         }
     }
 }

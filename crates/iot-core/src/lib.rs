@@ -75,6 +75,7 @@
 //! | `sessions.rs` | connections that nodes opened, and requests that wait for an answer |
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
 //! | `audit.rs` | what a change that a person makes is kept as |
+//! | `people/` | who may use the hub: rules of users, roles, logins, tokens and the claim; no part of [`Hub`] |
 //! | `presence.rs` | whether a node is there, why and since when |
 //! | `deadlines.rs` | every timer with its reason |
 //! | `catalogue/` | module kinds, read from folders |
@@ -118,6 +119,7 @@ mod ids;
 mod input;
 mod limit;
 mod origin;
+pub mod people;
 mod presence;
 mod registry;
 mod sessions;

@@ -72,6 +72,16 @@ impl Default for DialConfig {
     }
 }
 
+/// When nodes are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// As soon as the hub has started.
+    AtOnce,
+    /// When [`Running::opener`](crate::Running::opener) is called. Until then the port is taken, every connection to
+    /// it is refused, and the hub is not announced.
+    WhenTold,
+}
+
 /// How the network side of the hub behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetConfig {
@@ -99,6 +109,8 @@ pub struct NetConfig {
     pub retry_after: (Duration, Duration),
     /// Whether the hub is announced on the network.
     pub discovery: Discovery,
+    /// When nodes are let in.
+    pub opening: Opening,
 }
 
 impl NetConfig {
@@ -116,6 +128,7 @@ impl NetConfig {
             store_drain: Duration::from_secs(10),
             retry_after: (Duration::from_secs(1), Duration::from_secs(10)),
             discovery: Discovery::Quiet,
+            opening: Opening::AtOnce,
         }
     }
 }

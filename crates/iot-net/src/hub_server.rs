@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     clock::Clock,
-    config::{Discovery, NetConfig},
+    config::{Discovery, NetConfig, Opening},
     dialler::Dialler,
     dns_sd::Announced,
     driver::Driver,
@@ -93,8 +93,15 @@ impl HubServer {
         H: RequestHandler + 'static,
     {
         let snapshot = store.load().map_err(StartError::Load)?;
-        let server = TcpServer::bind_with(config.address, config.server.clone())
-            .map_err(|source| StartError::Listen { address: config.address, source })?;
+        let opened = CancellationToken::new();
+        let server = match config.opening {
+            Opening::AtOnce => {
+                opened.cancel();
+                TcpServer::bind_with(config.address, config.server.clone())
+            }
+            Opening::WhenTold => TcpServer::reserve(config.address, config.server.clone()),
+        };
+        let server = server.map_err(|source| StartError::Listen { address: config.address, source })?;
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
         let (store, store_thread) = StoreThread::start(store).map_err(StartError::Thread)?;
@@ -115,6 +122,7 @@ impl HubServer {
             events,
             refusing,
             stop: stop.clone(),
+            opened: opened.clone(),
         };
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
@@ -127,8 +135,7 @@ impl HubServer {
             drop(at_end);
         });
         let thread = Some(thread.map_err(StartError::Thread)?);
-        info!(tcp_addr = %address, "nodes are served");
-        Ok(Running { address, handle, stop, ended, thread })
+        Ok(Running { address, handle, stop, opened, ended, thread })
     }
 }
 
@@ -138,6 +145,7 @@ pub struct Running {
     address: SocketAddr,
     handle: HubHandle,
     stop: CancellationToken,
+    opened: CancellationToken,
     ended: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -151,6 +159,12 @@ impl Running {
     /// How to speak with the hub.
     pub fn handle(&self) -> &HubHandle {
         &self.handle
+    }
+
+    /// What lets nodes in, where that was put off with [`Opening::WhenTold`]; it does nothing where they are already.
+    pub fn opener(&self) -> impl FnOnce() + Send + 'static + use<> {
+        let opened = self.opened.clone();
+        move || opened.cancel()
     }
 
     /// Waits until the hub has ended, without asking it to: that is a failure, and the log says which.
@@ -188,6 +202,7 @@ struct Parts {
     events: broadcast::Sender<Event>,
     refusing: watch::Sender<Option<Refusing>>,
     stop: CancellationToken,
+    opened: CancellationToken,
 }
 
 impl Parts {
@@ -198,7 +213,7 @@ impl Parts {
     ) -> Result<(), Elapsed> {
         let clock = Clock::start();
         let store_drain = self.config.store_drain;
-        let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
+        let (discovery, name) = (self.config.discovery, self.hub.name.clone());
         let dialler = Dialler::new(self.config.dial.clone(), self.hub.dial_within);
         let hub = Hub::new(self.hub, self.catalogue, self.snapshot, clock.now());
         let reached = hub.limits_reached().clone();
@@ -208,10 +223,20 @@ impl Parts {
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 
         let handlers = || wrap(HubHandler::new(Rc::clone(&driver), Pace::new(per_second), reached.clone()));
-        let counted = self.server.count_in(reached.clone());
-        let serving = counted.serve_in_local_set(handlers, self.stop.cancelled());
+        let mut announced = None;
+        let (server, stop) = (self.server.count_in(reached.clone()), self.stop);
+        let serving = async {
+            tokio::select! {
+                () = self.opened.cancelled() => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            server.listen()?;
+            info!(tcp_addr = %server.local_addr(), "nodes are served");
+            announced = announce(discovery, &name, server.local_addr());
+            server.serve_in_local_set(handlers, stop.cancelled()).await
+        };
         tokio::select! {
-            served = serving => if let Err(error) = served {
+            outcome = serving => if let Err(error) = outcome {
                 error!(%error, "cannot serve nodes any more; start the hub anew");
             },
             // The driver runs for ever: it has panicked, and nothing can be promised any more.

@@ -53,7 +53,7 @@ mod unstored;
 pub use clock::wall_clock;
 pub use codec::{CodecError, FrameCodec, RawFrame};
 pub use commit::{GATHER, GroupCommit, Released};
-pub use config::{DialConfig, Discovery, NetConfig, ServerConfig};
+pub use config::{DialConfig, Discovery, NetConfig, Opening, ServerConfig};
 pub use dns_sd::SERVICE;
 pub use handle::{HubHandle, Refusing};
 pub use handler::{Context, End, RequestHandler};

@@ -10,7 +10,7 @@ use core::{
 use std::{io, net::TcpListener as StdListener, rc::Rc};
 
 use iot_core::{Limit, Origin, Reached, SessionId};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::LocalSet,
@@ -100,6 +100,13 @@ impl TcpServer {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn bind_with(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
+        let server = Self::reserve(address, config)?;
+        server.listen()?;
+        Ok(server)
+    }
+
+    /// Takes the address and refuses connections, until [`listen`](Self::listen) is called.
+    pub(crate) fn reserve(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // On Windows the same option would let another process take the port away.
         #[cfg(not(windows))]
@@ -110,7 +117,6 @@ impl TcpServer {
         }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(config.backlog.into())?;
         let listener = StdListener::from(socket);
         let address = listener.local_addr()?;
         Ok(Self { listener, address, config, reached: Reached::default() })
@@ -119,6 +125,11 @@ impl TcpServer {
     /// Counts there how often its limits are reached.
     pub(crate) fn count_in(self, reached: Reached) -> Self {
         Self { reached, ..self }
+    }
+
+    /// From here on connections wait in the backlog until they are served.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        SockRef::from(&self.listener).listen(self.config.backlog.into())
     }
 
     /// Where it listens.

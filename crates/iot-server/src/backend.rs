@@ -6,6 +6,7 @@ use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
+    people::People,
     store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
     view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
@@ -22,6 +23,7 @@ pub(crate) struct HubBackend {
     pub(crate) hub: HubHandle,
     pub(crate) history: Arc<dyn History>,
     pub(crate) chronicle: Arc<dyn Chronicle>,
+    pub(crate) people: Arc<dyn People>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) care: Arc<Care>,
 }
@@ -136,6 +138,10 @@ impl Backend for HubBackend {
 
     async fn ask(&self, by: &str, why: &str, request: Request) -> Result<Answer, IotError> {
         self.hub.ask(by, why, request).await
+    }
+
+    fn people(&self) -> Arc<dyn People> {
+        Arc::clone(&self.people)
     }
 
     fn store(&self) -> watch::Receiver<StoreView> {

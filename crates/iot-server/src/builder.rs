@@ -5,18 +5,19 @@ use core::net::IpAddr;
 use iot_core::config::Registration;
 use iot_net::{HubHandler, RequestHandler};
 
-use crate::{Config, IotServer, ServerError, config::StoreKind};
+use crate::{Config, IotServer, ServerError, config::StoreKind, owner::Owner};
 
 /// Makes an [`IotServer`]. What is not set has the default of [`Config`].
 #[derive(Clone, Debug)]
 pub struct Builder<W> {
     config: Config,
+    owner: Option<Owner>,
     wrap: W,
 }
 
 impl Builder<fn(HubHandler) -> HubHandler> {
     pub(crate) fn new() -> Self {
-        Self { config: Config::default(), wrap: |hub| hub }
+        Self { config: Config::default(), owner: None, wrap: |hub| hub }
     }
 }
 
@@ -67,6 +68,14 @@ where
         self
     }
 
+    /// Makes somebody with this name and password the owner of the hub when it starts, unless it has one. Without an
+    /// owner no node is served, and its page offers nothing but to become it.
+    #[must_use]
+    pub fn owner(mut self, name: &str, password: &str) -> Self {
+        self.owner = Some(Owner { name: name.to_owned(), password: password.to_owned() });
+        self
+    }
+
     /// The whole configuration, in place of what was set before.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
@@ -82,14 +91,14 @@ where
         W2: Fn(HubHandler) -> H2 + Send + 'static,
         H2: RequestHandler + 'static,
     {
-        Builder { config: self.config, wrap }
+        Builder { config: self.config, owner: self.owner, wrap }
     }
 
-    /// Starts the server: nodes are served and pages are answered when this returns.
+    /// Starts the server: pages are answered when this returns, and nodes are served if the hub has an owner.
     ///
     /// # Errors
     /// [`ServerError`]; nothing is left running.
     pub async fn start(self) -> Result<IotServer, ServerError> {
-        IotServer::start(self.config, self.wrap).await
+        IotServer::start(self.config, self.owner, self.wrap).await
     }
 }

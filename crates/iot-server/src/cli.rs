@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use iot_core::{NodeId, UnixMillis};
+use iot_core::{NodeId, UnixMillis, people::Role};
 use iot_server::{
     Config,
     config::{Announce, FILE_NAME, Layer, RegistrationWord, StoreKind},
@@ -28,6 +28,8 @@ Examples:
   iot-server --data-dir /var/lib/iot-hub --web-port 8080
   iot-server check-config                    what is configured, and what is wrong with it
   iot-server backup /mnt/usb/hub.db          a backup, while the hub runs
+  iot-server user add ada --role admin       somebody who may use the hub; asks for the password
+  iot-server token create ada --label backup --days 365
   iot-server export readings.csv --node plain:porch --from 2026-11-01T00:00:00Z
   iot-server kinds show relay --json         a module kind, for programs
   source <(iot-server completions bash)      complete this command line";
@@ -52,6 +54,12 @@ pub(crate) enum Task {
     Export(ExportOptions),
     /// Add readings from a file that export wrote, while no hub runs; those that are there already are left alone
     Import(ImportOptions),
+    /// Say who may use the hub, while it runs or not
+    #[command(subcommand)]
+    User(UserTask),
+    /// Say which programs may use the hub, while it runs or not
+    #[command(subcommand)]
+    Token(TokenTask),
     /// Show the module kinds that this hub supports
     #[command(subcommand)]
     Kinds(KindsTask),
@@ -151,6 +159,87 @@ impl From<FormatWord> for rows::Format {
 
 fn node_id(text: &str) -> Result<NodeId, String> {
     NodeId::parse(text).ok_or_else(|| format!("{text:?} is no id of a node"))
+}
+
+/// What to do about users. Passwords are typed, or read from standard input: never from the command line.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserTask {
+    /// Add a user; the first one is an admin, and owns the hub
+    Add {
+        /// What they are called: small letters, digits, dots, dashes
+        name: String,
+        /// What they may do
+        #[arg(long, value_enum, default_value_t)]
+        role: RoleWord,
+    },
+    /// All users, a line each
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a user, with all logins and tokens
+    Remove {
+        /// Their name
+        name: String,
+    },
+    /// Give a user another password; all logins end
+    Password {
+        /// Their name
+        name: String,
+    },
+}
+
+/// What to do about tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenTask {
+    /// Make a token and print it, this once
+    Create {
+        /// In whose name it acts
+        user: String,
+        /// What it is for
+        #[arg(long)]
+        label: String,
+        /// What it may do, at most what its user may
+        #[arg(long, value_enum, default_value_t)]
+        role: RoleWord,
+        /// After how many days it ends
+        #[arg(long, default_value_t = 90)]
+        days: u16,
+    },
+    /// All tokens, a line each
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a token no more
+    Revoke {
+        /// Its number
+        number: u64,
+    },
+}
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum RoleWord {
+    /// Look
+    #[default]
+    Viewer,
+    /// Look, command, admit and name
+    Operator,
+    /// All of it, and say who may use the hub
+    Admin,
+}
+
+impl From<RoleWord> for Role {
+    fn from(word: RoleWord) -> Self {
+        match word {
+            RoleWord::Viewer => Self::Viewer,
+            RoleWord::Operator => Self::Operator,
+            RoleWord::Admin => Self::Admin,
+        }
+    }
 }
 
 /// What to show of the module kinds.

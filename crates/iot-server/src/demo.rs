@@ -9,6 +9,7 @@ use iot_server::{
     config::{Announce, StoreKind},
 };
 use iot_sim::{Fleet, FleetConfig, Plan};
+use iot_web::Secret;
 
 use crate::{
     cli::{DemoOptions, Settings},
@@ -20,6 +21,10 @@ use crate::{
 const SLEEPERS: u8 = 20;
 const VISITORS: u8 = 10;
 
+/// Who looks at it, with a password of so many digits that ends with it.
+const USER: &str = "demo";
+const PASSWORD: usize = 16;
+
 /// Runs a hub that listens on the loopback address and admits everyone, with simulated nodes.
 ///
 /// # Errors
@@ -29,7 +34,12 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
     let config = settings.config(defaults())?;
     let node_port = config.node_port;
     runtime()?.block_on(async {
-        let server = IotServer::builder().config(config).start().await?;
+        let password: String = Secret::for_login()?.text.chars().take(PASSWORD).collect();
+        // What is kept has an owner of its own, or is claimed on the page.
+        let is_kept = config.store == StoreKind::Disk;
+        let builder = IotServer::builder().config(config);
+        let builder = if is_kept { builder } else { builder.owner(USER, &password) };
+        let server = builder.start().await?;
         let fleet = Fleet::start(FleetConfig {
             node_port: Some(node_port),
             sleepers: SLEEPERS,
@@ -40,8 +50,13 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
             ..FleetConfig::new(server.tcp_addr(), options.nodes)
         })
         .await?;
+        let enter = if is_kept {
+            "Log in there, or claim the hub; nodes wait until somebody has.".to_owned()
+        } else {
+            format!("Log in as {USER} with the password {password}")
+        };
         out::line(&format!(
-            "\n  Open http://{}/ to see the hub with {} simulated nodes. Ctrl-C ends both.\n",
+            "\n  Open http://{}/ to see the hub with {} simulated nodes. Ctrl-C ends both.\n  {enter}\n",
             server.web_addr(),
             options.nodes
         ));

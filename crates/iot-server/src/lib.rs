@@ -10,6 +10,7 @@
 //!     .web_address([127, 0, 0, 1].into())
 //!     .web_port(0) // a free one; 80, or else 8080, where nothing is said
 //!     .store(StoreKind::Memory) // on disk where nothing is said
+//!     .owner("ada", "four words are good") // else whoever claims it on its page; nodes wait until then
 //!     .start()
 //!     .await?;
 //!
@@ -33,6 +34,7 @@ mod files;
 pub mod identity;
 pub mod limits;
 pub mod modules;
+mod owner;
 mod private;
 pub mod retention;
 mod server;
@@ -41,6 +43,7 @@ pub mod transfer;
 
 pub use builder::Builder;
 pub use config::{Config, ConfigError};
+pub use owner::OwnerError;
 pub use private::PrivateError;
 pub use server::{IotServer, ServerError};
 pub use store::FILE_NAME as STORE_FILE_NAME;

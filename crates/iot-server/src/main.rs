@@ -6,6 +6,7 @@ mod demo;
 mod kinds;
 mod logging;
 mod out;
+mod people;
 mod readings_file;
 mod run;
 mod store_file;
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
         Task::Restore(options) => store_file::restore(cli.settings, &options),
         Task::Export(options) => readings_file::export(cli.settings, &options),
         Task::Import(options) => readings_file::import(cli.settings, &options),
+        Task::User(task) => people::user(cli.settings, task),
+        Task::Token(task) => people::token(cli.settings, task),
         Task::Kinds(task) => kinds::kinds(cli.settings, &task),
         Task::Completions { shell } => Ok(out::completions(shell)),
     };

@@ -11,8 +11,11 @@ use std::{
 use iot_core::{
     Answer, IotError, NodeId,
     catalogue::{Catalogue, ModuleKind},
+    people::People,
 };
-use iot_net::{Discovery, HubHandle, HubHandler, HubServer, NetConfig, RequestHandler, Running, StartError};
+use iot_net::{
+    Discovery, HubHandle, HubHandler, HubServer, NetConfig, Opening, RequestHandler, Running, StartError,
+};
 use iot_proto::Body;
 use iot_store::OpenError;
 use iot_web::WebConfig;
@@ -20,9 +23,9 @@ use thiserror::Error;
 use tokio::{
     net::TcpListener,
     sync::oneshot,
-    task::{JoinHandle, spawn_blocking},
+    task::{AbortHandle, JoinHandle, spawn_blocking},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     Builder, Config,
@@ -33,8 +36,10 @@ use crate::{
     files::Files,
     identity::{IdentityError, identity},
     modules,
+    owner::{self, Owner, OwnerError, open_with_owner},
     private::{self, PrivateError},
-    retention, store,
+    retention,
+    store::{self, Opened},
 };
 
 /// Connections beyond the sessions that are served, in all and of one address.
@@ -45,6 +50,7 @@ const ROOM_TO_REFUSE_PER_ADDRESS: usize = 32;
 #[derive(Debug)]
 pub struct IotServer {
     hub: Option<Running>,
+    opening: AbortHandle,
     handle: HubHandle,
     care: Arc<Care>,
     catalogue: Arc<Catalogue>,
@@ -94,6 +100,9 @@ pub enum ServerError {
     /// The data directory is not the hub's alone.
     #[error("{0}")]
     Private(PrivateError),
+    /// Whoever should own the hub cannot.
+    #[error("cannot make the owner of the hub: {0}")]
+    Owner(OwnerError),
 }
 
 /// Says which setting a failed start is about.
@@ -114,7 +123,11 @@ impl IotServer {
     }
 
     /// Starts hub and pages.
-    pub(crate) async fn start<W, H>(mut config: Config, wrap: W) -> Result<Self, ServerError>
+    pub(crate) async fn start<W, H>(
+        mut config: Config,
+        owner: Option<Owner>,
+        wrap: W,
+    ) -> Result<Self, ServerError>
     where
         W: Fn(HubHandler) -> H + Send + 'static,
         H: RequestHandler + 'static,
@@ -134,40 +147,42 @@ impl IotServer {
         let (kind, data_dir, retention) = (config.store, config.data_dir.clone(), config.retention.clone());
         // Reading the store back may take its time.
         let start = move || {
-            let (store, history, chronicle) = store::open(kind, &data_dir, retention)?;
+            let Opened { store, history, chronicle, people } = store::open(kind, &data_dir, retention)?;
+            net.opening = opening(&*people, owner.as_ref())?;
             let own = identity(kind, &data_dir).map_err(ServerError::Identity)?;
             net.server.identity = Some(Arc::new(own));
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
-            Ok((hub, history, chronicle))
+            Ok((hub, history, chronicle, people))
         };
-        let (hub, history, chronicle) = spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
+        let (hub, history, chronicle, people) =
+            spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
+        let opening = open_with_owner(Arc::clone(&people), hub.opener());
 
         let care = Arc::new(Care::start(&config, hub.handle()));
         let backend = HubBackend {
             hub: hub.handle().clone(),
             history,
             chronicle,
+            people,
             catalogue: Arc::clone(&catalogue),
             care: Arc::clone(&care),
         };
         let (web_stop, stopped) = oneshot::channel();
-        let web_config = WebConfig {
-            hosts: config.web_hosts,
-            max_connections: config.max_web_connections,
-            max_connections_per_address: config.max_web_connections_per_address,
-            ..WebConfig::default()
-        };
+        let web_config = web_config(config);
         let web = tokio::spawn(async move {
             let shutdown = async {
                 // A server that is dropped without a word stops as well.
                 let _ = stopped.await;
             };
-            iot_web::serve(listener, backend, web_config, shutdown).await;
+            if let Err(error) = iot_web::serve(listener, backend, web_config, shutdown).await {
+                error!(%error, "pages are not served");
+            }
         });
         Ok(Self {
             handle: hub.handle().clone(),
             tcp_addr: hub.local_addr(),
             hub: Some(hub),
+            opening,
             care,
             catalogue,
             web_addr,
@@ -246,6 +261,7 @@ impl IotServer {
     /// both servers.
     pub async fn tear_down(mut self) {
         self.care.stop();
+        self.opening.abort();
         if let Some(hub) = self.hub.take() {
             hub.stop().await;
         }
@@ -257,6 +273,25 @@ impl IotServer {
             warn!(%error, "the web server did not end well");
         }
         info!("the hub has stopped");
+    }
+}
+
+/// Makes the owner who was named, and says when nodes are let in: not before there is one.
+fn opening(people: &dyn People, owner: Option<&Owner>) -> Result<Opening, ServerError> {
+    if let Some(owner) = owner {
+        owner::claim(people, owner).map_err(ServerError::Owner)?;
+    }
+    let users = people.users().map_err(|why| ServerError::Hub(StartError::Load(why)))?;
+    Ok(if users.is_empty() { Opening::WhenTold } else { Opening::AtOnce })
+}
+
+/// How pages are served.
+fn web_config(config: Config) -> WebConfig {
+    WebConfig {
+        hosts: config.web_hosts,
+        max_connections: config.max_web_connections,
+        max_connections_per_address: config.max_web_connections_per_address,
+        ..WebConfig::default()
     }
 }
 

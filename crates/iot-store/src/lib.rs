@@ -17,6 +17,6 @@ pub use memory::{MemoryLimits, MemoryStore};
 pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{
     BackupError, Contents, Existing, Inspection, OpenError, Progress, RestoreError, Restored,
-    SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits, SqliteStore, VerifyError, back_up, restore,
-    verify,
+    SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits, SqlitePeople, SqliteStore, VerifyError,
+    back_up, restore, verify,
 };

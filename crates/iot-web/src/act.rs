@@ -15,7 +15,7 @@ use crate::{
     body::{self, Reply},
     details::Details,
     error::WebError,
-    input::{Given, Query},
+    input::Given,
     page::{self, Refusal},
     route::{Act, NodeAct},
     web::{Asked, Web},
@@ -30,11 +30,9 @@ const IDENTIFY_FOR_S: u16 = 10;
 /// # Errors
 /// Why it is not done, where no control can show it.
 pub(crate) async fn by_form<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -> Result<Reply, WebError> {
-    asked.is("application/x-www-form-urlencoded")?;
-    let form = Query::form(&asked.body);
+    let form = asked.form()?;
     let details = Details::of_form(&form);
-    let author = author(web, "someone");
-    match done(web, &act, details, &author).await {
+    match done(web, &act, details).await {
         Ok(_) => Ok(body::see_other(&page::after(&act, &form))),
         Err(error) => match page::Place::of(&act) {
             Some(place) => {
@@ -56,7 +54,7 @@ pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked)
     let details = Details::of_script(&act, &asked.body)?;
     // Whoever waits must listen before the command is sent, or its end could be missed.
     let events = web.backend.events();
-    match done(web, &act, details, &author(web, "a script")).await? {
+    match done(web, &act, details).await? {
         Answer::Command(id) => match wait {
             Some(wait) => api::command_when_ended(web, id, events, wait).await,
             None => Ok(api::accepted(id)),
@@ -67,19 +65,10 @@ pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked)
     }
 }
 
-fn author<B>(web: &Web<B>, who: &str) -> String {
-    web.peer.map_or_else(|| who.to_owned(), |peer| format!("{who} at {peer}"))
-}
-
-async fn done<B: Backend>(
-    web: &Web<B>,
-    act: &Act,
-    details: Details<'_>,
-    author: &str,
-) -> Result<Answer, WebError> {
+async fn done<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Answer, WebError> {
     let why = details.why.clone();
     let request = request(web, act, details).await?;
-    Ok(web.backend.ask(author, &why, request).await?)
+    Ok(web.backend.ask(&web.author(), &why, request).await?)
 }
 
 async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Request, WebError> {

@@ -6,6 +6,7 @@ use iot_core::{
     Answer, Event, IotError, NodeId, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
+    people::People,
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
 };
@@ -110,6 +111,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
         why: &str,
         request: Request,
     ) -> impl Future<Output = Result<Answer, IotError>> + Send;
+
+    /// Who may use the hub.
+    fn people(&self) -> Arc<dyn People>;
 
     /// How the store is, and every change of that.
     fn store(&self) -> watch::Receiver<StoreView>;

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use crate::Transport;
+
 /// How the web server behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebConfig {
     /// Host names under which the hub may be addressed, beside IP addresses, `localhost` and the name of
     /// this machine, alone and with `.local`.
     pub hosts: Vec<Box<str>>,
+    /// How pages travel: cookies of logins are sent over nothing less.
+    pub transport: Transport,
     /// Most connections at one time; further ones wait in the operating system's queue. 256 is far above
     /// what the people of one site open.
     pub max_connections: usize,
@@ -26,6 +30,7 @@ impl Default for WebConfig {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
+            transport: Transport::default(),
             max_connections: 256,
             max_connections_per_address: 32,
             head_within: Duration::from_secs(10),

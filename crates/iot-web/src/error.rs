@@ -2,11 +2,14 @@
 //! the same error alike; only the form differs.
 
 use http::StatusCode;
-use iot_core::IotError;
+use iot_core::{IotError, people::PeopleError};
 use iot_proto::ErrorCode;
 use thiserror::Error;
 
-use crate::{BackupRefused, route::Miss};
+use crate::{
+    BackupRefused,
+    route::{May, Miss},
+};
 
 /// Why a request is not answered as asked.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -17,6 +20,34 @@ pub(crate) enum WebError {
     /// No backup is begun.
     #[error(transparent)]
     Backup(#[from] BackupRefused),
+    /// The rules of who may use the hub refuse it.
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    /// Nobody owns the hub yet.
+    #[error("nobody owns this hub yet")]
+    Unclaimed,
+    /// Nobody is logged in.
+    #[error("this is only for people who are logged in, and programs with a token")]
+    NotLoggedIn,
+    /// What stands in `Authorization` is no token, or one that has ended.
+    #[error("the token is not one of this hub, or it has ended")]
+    BadToken,
+    /// Whoever asks is known and may not.
+    #[error("this is for {needs}, and {user} is {role}")]
+    Forbidden {
+        /// Whom it is for.
+        needs: May,
+        /// Who asks.
+        user: Box<str>,
+        /// What they are.
+        role: Box<str>,
+    },
+    /// A change that does not say which page it comes from.
+    #[error("the request does not say from which page it comes")]
+    NoOrigin,
+    /// Too many passwords are being looked at.
+    #[error("too many people are logging in at this moment")]
+    Busy,
     /// Nothing is at this address.
     #[error("there is nothing at this address")]
     NotFound,
@@ -80,10 +111,19 @@ impl WebError {
         Self::Malformed { why: why.into() }
     }
 
+    /// What could not be made or kept.
+    pub(crate) fn unkept(why: &impl ToString) -> Self {
+        Self::Hub(IotError::NotStored { why: why.to_string().into() })
+    }
+
     /// The status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Hub(error) => status_of(error.code()),
+            Self::People(error) => status_of_people(error),
+            Self::NotLoggedIn | Self::BadToken => StatusCode::UNAUTHORIZED,
+            Self::Unclaimed | Self::Forbidden { .. } | Self::NoOrigin => StatusCode::FORBIDDEN,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Backup(_) => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -105,6 +145,13 @@ impl WebError {
         match self {
             Self::Hub(error) => error.code().word().unwrap_or("unknown"),
             Self::Backup(_) => "no-backup",
+            Self::People(_) => "not-allowed",
+            Self::Unclaimed => "unclaimed",
+            Self::NotLoggedIn => "not-logged-in",
+            Self::BadToken => "bad-token",
+            Self::Forbidden { .. } => "forbidden",
+            Self::NoOrigin => "no-origin",
+            Self::Busy => "busy",
             Self::NotFound => "not-found",
             Self::Method { .. } => "method-not-allowed",
             Self::TooLong { .. } => "too-long",
@@ -120,6 +167,13 @@ impl WebError {
         match self {
             Self::Hub(error) => error.advice(),
             Self::Backup(refused) => refused.advice(),
+            Self::People(error) => advice_of_people(error),
+            Self::Unclaimed => "Open the hub's page and claim it, with the code from its log.",
+            Self::NotLoggedIn => "Log in on the page, or send a token: docs/api.md says how to get one.",
+            Self::BadToken => "Make another one on the page of your account.",
+            Self::Forbidden { .. } => "Ask an admin of this hub.",
+            Self::NoOrigin => "Use the page in a browser; a program sends a token.",
+            Self::Busy => "Try again in a moment.",
             Self::NotFound => "Go on from the overview, or see docs/api.md for what the API has.",
             Self::Method { .. } => "Use the method that the address takes.",
             Self::TooLong { .. } => "Send less.",
@@ -128,6 +182,49 @@ impl WebError {
             Self::Malformed { .. } => "See docs/api.md for what is taken here.",
             Self::Refused { status } => refusal(*status).1,
         }
+    }
+}
+
+/// The status for what the rules of who may use the hub refuse.
+fn status_of_people(error: &PeopleError) -> StatusCode {
+    match error {
+        PeopleError::WrongCode | PeopleError::CodeMissing => StatusCode::FORBIDDEN,
+        PeopleError::WrongPassword => StatusCode::UNAUTHORIZED,
+        PeopleError::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
+        PeopleError::UnknownUser { .. } | PeopleError::UnknownToken { .. } => StatusCode::NOT_FOUND,
+        PeopleError::Claimed
+        | PeopleError::FirstIsAdmin
+        | PeopleError::NameTaken { .. }
+        | PeopleError::LastAdmin { .. }
+        | PeopleError::TooMany { .. } => StatusCode::CONFLICT,
+        PeopleError::Name
+        | PeopleError::Role
+        | PeopleError::Password { .. }
+        | PeopleError::Label { .. }
+        | PeopleError::Scope { .. }
+        | PeopleError::Lifetime { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// What a person does about what the rules of who may use the hub refuse.
+fn advice_of_people(error: &PeopleError) -> &'static str {
+    match error {
+        PeopleError::WrongCode | PeopleError::CodeMissing => {
+            "Read the code in the hub's log, or claim the hub at its own machine."
+        }
+        PeopleError::Claimed => "Log in, or ask its owner for a name and a password.",
+        PeopleError::WrongPassword => "Try again; an admin can set another password.",
+        PeopleError::Wait { .. } => "Wait; at the hub's own machine there is no pause for the account.",
+        PeopleError::LastAdmin { .. } => "Make somebody else an admin first.",
+        PeopleError::TooMany { .. } => "Remove some that are not needed.",
+        PeopleError::UnknownUser { .. } | PeopleError::UnknownToken { .. } => "Look at the list of today.",
+        PeopleError::NameTaken { .. } | PeopleError::Name => "Take another name.",
+        PeopleError::Password { .. } => "Take a longer one, such as four words.",
+        PeopleError::FirstIsAdmin
+        | PeopleError::Role
+        | PeopleError::Label { .. }
+        | PeopleError::Scope { .. }
+        | PeopleError::Lifetime { .. } => "Change it and try again.",
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::{
 use crate::{
     Backend, StoreView,
     body::{self, BodyError, Reply},
+    door::{Door, Who},
     input, page,
     web::Web,
 };
@@ -43,6 +44,8 @@ pub(crate) fn feed<B: Backend>(web: &Web<B>, headers: &HeaderMap) -> Reply {
         events: web.backend.events(),
         store: web.backend.store(),
         stopping: web.stopping.clone(),
+        door: Arc::clone(&web.door),
+        who: web.who.clone(),
         sender,
         kinds: BTreeMap::new(),
         next_id: 1,
@@ -61,6 +64,8 @@ struct Feed<B> {
     events: Receiver<Event>,
     store: watch::Receiver<StoreView>,
     stopping: watch::Receiver<()>,
+    door: Arc<Door>,
+    who: Option<Arc<Who>>,
     sender: Sender<Bytes, BodyError>,
     kinds: BTreeMap<(NodeId, u8), Option<Arc<ModuleKind>>>,
     next_id: u64,
@@ -85,13 +90,23 @@ impl<B: Backend> Feed<B> {
                     Err(RecvError::Closed) => return,
                 },
                 Ok(()) = self.store.changed() => self.send("store", &json!({})).await,
-                _ = keepalive.tick() => self.sender.send_data(": keepalive\n\n".into()).await.map_err(|_| Gone),
+                _ = keepalive.tick() => self.keep_alive().await,
                 _ = self.stopping.changed() => return,
             };
             if sent.is_err() {
                 return;
             }
         }
+    }
+
+    /// Whoever has been logged out since hears no more.
+    async fn keep_alive(&mut self) -> Result<(), Gone> {
+        if let Some(who) = &self.who
+            && !self.door.still(who, self.backend.now()).await
+        {
+            return Err(Gone);
+        }
+        self.sender.send_data(": keepalive\n\n".into()).await.map_err(|_| Gone)
     }
 
     async fn event(&mut self, event: Event) -> Result<(), Gone> {

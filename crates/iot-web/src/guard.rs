@@ -5,6 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use iot_core::people::PeopleError;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_http::{
     body::Limited, catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer,
@@ -94,6 +95,12 @@ pub(crate) async fn failed<B: Backend>(web: &Web<B>, surface: Surface, error: &W
     };
     if let WebError::Method { allow } = error {
         reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if error.status() == StatusCode::UNAUTHORIZED && surface == Surface::Api {
+        reply.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let WebError::People(PeopleError::Wait { seconds }) = error {
+        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
     }
     reply
 }

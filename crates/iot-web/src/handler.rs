@@ -1,6 +1,6 @@
 //! The handler: one arm for each route. It reads what a request carries and leaves the answer to others.
 
-use http::Request;
+use http::{Method, Request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -9,26 +9,38 @@ use tower_http::body::Limited;
 use crate::{
     Backend, act, api, asset,
     body::{self, Reply},
+    door,
     error::WebError,
     feed, guard,
     input::Query,
-    page,
+    page, people,
     route::{self, Api, Page, Route, Surface},
     web::{Asked, Web},
 };
 
 /// Answers a request.
 pub(crate) async fn answer<B: Backend>(web: &Web<B>, request: Request<Limited<Incoming>>) -> Reply {
-    let surface = Surface::of(request.uri().path());
-    match answered(web, request).await {
+    let (surface, place) = (Surface::of(request.uri().path()), request.uri().to_string());
+    let looks = matches!(route::route(request.method(), request.uri().path()), Ok((Route::Page(_), _)))
+        && request.method() != Method::POST;
+    let mut web = web.clone();
+    match answered(&mut web, request).await {
         Ok(reply) => reply,
-        Err(error) => guard::failed(web, surface, &error).await,
+        Err(error) => match page::instead(&error, &place).filter(|_| looks) {
+            Some(other) => body::see_other(&other),
+            None => guard::failed(&web, surface, &error).await,
+        },
     }
 }
 
-async fn answered<B: Backend>(web: &Web<B>, request: Request<Limited<Incoming>>) -> Result<Reply, WebError> {
+async fn answered<B: Backend>(
+    web: &mut Web<B>,
+    request: Request<Limited<Incoming>>,
+) -> Result<Reply, WebError> {
     let (head, body) = request.into_parts();
-    let route = route::route(&head.method, head.uri.path())?;
+    let found = route::route(&head.method, head.uri.path());
+    door::admit(web, &head, found.as_ref().ok().map(|(_, may)| *may)).await?;
+    let (route, _) = found?;
     let body = timeout(web.body_within, body.collect()).await;
     let body = body.map_err(|_| WebError::TooSlow { limit_s: web.body_within.as_secs_f32() })?;
     let body = body.map_err(|_| WebError::TooLong { limit: guard::MAX_BODY })?.to_bytes();
@@ -38,6 +50,7 @@ async fn answered<B: Backend>(web: &Web<B>, request: Request<Limited<Incoming>>)
         Route::Api(api) => read_api(web, api, &asked).await,
         Route::Act(act, Surface::Page) => act::by_form(web, act, &asked).await,
         Route::Act(act, Surface::Api) => act::by_script(web, act, &asked).await,
+        Route::People(act) => people::done(web, act, &asked).await,
         Route::Events => Ok(feed::feed(web, &asked.headers)),
         Route::Health => api::health(web).await,
         Route::BackUp(surface) => back_up(web, surface, &asked),
@@ -59,6 +72,10 @@ async fn read_page<B: Backend>(web: &Web<B>, page: Page, asked: &Asked) -> Resul
         Page::Catalogue => page::catalogue(web).await,
         Page::Kind(name) => page::kind(web, &name).await,
         Page::Audit => page::audit(web, &asked.query).await,
+        Page::Claim => Ok(page::claim(web, asked, None).await),
+        Page::LogIn => Ok(page::log_in(web, &asked.query, None).await),
+        Page::People => page::people(web, None).await,
+        Page::Account => page::account(web, None).await,
         Page::Replacement(node) => page::replacement(web, &node, &asked.query).await,
     }
 }
@@ -82,6 +99,7 @@ async fn read_api<B: Backend>(web: &Web<B>, api: Api, asked: &Asked) -> Result<R
         Api::Kind(name) => api::kind(&web.backend.catalogue(), &name),
         Api::Audit => api::audit(web, &asked.query).await,
         Api::AuditExport => api::audit_export(web, &asked.query),
+        Api::Account => Ok(api::account(web)),
         Api::Replacement(node) => api::replacement(web, &node, &asked.query).await,
     }
 }

@@ -3,7 +3,7 @@
 //! [`serve`] answers on a listener until it is told to stop. All that it knows of the hub comes through a
 //! [`Backend`]; it never sees a socket of a node.
 //!
-//! `route.rs` says which requests there are, `handler.rs` has one arm for each, `page` and `api` hold what
+//! `route/` says which requests there are and whom each is for, `door/` who asks and whether they are let in, `handler.rs` has one arm for each, `page` and `api` hold what
 //! they answer, `guard.rs` what holds for every answer.
 
 mod act;
@@ -13,6 +13,7 @@ mod backend;
 mod body;
 mod config;
 mod details;
+mod door;
 mod error;
 mod feed;
 mod guard;
@@ -21,6 +22,7 @@ mod host;
 mod input;
 mod page;
 mod patient;
+mod people;
 mod places;
 mod route;
 pub mod rows;
@@ -31,6 +33,8 @@ mod wording;
 
 pub use backend::Backend;
 pub use config::WebConfig;
+pub use door::{Secret, SecretError, Transport, hash_password};
+pub use route::{May, RouteInfo, routes};
 pub use server::serve;
 pub use store::{
     BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,

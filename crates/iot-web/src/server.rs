@@ -8,7 +8,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use iot_core::{Limit, Origin, Reached};
+use iot_core::{IotError, Limit, Origin, Reached};
 use jiff::tz::TimeZone;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -18,7 +18,9 @@ use tokio::{
 };
 
 use crate::{
-    Backend, WebConfig, guard,
+    Backend, WebConfig,
+    door::{CookieRule, Door},
+    guard,
     host::Hosts,
     patient::Patient,
     places::{Place, Places},
@@ -42,16 +44,21 @@ const ENOUGH: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/p
 /// Answers requests on `listener` until `shutdown` completes, then lets answers under way end.
 ///
 /// Live feeds are ended at once; everything else has five seconds.
+///
+/// # Errors
+/// [`IotError::NotStored`] where the store does not tell who may use the hub.
 pub async fn serve<B: Backend>(
     listener: TcpListener,
     backend: B,
     config: WebConfig,
     shutdown: impl Future<Output = ()>,
-) {
+) -> Result<(), IotError> {
     let (stop, stopping) = watch::channel(());
     let machine = gethostname::gethostname();
     let hosts = Hosts::new(&machine.to_string_lossy(), config.hosts.iter().map(AsRef::as_ref));
     let (zone, reached) = (TimeZone::system(), Reached::default());
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let door = Door::new(backend.people(), CookieRule::new(port, config.transport))?;
     let mut acceptor = Acceptor {
         listener,
         places: Places::new(config.max_connections, config.max_connections_per_address),
@@ -65,6 +72,8 @@ pub async fn serve<B: Backend>(
         hosts: Arc::new(hosts),
         stopping,
         peer: None,
+        door: Arc::new(door),
+        who: None,
         reached,
         body_within: config.body_within,
     };
@@ -98,6 +107,7 @@ pub async fn serve<B: Backend>(
         tracing::warn!("answers of the web server were cut off: they took longer than {DRAIN_WITHIN:?}");
     }
     tasks.shutdown().await;
+    Ok(())
 }
 
 /// Takes connections, as far as there is room.

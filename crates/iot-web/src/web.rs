@@ -9,7 +9,14 @@ use iot_proto::UnixMillis;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::{Backend, StoreView, error::WebError, host::Hosts, input::Query, wording::Words};
+use crate::{
+    Backend, StoreView,
+    door::{Door, Who},
+    error::WebError,
+    host::Hosts,
+    input::Query,
+    wording::Words,
+};
 
 /// What every handler may need.
 #[derive(Clone, Debug)]
@@ -24,6 +31,10 @@ pub(crate) struct Web<B> {
     pub(crate) stopping: watch::Receiver<()>,
     /// Who is connected.
     pub(crate) peer: Option<IpAddr>,
+    /// Who is let in.
+    pub(crate) door: Arc<Door>,
+    /// In whose name the request is made, once that is known.
+    pub(crate) who: Option<Arc<Who>>,
     /// How often limits of the web server have been reached.
     pub(crate) reached: Reached,
     /// A request's body must have come by then.
@@ -39,6 +50,16 @@ impl<B: Backend> Web<B> {
     /// How the store is.
     pub(crate) fn store(&self) -> StoreView {
         self.backend.store().borrow().clone()
+    }
+
+    /// How the audit names whoever is not known.
+    pub(crate) fn stranger(&self) -> String {
+        self.peer.map_or_else(|| "somebody".to_owned(), |peer| format!("somebody at {}", peer.to_canonical()))
+    }
+
+    /// In whose name a change is made.
+    pub(crate) fn author(&self) -> String {
+        self.who.as_ref().map_or_else(|| self.stranger(), |who| who.author())
     }
 
     /// The hub's clock.
@@ -59,6 +80,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The fields of a form.
+    pub(crate) fn form(&self) -> Result<Query, WebError> {
+        self.is("application/x-www-form-urlencoded")?;
+        Ok(Query::form(&self.body))
+    }
+
     /// Whether the body is of this content type; an empty body is of every type.
     pub(crate) fn is(&self, expected: &'static str) -> Result<(), WebError> {
         let given = self.headers.get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok());

@@ -8,9 +8,9 @@ use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
     prove::{
-        bitrot, diskfull, iofail,
+        bitrot, claim, diskfull, iofail,
         kill9::{self, Figures, Plan},
-        powerloss, sim, time,
+        powerloss, sim, time, web,
     },
 };
 
@@ -27,10 +27,14 @@ enum Proof {
     Iofail(iofail::Options),
     /// Fill the hub's disk under load; nothing may be acknowledged that is not kept, and its pages stay up
     Diskfull(diskfull::Options),
+    /// Claim a hub a thousand times at once; it may get one owner, and do nothing before
+    Claim(claim::Options),
     /// Simulate hub, nodes and network from seeds; no promise may be broken
     Sim(sim::Options),
     /// Let clocks step, stop and be wrong; no promise may be broken
     Time(time::Options),
+    /// Attack the pages from other sites, with names and with paths; nothing may come of it
+    Web(web::Options),
 }
 
 /// How to kill.
@@ -74,8 +78,10 @@ fn main() -> ExitCode {
         Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
         Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
+        Proof::Claim(options) => ("claim", claim::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
+        Proof::Web(options) => ("web", web::run(&options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

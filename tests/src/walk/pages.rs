@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Walk, commands};
-use crate::{browser::Browser, wait::until};
+use crate::{browser::Browser, people::OWNER, wait::until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -16,6 +16,9 @@ fn browser(walk: &mut Walk) -> Result<&Browser> {
     if walk.browser.is_none() {
         walk.browser = Some(Browser::start()?);
     }
+    // A hub that was started anew is on another port, where nobody is logged in yet.
+    let base = walk.hub()?.api.base().to_owned();
+    walk.browser.as_ref().context("the browser")?.log_in(&base, OWNER)?;
     walk.browser.as_ref().context("the browser")
 }
 
@@ -72,6 +75,9 @@ pub(super) fn fit(walk: &mut Walk) -> Result<String> {
         "/catalogue".into(),
         "/catalogue/cover".into(),
         "/store".into(),
+        "/audit".into(),
+        "/people".into(),
+        "/account".into(),
         "/nothing-here".into(),
     ];
     let browser = browser(walk)?;

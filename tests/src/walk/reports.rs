@@ -48,10 +48,10 @@ pub(super) fn shown(walk: &mut Walk) -> Result<String> {
 /// The live feed tells of a value as soon as it is stored.
 pub(super) fn live(walk: &mut Walk) -> Result<String> {
     let mut node = thermometer(walk, "walk-live")?;
-    let base = walk.hub()?.api.address();
+    let (base, name) = (walk.hub()?.api.address(), walk.hub()?.api.name_line());
     let mut feed = TcpStream::connect(base)?;
     feed.set_read_timeout(Some(SOON))?;
-    write!(feed, "GET /events HTTP/1.1\r\nHost: {base}\r\nAccept: text/event-stream\r\n\r\n")?;
+    write!(feed, "GET /events HTTP/1.1\r\nHost: {base}\r\n{name}Accept: text/event-stream\r\n\r\n")?;
     let mut lines = BufReader::new(feed).lines();
     let head = lines.next().context("an answer")??;
     ensure!(head.contains("200"), "{head}");

@@ -3,6 +3,8 @@
 
 mod ledger;
 
+mod people;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -60,6 +62,7 @@ struct Kept {
     /// What is missing between the reports of each node, by run and the number of the report behind it.
     gaps: BTreeMap<NodeId, BTreeMap<(BootId, u32), GapView>>,
     ledger: Ledger,
+    people: people::Kept,
 }
 
 impl MemoryStore {

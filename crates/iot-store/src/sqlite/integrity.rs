@@ -14,6 +14,7 @@ use super::{
     fault::Fault,
     journal,
     open::SqliteDisk,
+    people,
     rows::{self, LARGE, SMALL},
     schema::NEWEST,
     snapshot,
@@ -152,6 +153,9 @@ pub(crate) fn whole(
     }
     // Ids, states and values are read as at a start, and refused as there.
     snapshot::load(&db)?;
+    if schema == NEWEST {
+        people::users(&db)?;
+    }
     let count = |sql: &str| -> Result<u64, Fault> {
         Ok(u64::try_from(db.query_row(sql, [], |row| row.get::<_, i64>(0))?).unwrap_or(0))
     };

@@ -8,6 +8,7 @@
 //! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
 //! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
+//! | `people.rs` | users, logins and tokens, written on a connection of its own |
 //! | `replace.rs` | what moves when new hardware takes a node's place |
 //! | `journal.rs` | reports as they came: a row for each commit |
 //! | `chunk.rs`, `rollup.rs` | readings of one series, and what they come to, packed |
@@ -36,6 +37,7 @@ mod log;
 mod nodes;
 mod numbers;
 mod open;
+mod people;
 mod recent;
 mod replace;
 mod restore;
@@ -64,6 +66,7 @@ pub use self::{
     inspect::{Inspection, Progress},
     integrity::Contents,
     open::{OpenError, SqliteDisk},
+    people::SqlitePeople,
     restore::{RestoreError, Restored, restore},
     verify::{VerifyError, verify},
 };
@@ -180,6 +183,14 @@ impl SqliteStore {
         let reader = open::open_reader(&self.path, self.disk);
         let reader = reader.map_err(|fault| OpenError::Unusable { why: fault.explain(&self.path).why })?;
         Ok(SqliteChronicle::new(&self.path, reader))
+    }
+
+    /// What keeps users, logins and tokens beside the store.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn people(&self) -> Result<SqlitePeople, OpenError> {
+        SqlitePeople::beside(&self.path, self.disk)
     }
 
     /// Writes the batch in one transaction, and gives what is known afterwards.

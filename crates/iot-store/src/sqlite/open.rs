@@ -150,6 +150,22 @@ pub(crate) fn open_reader(path: &Path, disk: SqliteDisk) -> Result<Connection, F
     Ok(reader)
 }
 
+/// A connection that writes beside the one of a hub, which waits for it as it waits for this. Its transactions are
+/// short.
+pub(crate) fn open_second_writer(path: &Path, disk: SqliteDisk) -> Result<Connection, Fault> {
+    let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX, disk)?;
+    match identify(&writer)? {
+        Schema::Ours(NEWEST) => {}
+        Schema::Empty | Schema::Ours(_) | Schema::Foreign | Schema::Newer(_) => {
+            return Err(Fault::Unreadable("the hub that has it is of another version".into()));
+        }
+    }
+    writer.execute_batch(WRITER)?;
+    rows::allow(&writer)?;
+    writer.pragma_update_and_check(None, "wal_autocheckpoint", disk.checkpoint, |_| Ok(()))?;
+    Ok(writer)
+}
+
 fn connect(path: &Path, flags: OpenFlags, disk: SqliteDisk) -> rusqlite::Result<Connection> {
     match disk.vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),

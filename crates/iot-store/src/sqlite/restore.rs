@@ -115,6 +115,8 @@ fn renew(part: &Part, now: UnixMillis) -> Result<u64, Fault> {
             cancelled += 1;
         }
     }
+    // Whoever was logged out since the backup stays out.
+    changes.execute("DELETE FROM login", [])?;
     changes.execute("UPDATE state SET clean = 1", [])?;
     changes.commit()?;
     Part::close(db)?;

@@ -13,12 +13,25 @@ use rusqlite::{
 use super::{checksum::Values, fault::Fault};
 
 /// The first schema whose rows have checksums.
-pub(crate) const SINCE: i32 = 5;
+pub(crate) const SINCE: i32 = 6;
 
 /// Tables by whose rows and indexes a hub finds all others, so that they are looked at whole when it starts. The
 /// ledger is the largest: 100,000 commands take less than half a second.
-pub(crate) const SMALL: [&str; 10] =
-    ["state", "node", "module", "command", "command_step", "source", "series", "run", "latest", "forgotten"];
+pub(crate) const SMALL: [&str; 13] = [
+    "state",
+    "node",
+    "module",
+    "command",
+    "command_step",
+    "source",
+    "series",
+    "run",
+    "latest",
+    "forgotten",
+    "person",
+    "login",
+    "token",
+];
 
 /// Tables of which a hub reads what is asked for, and those of constants that only the views need.
 pub(crate) const LARGE: [&str; 6] = ["gap", "bucket", "audit", "position", "byte", "power"];

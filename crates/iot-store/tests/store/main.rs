@@ -9,3 +9,5 @@ mod conformance;
 mod file;
 #[cfg(test)]
 mod given;
+#[cfg(test)]
+mod people;

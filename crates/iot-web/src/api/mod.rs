@@ -1,5 +1,6 @@
 //! The JSON API: every document, as `docs/api.md` describes it. Times are milliseconds since 1970.
 
+mod account;
 mod audit;
 mod catalogue;
 mod command;
@@ -11,6 +12,7 @@ mod replacement;
 mod series;
 mod store;
 
+pub(crate) use account::account;
 pub(crate) use audit::{audit, audit_export, query as audit_query};
 pub(crate) use catalogue::{catalogue, kind};
 pub(crate) use command::{accepted, command, command_when_ended, commands, wait};

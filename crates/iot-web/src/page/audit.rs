@@ -112,5 +112,15 @@ fn said(deed: Deed) -> &'static str {
         Deed::Forget => "Forgotten",
         Deed::Command => "Command sent",
         Deed::Cancel => "Command cancelled",
+        Deed::Claim => "Hub claimed",
+        Deed::AddUser => "User added",
+        Deed::RemoveUser => "User removed",
+        Deed::SetRole => "Role changed",
+        Deed::SetPassword => "Password changed",
+        Deed::LogIn => "Logged in",
+        Deed::LogOut => "Logged out",
+        Deed::AddToken => "Token made",
+        Deed::RevokeToken => "Token revoked",
+        Deed::Refuse => "Refused",
     }
 }

@@ -3,7 +3,10 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::shell::{Shell, rendered};
+use super::{
+    door::stranger,
+    shell::{Shell, rendered},
+};
 use crate::{Backend, body::Reply, error::WebError, web::Web, wording};
 
 #[derive(Template)]
@@ -18,7 +21,10 @@ struct ErrorPage {
 
 /// The page for an error. It does without the hub where the hub does not answer or a handler broke.
 pub(crate) async fn error<B: Backend>(web: &Web<B>, error: &WebError) -> Reply {
-    let without_hub = Shell { hub: "IoT hub".into(), now: web.now().0, ..Shell::default() };
+    if web.who.is_none() {
+        return stranger(web, error).await;
+    }
+    let without_hub = Shell { hub: "IoT hub".into(), now: web.now().0, ..Shell::of(web, "") };
     let broken = error.status() == StatusCode::INTERNAL_SERVER_ERROR;
     let shell = if broken { None } else { Shell::load(web, "").await.ok() };
     let page = ErrorPage {

@@ -4,6 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     IotError,
+    people::Role,
     view::{CommandView, Need, NodeView, Overview},
 };
 
@@ -25,6 +26,12 @@ pub(super) struct Shell {
     pub(super) time: String,
     /// Which part of the navigation the page belongs to.
     pub(super) tab: &'static str,
+    /// Who looks at it.
+    pub(super) user: String,
+    /// What they may do.
+    pub(super) role: &'static str,
+    /// Whether they may say who may use the hub.
+    pub(super) is_admin: bool,
     /// Admitted nodes.
     pub(super) nodes: usize,
     /// Nodes that wait to be admitted.
@@ -40,6 +47,13 @@ pub(super) struct Shell {
 }
 
 impl Shell {
+    /// The shell around a page that nothing is known for but who looks at it.
+    pub(super) fn of<B>(web: &Web<B>, tab: &'static str) -> Self {
+        let Some(who) = web.who.as_deref() else { return Self { tab, ..Self::default() } };
+        let (user, is_admin) = (who.user.to_string(), who.role == Role::Admin);
+        Self { tab, user, role: who.role.word(), is_admin, ..Self::default() }
+    }
+
     /// The shell around a page of this part of the navigation.
     pub(super) fn new<B: Backend>(web: &Web<B>, overview: &Overview, tab: &'static str) -> Self {
         let (words, store) = (web.words(), web.store());
@@ -47,7 +61,6 @@ impl Shell {
             hub: overview.hub.clone(),
             now: words.now().0,
             time: words.time(words.now()),
-            tab,
             nodes: overview.presence.total(),
             waiting: overview.waiting,
             under_way: overview.under_way,
@@ -63,6 +76,7 @@ impl Shell {
                 Found::Damage(what) => Some(wording::sentence(&what)),
                 Found::Whole | Found::Nothing(_) => None,
             }),
+            ..Self::of(web, tab)
         }
     }
 

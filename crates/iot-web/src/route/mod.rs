@@ -1,12 +1,17 @@
 //! Routes: method and path to [`Route`], pure and whole. What a route answers is the handler's.
 
+mod may;
 mod table;
 
 use http::Method;
-use iot_core::{IotError, NodeId};
+use iot_core::{IotError, NodeId, people::UserName};
 use iot_proto::CommandId;
 
 use self::table::Takes;
+pub use self::{
+    may::May,
+    table::{RouteInfo, routes},
+};
 
 /// Something that can be asked of the web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub(crate) enum Route {
     Api(Api),
     /// Something to do, asked by a form or by a script.
     Act(Act, Surface),
+    /// Something to do about who may use the hub, asked by a form.
+    People(PeopleAct),
     /// Begin a backup.
     BackUp(Surface),
     /// The file of a backup, by its name.
@@ -66,6 +73,10 @@ pub(crate) enum Page {
     Kind(Box<str>),
     Audit,
     Replacement(NodeId),
+    Claim,
+    LogIn,
+    People,
+    Account,
 }
 
 /// Something to read through the API.
@@ -89,6 +100,7 @@ pub(crate) enum Api {
     Audit,
     AuditExport,
     Replacement(NodeId),
+    Account,
 }
 
 /// Something to do.
@@ -106,6 +118,27 @@ pub(crate) enum Act {
     Node(NodeId, NodeAct),
     /// Cancel a command.
     Cancel(CommandId),
+}
+
+/// Something to do about who may use the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PeopleAct {
+    Claim,
+    LogIn,
+    LogOut,
+    /// Add a user.
+    Add,
+    /// Give a user another role.
+    SetRole(UserName),
+    /// Give a user another password.
+    SetPassword(UserName),
+    Remove(UserName),
+    /// Give oneself another password.
+    SetOwnPassword,
+    /// Make a token for oneself.
+    AddToken,
+    /// Revoke a token, by its number.
+    RevokeToken(u64),
 }
 
 /// Something to do with a node as a whole.
@@ -160,20 +193,21 @@ pub(crate) enum Miss {
     Unknown(IotError),
 }
 
-/// Finds the route of a request. `HEAD` is `GET` without the body, which the server leaves out itself.
+/// Finds the route of a request, and whom it is for. `HEAD` is `GET` without the body, which the server leaves out itself.
 ///
 /// # Errors
 /// [`Miss`].
-pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
-    let (place, params) = table::find(path).ok_or(Miss::Nothing)?;
+pub(crate) fn route(method: &Method, path: &str) -> Result<(Route, May), Miss> {
+    let (place, may, params) = table::find(path).ok_or(Miss::Nothing)?;
     let reads = method == Method::GET || method == Method::HEAD;
-    match (place.takes(), reads, method == Method::POST) {
+    let route = match (place.takes(), reads, method == Method::POST) {
         (Takes::Get | Takes::Both, true, _) | (Takes::Post, _, true) => place.route(&params),
         (Takes::Both, _, true) => place.act(&params),
         (Takes::Both, ..) => Err(Miss::Method { allow: "GET, HEAD, POST" }),
         (Takes::Get, ..) => Err(Miss::Method { allow: "GET, HEAD" }),
         (Takes::Post, ..) => Err(Miss::Method { allow: "POST" }),
-    }
+    }?;
+    Ok((route, may))
 }
 
 /// Reads a command's id in the usual form of a UUID.
@@ -191,6 +225,10 @@ mod tests {
 
     fn porch() -> NodeId {
         NodeId::plain(Name::new("porch").unwrap())
+    }
+
+    fn route(method: &Method, path: &str) -> Result<Route, Miss> {
+        super::route(method, path).map(|(route, _)| route)
     }
 
     fn get(path: &str) -> Result<Route, Miss> {

@@ -1,83 +1,146 @@
-//! The table itself: every path with its place, and how the parts of a path are read.
+//! The table itself: every path with its place and whom it is for, and how the parts of a path are read.
 
 use std::sync::LazyLock;
 
-use iot_core::{IotError, NodeId};
+use iot_core::{
+    IotError, NodeId,
+    people::{Role, UserName},
+};
 use iot_proto::CommandId;
 use matchit::{Params, Router};
 use percent_encoding::percent_decode_str;
 
-use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
+use super::{Act, Api, May, Miss, NodeAct, Page, PeopleAct, Route, Surface, command_id};
 
-/// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 48] = [
-    ("/", Place::Page(Thing::Overview)),
-    ("/nodes", Place::Page(Thing::Nodes)),
-    ("/nodes/{node}", Place::Page(Thing::Node)),
-    ("/nodes/{node}/modules/{module}", Place::Page(Thing::Module)),
-    ("/commands", Place::Page(Thing::Commands)),
-    ("/inbox", Place::Page(Thing::Inbox)),
-    ("/store", Place::Page(Thing::Store)),
-    ("/store/backup", Place::BackUp),
-    ("/catalogue", Place::Page(Thing::Catalogue)),
-    ("/catalogue/{kind}", Place::Page(Thing::Kind)),
-    ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page)),
-    ("/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Page)),
-    ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page)),
-    ("/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Page)),
-    ("/nodes/{node}/replacement", Place::Replacement(Surface::Page)),
-    ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page)),
-    ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page)),
-    ("/audit", Place::Page(Thing::Audit)),
-    ("/events", Place::Events),
-    ("/healthz", Place::Health),
-    ("/static/{*path}", Place::Asset),
-    ("/modules/{kind}/{*path}", Place::ModuleFile),
-    ("/api/v1/overview", Place::Api(Thing::Overview)),
-    ("/api/v1/activity", Place::Api(Thing::Activity)),
-    ("/api/v1/nodes", Place::Api(Thing::Nodes)),
-    ("/api/v1/nodes/{node}", Place::Api(Thing::Node)),
-    ("/api/v1/nodes/{node}/modules/{module}", Place::Api(Thing::Module)),
-    ("/api/v1/readings", Place::Api(Thing::Readings)),
-    ("/api/v1/rollups", Place::Api(Thing::Rollups)),
-    ("/api/v1/gaps", Place::Api(Thing::Gaps)),
-    ("/api/v1/export", Place::Api(Thing::Export)),
-    ("/api/v1/commands", Place::Api(Thing::Commands)),
-    ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
-    ("/api/v1/store", Place::Api(Thing::Store)),
-    ("/api/v1/backup", Place::Backups),
-    ("/api/v1/backups/{name}", Place::BackupFile),
-    ("/api/v1/audit", Place::Api(Thing::Audit)),
-    ("/api/v1/audit/export", Place::Api(Thing::AuditExport)),
-    ("/api/v1/catalogue", Place::Api(Thing::Catalogue)),
-    ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind)),
-    ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Api)),
-    ("/api/v1/nodes/{node}/modules/{module}/properties/{channel}/read", Place::Act(Deed::Get, Surface::Api)),
-    ("/api/v1/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Api)),
-    ("/api/v1/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Api)),
-    ("/api/v1/nodes/{node}/replacement", Place::Replacement(Surface::Api)),
-    ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api)),
-    ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api)),
-    ("/api/v1/events", Place::Events),
+/// Who may look, who may command and admit, and who may say who may.
+const VIEWERS: May = May::Role(Role::Viewer);
+const OPERATORS: May = May::Role(Role::Operator);
+const ADMINS: May = May::Role(Role::Admin);
+
+/// Every path, in the order in which people think of them, and whom it is for.
+const PATHS: [(&str, Place, May); 62] = [
+    ("/", Place::Page(Thing::Overview), VIEWERS),
+    ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
+    ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
+    ("/nodes/{node}/modules/{module}", Place::Page(Thing::Module), VIEWERS),
+    ("/commands", Place::Page(Thing::Commands), VIEWERS),
+    ("/inbox", Place::Page(Thing::Inbox), VIEWERS),
+    ("/store", Place::Page(Thing::Store), VIEWERS),
+    ("/store/backup", Place::BackUp, OPERATORS),
+    ("/catalogue", Place::Page(Thing::Catalogue), VIEWERS),
+    ("/catalogue/{kind}", Place::Page(Thing::Kind), VIEWERS),
+    ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page), OPERATORS),
+    (
+        "/nodes/{node}/modules/{module}/properties/{channel}/read",
+        Place::Act(Deed::Get, Surface::Page),
+        OPERATORS,
+    ),
+    ("/nodes/{node}/modules/{module}/actions/{channel}", Place::Act(Deed::Invoke, Surface::Page), OPERATORS),
+    ("/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Page), OPERATORS),
+    ("/nodes/{node}/replacement", Place::Replacement(Surface::Page), OPERATORS),
+    ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page), OPERATORS),
+    ("/nodes/{node}/forget", Place::Forget(Surface::Page), ADMINS),
+    ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page), OPERATORS),
+    ("/audit", Place::Page(Thing::Audit), OPERATORS),
+    ("/events", Place::Events, VIEWERS),
+    ("/healthz", Place::Health, May::Anyone),
+    ("/static/{*path}", Place::Asset, May::Always),
+    ("/modules/{kind}/{*path}", Place::ModuleFile, VIEWERS),
+    ("/api/v1/overview", Place::Api(Thing::Overview), VIEWERS),
+    ("/api/v1/activity", Place::Api(Thing::Activity), VIEWERS),
+    ("/api/v1/nodes", Place::Api(Thing::Nodes), VIEWERS),
+    ("/api/v1/nodes/{node}", Place::Api(Thing::Node), VIEWERS),
+    ("/api/v1/nodes/{node}/modules/{module}", Place::Api(Thing::Module), VIEWERS),
+    ("/api/v1/readings", Place::Api(Thing::Readings), VIEWERS),
+    ("/api/v1/rollups", Place::Api(Thing::Rollups), VIEWERS),
+    ("/api/v1/gaps", Place::Api(Thing::Gaps), VIEWERS),
+    ("/api/v1/export", Place::Api(Thing::Export), VIEWERS),
+    ("/api/v1/commands", Place::Api(Thing::Commands), VIEWERS),
+    ("/api/v1/commands/{command}", Place::Api(Thing::Command), VIEWERS),
+    ("/api/v1/store", Place::Api(Thing::Store), VIEWERS),
+    ("/api/v1/backup", Place::Backups, OPERATORS),
+    ("/api/v1/backups/{name}", Place::BackupFile, ADMINS),
+    ("/api/v1/audit", Place::Api(Thing::Audit), OPERATORS),
+    ("/api/v1/audit/export", Place::Api(Thing::AuditExport), OPERATORS),
+    ("/api/v1/catalogue", Place::Api(Thing::Catalogue), VIEWERS),
+    ("/api/v1/catalogue/{kind}", Place::Api(Thing::Kind), VIEWERS),
+    (
+        "/api/v1/nodes/{node}/modules/{module}/properties/{channel}",
+        Place::Act(Deed::Set, Surface::Api),
+        OPERATORS,
+    ),
+    (
+        "/api/v1/nodes/{node}/modules/{module}/properties/{channel}/read",
+        Place::Act(Deed::Get, Surface::Api),
+        OPERATORS,
+    ),
+    (
+        "/api/v1/nodes/{node}/modules/{module}/actions/{channel}",
+        Place::Act(Deed::Invoke, Surface::Api),
+        OPERATORS,
+    ),
+    ("/api/v1/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Api), OPERATORS),
+    ("/api/v1/nodes/{node}/replacement", Place::Replacement(Surface::Api), OPERATORS),
+    ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api), OPERATORS),
+    ("/api/v1/nodes/{node}/forget", Place::Forget(Surface::Api), ADMINS),
+    ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api), OPERATORS),
+    ("/api/v1/events", Place::Events, VIEWERS),
+    ("/claim", Place::Door(Gate::Claim), May::ToClaim),
+    ("/login", Place::Door(Gate::LogIn), May::Anyone),
+    ("/logout", Place::Door(Gate::LogOut), May::Person(Role::Viewer)),
+    ("/account", Place::Door(Gate::Account), May::Person(Role::Viewer)),
+    ("/account/password", Place::Door(Gate::OwnPassword), May::Person(Role::Viewer)),
+    ("/account/tokens", Place::Door(Gate::Tokens), May::Person(Role::Viewer)),
+    ("/account/tokens/{token}/revoke", Place::Door(Gate::RevokeToken), May::Person(Role::Viewer)),
+    ("/people", Place::Door(Gate::People), May::Person(Role::Admin)),
+    ("/people/{user}/role", Place::Door(Gate::UserRole), May::Person(Role::Admin)),
+    ("/people/{user}/password", Place::Door(Gate::UserPassword), May::Person(Role::Admin)),
+    ("/people/{user}/remove", Place::Door(Gate::RemoveUser), May::Person(Role::Admin)),
+    ("/api/v1/account", Place::Api(Thing::Account), VIEWERS),
 ];
 
-static TABLE: LazyLock<Router<Place>> = LazyLock::new(|| {
+static TABLE: LazyLock<Router<(Place, May)>> = LazyLock::new(|| {
     let mut table = Router::new();
-    for (path, place) in PATHS {
-        table.insert(path, place).expect("the paths of the table do not collide");
+    for (path, place, may) in PATHS {
+        table.insert(path, (place, may)).expect("the paths of the table do not collide");
     }
     table
 });
 
-/// The place of a path, with the parts that the path names.
-pub(super) fn find(path: &str) -> Option<(Place, Params<'_, '_>)> {
-    TABLE.at(path).ok().map(|found| (*found.value, found.params))
+/// The place of a path and whom it is for, with the parts that the path names.
+pub(super) fn find(path: &str) -> Option<(Place, May, Params<'_, '_>)> {
+    let found = TABLE.at(path).ok()?;
+    let (place, may) = *found.value;
+    Some((place, may, found.params))
+}
+
+/// A route as it is told to others: tests, documents and proofs go through all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path, with names in braces for its parts.
+    pub path: &'static str,
+    /// Whom it is for.
+    pub may: May,
+}
+
+/// Every route of the table.
+pub fn routes() -> impl Iterator<Item = RouteInfo> {
+    PATHS.into_iter().flat_map(|(path, place, may)| {
+        let methods: &[&str] = match place.takes() {
+            Takes::Get => &["GET"],
+            Takes::Post => &["POST"],
+            Takes::Both => &["GET", "POST"],
+        };
+        methods.iter().map(move |method| RouteInfo { method, path, may })
+    })
 }
 
 /// Every path of the table.
 #[cfg(test)]
 pub(super) fn paths() -> impl Iterator<Item = &'static str> {
-    PATHS.into_iter().map(|(path, _)| path)
+    PATHS.into_iter().map(|(path, ..)| path)
 }
 
 /// A path of the table, before its parts are read.
@@ -93,10 +156,30 @@ pub(super) enum Place {
     BackupFile,
     /// Looked at and done at one place.
     Replacement(Surface),
+    /// Beside what else is done with a node, because it is for others.
+    Forget(Surface),
+    /// Who may use the hub.
+    Door(Gate),
     Events,
     Health,
     Asset,
     ModuleFile,
+}
+
+/// Something about who may use the hub.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gate {
+    Claim,
+    LogIn,
+    LogOut,
+    Account,
+    OwnPassword,
+    Tokens,
+    RevokeToken,
+    People,
+    UserRole,
+    UserPassword,
+    RemoveUser,
 }
 
 /// Something that can be read.
@@ -119,6 +202,7 @@ pub(super) enum Thing {
     Kind,
     Audit,
     AuditExport,
+    Account,
 }
 
 /// Something that can be done.
@@ -144,7 +228,8 @@ impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) | Self::BackUp => Takes::Post,
+            Self::Act(..) | Self::BackUp | Self::Forget(_) => Takes::Post,
+            Self::Door(gate) => gate.takes(),
             Self::Backups | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
             | Self::Api(_)
@@ -162,6 +247,11 @@ impl Place {
             Self::Page(thing) => Route::Page(thing.page(params)?),
             Self::Api(thing) => Route::Api(thing.api(params)?),
             Self::Act(deed, surface) => Route::Act(deed.act(params)?, surface),
+            Self::Forget(surface) => Route::Act(Act::Node(node(params)?, NodeAct::Forget), surface),
+            Self::Door(gate) => match gate.page() {
+                Some(page) => Route::Page(page),
+                None => Route::People(gate.act(params)?),
+            },
             Self::BackUp => Route::BackUp(Surface::Page),
             Self::Backups => Route::Api(Api::Backups),
             Self::BackupFile => Route::BackupFile(text(params, "name")?),
@@ -183,7 +273,9 @@ impl Place {
         match self {
             Self::Replacement(surface) => Ok(Route::Act(Act::Node(node(params)?, NodeAct::Replace), surface)),
             Self::Backups => Ok(Route::BackUp(Surface::Api)),
-            Self::Page(_)
+            Self::Door(gate) => Ok(Route::People(gate.act(params)?)),
+            Self::Forget(_)
+            | Self::Page(_)
             | Self::Api(_)
             | Self::Act(..)
             | Self::BackUp
@@ -193,6 +285,59 @@ impl Place {
             | Self::Asset
             | Self::ModuleFile => self.route(params),
         }
+    }
+}
+
+impl Gate {
+    fn takes(self) -> Takes {
+        match self {
+            Self::Claim | Self::LogIn | Self::People => Takes::Both,
+            Self::Account => Takes::Get,
+            Self::LogOut
+            | Self::OwnPassword
+            | Self::Tokens
+            | Self::RevokeToken
+            | Self::UserRole
+            | Self::UserPassword
+            | Self::RemoveUser => Takes::Post,
+        }
+    }
+
+    /// What is looked at there.
+    fn page(self) -> Option<Page> {
+        match self {
+            Self::Claim => Some(Page::Claim),
+            Self::LogIn => Some(Page::LogIn),
+            Self::People => Some(Page::People),
+            Self::Account => Some(Page::Account),
+            Self::LogOut
+            | Self::OwnPassword
+            | Self::Tokens
+            | Self::RevokeToken
+            | Self::UserRole
+            | Self::UserPassword
+            | Self::RemoveUser => None,
+        }
+    }
+
+    /// What is done there.
+    fn act(self, params: &Params<'_, '_>) -> Result<PeopleAct, Miss> {
+        let user = || UserName::new(&text(params, "user")?).map_err(|_| Miss::Nothing);
+        Ok(match self {
+            Self::Claim => PeopleAct::Claim,
+            Self::LogIn => PeopleAct::LogIn,
+            Self::LogOut => PeopleAct::LogOut,
+            Self::People => PeopleAct::Add,
+            Self::UserRole => PeopleAct::SetRole(user()?),
+            Self::UserPassword => PeopleAct::SetPassword(user()?),
+            Self::RemoveUser => PeopleAct::Remove(user()?),
+            Self::OwnPassword => PeopleAct::SetOwnPassword,
+            Self::Tokens => PeopleAct::AddToken,
+            Self::RevokeToken => {
+                PeopleAct::RevokeToken(text(params, "token")?.parse().map_err(|_| Miss::Nothing)?)
+            }
+            Self::Account => return Err(Miss::Nothing),
+        })
     }
 }
 
@@ -215,7 +360,8 @@ impl Thing {
             | Self::Gaps
             | Self::Export
             | Self::Command
-            | Self::AuditExport => return Err(Miss::Nothing),
+            | Self::AuditExport
+            | Self::Account => return Err(Miss::Nothing),
         })
     }
 
@@ -237,6 +383,7 @@ impl Thing {
             Self::Kind => Api::Kind(text(params, "kind")?),
             Self::Audit => Api::Audit,
             Self::AuditExport => Api::AuditExport,
+            Self::Account => Api::Account,
             Self::Inbox => return Err(Miss::Nothing),
         })
     }

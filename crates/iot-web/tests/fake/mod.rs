@@ -3,7 +3,10 @@
 //! It remembers what it was asked and does with commands what a node would, when it is told to.
 
 mod kept;
+mod people;
 mod scene;
+
+pub(crate) use self::people::{PASSWORD, People};
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -35,6 +38,7 @@ pub(crate) struct Fake {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) store: watch::Sender<StoreView>,
+    pub(crate) people: People,
 }
 
 /// What the hub knows, and what it was asked.
@@ -70,7 +74,13 @@ impl Fake {
         let state = State { nodes, commands, asked: Vec::new(), open: false, stopping: false, broken: false };
         let (events, _) = broadcast::channel(64);
         let store = watch::Sender::new(kept::store());
-        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events, store }
+        let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));
+        Self { catalogue, state, events, store, people: People::with_everybody() }
+    }
+
+    /// A hub that nobody owns.
+    pub(crate) fn unclaimed() -> Self {
+        Self { people: People::nobody(), ..Self::new() }
     }
 
     /// Lets everyone in from now on.
@@ -354,6 +364,10 @@ impl Backend for Fake {
             | Request::Replace { .. } => Ok(Answer::Done),
             Request::Send { .. } => Err(IotError::Stopping),
         }
+    }
+
+    fn people(&self) -> Arc<dyn iot_core::people::People> {
+        Arc::new(self.people.store.clone())
     }
 
     fn store(&self) -> watch::Receiver<StoreView> {

@@ -346,7 +346,7 @@ pub(crate) fn changes() -> Vec<AuditEntry> {
         number,
         record: AuditRecord {
             at: ago(i64::try_from(1_000 - number).expect("few") * MINUTE),
-            by: "someone at 192.168.137.7".into(),
+            by: "ada".into(),
             deed,
             target: Target { node: Some(id(name)), title: title.into(), ..Target::default() },
             before: words[0].into(),

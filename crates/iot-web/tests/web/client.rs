@@ -7,6 +7,7 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
+use iot_core::people::Role;
 use iot_web::{WebConfig, serve};
 use serde_json::Value as Json;
 use tokio::{
@@ -49,13 +50,24 @@ impl Hub {
     }
 
     pub(crate) async fn start_with(config: WebConfig) -> Self {
-        let fake = Fake::new();
+        Self::serve(Fake::new(), config).await
+    }
+
+    /// A hub that nobody owns.
+    pub(crate) async fn unclaimed() -> Self {
+        Self::serve(Fake::unclaimed(), WebConfig::default()).await
+    }
+
+    async fn serve(fake: Fake, config: WebConfig) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has one");
         let (stop, stopped) = oneshot::channel();
         let config = WebConfig { hosts: vec!["hub.example".into()], ..config };
         let shutdown = async move { stopped.await.unwrap_or_default() };
-        let served = tokio::spawn(serve(listener, fake.clone(), config, shutdown));
+        let backend = fake.clone();
+        let served = tokio::spawn(async move {
+            serve(listener, backend, config, shutdown).await.expect("the store can be read");
+        });
         Self { fake, address, stop, served }
     }
 
@@ -77,11 +89,24 @@ impl Hub {
         self.send(request, body).await
     }
 
-    /// Posts JSON as a script does.
+    /// Posts JSON as an admin's script does.
     pub(crate) async fn json(&self, path: &str, body: &str) -> Answer {
-        self.send(Request::post(path).header(header::CONTENT_TYPE, "application/json"), body).await
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.header(header::AUTHORIZATION, self.token(Role::Admin)), body).await
     }
 
+    /// The cookie of the user with this role.
+    pub(crate) fn cookie(&self, role: Role) -> String {
+        let secret = self.fake.people.logins.get(&role).map_or("", String::as_str);
+        format!("iot-hub-{}={secret}", self.address.port())
+    }
+
+    /// What a program with a token for this role shows.
+    pub(crate) fn token(&self, role: Role) -> String {
+        format!("Bearer {}", self.fake.people.tokens.get(&role).map_or("", String::as_str))
+    }
+
+    /// Sends a request, of the admin where it does not say whose it is.
     pub(crate) async fn send(&self, request: http::request::Builder, body: &str) -> Answer {
         let (head, body) = self.open(request, body).await.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
@@ -96,6 +121,11 @@ impl Hub {
         tokio::spawn(connection);
         let has_host = request.headers_ref().is_some_and(|headers| headers.contains_key(header::HOST));
         let request = if has_host { request } else { request.header(header::HOST, self.address.to_string()) };
+        let has_name = request.headers_ref().is_some_and(|headers| {
+            headers.contains_key(header::COOKIE) || headers.contains_key(header::AUTHORIZATION)
+        });
+        let request =
+            if has_name { request } else { request.header(header::COOKIE, self.cookie(Role::Admin)) };
         let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
         let request = request.body(body).expect("a valid request");
         sender.send_request(request).await.expect("an answer")

@@ -2,6 +2,7 @@
 
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
+use iot_core::people::Role;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -69,8 +70,9 @@ async fn a_body_that_is_too_long_is_refused_announced_or_not() {
 
     let mut stream = TcpStream::connect(hub.address).await.unwrap();
     let head = format!(
-        "POST {SWITCH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {FORM}\r\ntransfer-encoding: chunked\r\n\
+        "POST {SWITCH} HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\ncontent-type: {FORM}\r\ntransfer-encoding: chunked\r\n\
          connection: close\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",
+        hub.token(Role::Admin),
         long.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -88,6 +90,7 @@ async fn a_method_or_type_that_does_not_fit_is_named() {
     let answer = hub.get(SWITCH).await;
     assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
     let text = Request::post(SWITCH).header(header::CONTENT_TYPE, "text/plain");
+    let text = text.header(header::AUTHORIZATION, hub.token(Role::Operator));
     assert_eq!(hub.send(text, "value=true").await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 

@@ -4,6 +4,7 @@
 mod fake;
 
 mod client;
+mod doors;
 mod guards;
 mod history;
 mod live;

@@ -27,7 +27,7 @@ async fn every_control_asks_for_its_property_and_leads_back() {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{body}: {}", answer.text);
         assert_eq!(answer.header("location"), path);
         let (by, _, request) = hub.fake.state().asked.last().cloned().unwrap();
-        assert_eq!(by, "someone at 127.0.0.1");
+        assert_eq!(by, "ada");
         assert_eq!(request, Request::Command { node: id(node), wanted, expires_in_s: None });
         assert!(hub.get(&path).await.text.contains("desired: "), "{path} shows it in pencil");
     }

@@ -1,6 +1,7 @@
 //! The JSON API, as scripts use it.
 
 use http::{Request, StatusCode, header};
+use iot_core::people::Role;
 use iot_core::{Request as Asked, view::Wanted};
 use iot_proto::OwnedValue;
 use serde_json::json;
@@ -76,7 +77,7 @@ async fn a_command_is_taken_and_can_be_followed() {
     let location = answer.header("location").to_owned();
     assert_eq!(answer.json()["location"], *location);
     let (by, why, asked) = hub.fake.state().asked.last().cloned().unwrap();
-    assert_eq!((&*by, &*why), ("a script at 127.0.0.1", "frost tonight"));
+    assert_eq!((&*by, &*why), ("ada (token backup)", "frost tonight"));
     let wanted = Wanted::Set { module: 0, channel: 2, value: OwnedValue::Int(40) };
     assert_eq!(asked, Asked::Command { node: id("south-bay-3"), wanted, expires_in_s: Some(60) });
     let command = hub.get(&location).await.json();
@@ -198,6 +199,7 @@ async fn what_is_wrong_is_numbered_named_and_said() {
     let range = hub.json(LEVEL, r#"{"value": 165}"#).await.json();
     assert_eq!(range["error"]["code"], 53);
     let text = Request::post(LEVEL).header(header::CONTENT_TYPE, "text/plain");
+    let text = text.header(header::AUTHORIZATION, hub.token(Role::Admin));
     let answer = hub.send(text, r#"{"value": 40}"#).await;
     assert_eq!(
         (answer.status, &answer.json()["error"]["name"]),
@@ -282,7 +284,7 @@ async fn changes_come_in_pages_filtered_and_all_as_lines() {
     assert_eq!((&page["next"], page["audit"].as_array().unwrap().len()), (&json!(62), 2));
     let rest = hub.get("/api/v1/audit?before=62").await.json();
     assert_eq!((&rest["audit"][0]["number"], &rest["next"]), (&json!(61), &json!(null)));
-    let named = hub.get("/api/v1/audit?deed=name&node=plain:well&by=SOMEONE").await.json();
+    let named = hub.get("/api/v1/audit?deed=name&node=plain:well&by=ADA").await.json();
     assert_eq!(named["audit"].as_array().unwrap().len(), 1);
     let export = hub.get("/api/v1/audit/export?deed=name").await;
     assert_eq!(export.header("content-type"), "application/x-ndjson");

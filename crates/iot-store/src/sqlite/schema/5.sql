@@ -1,17 +1,30 @@
--- The checksum of a row's other values. Triggers that the hub makes compute it: see rows.rs.
-ALTER TABLE state ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE node ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE module ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE command ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE command_step ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE source ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE series ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE run ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE latest ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE forgotten ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE gap ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE bucket ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE audit ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE position ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE byte ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE power ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+-- Who may use the hub. Secrets are never here: of passwords an Argon2id string, of others their SHA-256.
+CREATE TABLE person (
+    name     TEXT PRIMARY KEY,
+    role     TEXT NOT NULL,
+    password TEXT NOT NULL,           -- PHC string
+    since    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What people have from logging in until logging out.
+CREATE TABLE login (
+    key     BLOB PRIMARY KEY,         -- SHA-256 of what is in the cookie
+    person  TEXT NOT NULL REFERENCES person ON DELETE CASCADE,
+    address TEXT NOT NULL,
+    began   INTEGER NOT NULL,
+    used    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX login_of_person ON login (person);
+
+-- What programs show instead of a password. A number is never used again.
+CREATE TABLE token (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    key     BLOB NOT NULL UNIQUE,
+    person  TEXT NOT NULL REFERENCES person ON DELETE CASCADE,
+    label   TEXT NOT NULL,
+    role    TEXT NOT NULL,
+    made    INTEGER NOT NULL,
+    until   INTEGER NOT NULL,
+    used    INTEGER
+) STRICT;
+CREATE INDEX token_of_person ON token (person);

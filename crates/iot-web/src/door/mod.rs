@@ -1,0 +1,190 @@
+//! The door: who is let in, in whose name a request is made, and what is kept of what was refused.
+//!
+//! `admit.rs` lets a request in or not, `secret.rs` makes and hashes secrets, `cookie.rs` is the browser's half of a login, `who.rs` tells who asks,
+//! `enter.rs` claims, logs in and out. The rules are `iot-core`'s, the tables `iot-store`'s; which route is for
+//! whom stands in the table of the routes.
+
+mod admit;
+mod cookie;
+mod enter;
+mod secret;
+mod who;
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant as Clock,
+};
+
+use iot_core::{
+    Instant, IotError, UnixMillis,
+    people::{Allowance, By, Change, ChangeError, ClaimCode, People, Throttle, User},
+    store::StoreError,
+};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+pub(crate) use self::{
+    admit::admit,
+    cookie::CookieRule,
+    enter::{claim, local, log_in, log_out},
+    who::{Who, With, is_at_this_machine},
+};
+pub use self::{
+    cookie::Transport,
+    secret::{Secret, SecretError, hash_password},
+};
+use crate::error::WebError;
+
+/// Passwords that are hashed at one time, each with 19 MiB and a processor of its own, and those that wait.
+const HASHING: usize = 2;
+const WAITING: usize = 64;
+
+/// Who is let in.
+pub(crate) struct Door {
+    people: Arc<dyn People>,
+    cookie: CookieRule,
+    /// Whether somebody owns the hub. Once it is so, it stays so.
+    claimed: AtomicBool,
+    /// What proves that whoever claims the hub reads its log; `None` where it was claimed when it started.
+    code: Option<ClaimCode>,
+    throttle: Mutex<Throttle>,
+    refusals: Mutex<Allowance>,
+    started: Clock,
+    hashing: Semaphore,
+    waiting: Semaphore,
+}
+
+impl core::fmt::Debug for Door {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Door").field("claimed", &self.claimed).finish_non_exhaustive()
+    }
+}
+
+impl Door {
+    /// A door to a hub with these people. Where there are none, the code that a claim needs goes into the log.
+    ///
+    /// # Errors
+    /// As the store's; and where no random numbers are to be had, [`IotError::NotStored`] too: the hub must not go on.
+    pub(crate) fn new(people: Arc<dyn People>, cookie: CookieRule) -> Result<Self, IotError> {
+        let is_claimed = !people.users().map_err(unread)?.is_empty();
+        let code = if is_claimed {
+            None
+        } else {
+            Some(
+                secret::claim_code()
+                    .map_err(|error| IotError::NotStored { why: error.to_string().into() })?,
+            )
+        };
+        if let Some(code) = code {
+            tracing::warn!(
+                claim_code = %code,
+                "nobody owns this hub yet, and no node is served: open its page, and give this code there"
+            );
+        }
+        Ok(Self {
+            people,
+            cookie,
+            claimed: AtomicBool::new(is_claimed),
+            code,
+            throttle: Mutex::default(),
+            refusals: Mutex::default(),
+            started: Clock::now(),
+            hashing: Semaphore::new(HASHING),
+            waiting: Semaphore::new(WAITING),
+        })
+    }
+
+    /// Whether somebody owns the hub.
+    ///
+    /// # Errors
+    /// As the store's.
+    pub(crate) async fn is_claimed(&self) -> Result<bool, WebError> {
+        if self.claimed.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let is_claimed = !self.ask(|people| people.users()).await?.is_empty();
+        self.claimed.fetch_or(is_claimed, Ordering::Relaxed);
+        Ok(is_claimed)
+    }
+
+    /// The monotonic time that tries are counted by.
+    fn instant(&self) -> Instant {
+        Instant(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Asks the store away from the threads of other answers, since it may have to read the disk.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn People) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, WebError> {
+        let people = Arc::clone(&self.people);
+        let answer = spawn_blocking(move || ask(&*people)).await.map_err(|_| IotError::Stopping)?;
+        Ok(answer.map_err(unread)?)
+    }
+
+    /// Makes a change in the name of `who`.
+    ///
+    /// # Errors
+    /// [`WebError::People`] where the rules refuse it, as the store's where it cannot be kept.
+    pub(crate) async fn change(&self, change: Change, who: &str, at: UnixMillis) -> Result<(), WebError> {
+        let (people, who) = (Arc::clone(&self.people), who.to_owned());
+        let changed = spawn_blocking(move || people.change(&change, By { at, who: &who, why: "" })).await;
+        changed.map_err(|_| IotError::Stopping)?.map_err(|error| match error {
+            ChangeError::Refused(refused) => WebError::People(refused),
+            ChangeError::NotStored(error) => unread(error).into(),
+        })
+    }
+
+    /// Keeps in the audit that something was refused, as long as there are not too many of them.
+    pub(crate) async fn note_refusal(&self, what: String, who: &str, why: &str, at: UnixMillis) {
+        let now = self.instant();
+        let taken = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).take(now);
+        let Some(left_out) = taken else { return };
+        let why = match left_out {
+            0 => why.to_owned(),
+            many => format!("{why}; {many} more refusals before this one are not kept"),
+        };
+        let (people, who) = (Arc::clone(&self.people), who.to_owned());
+        let kept = spawn_blocking(move || {
+            people.change(&Change::Refuse { what: what.into() }, By { at, who: &who, why: &why })
+        });
+        if let Ok(Err(error)) = kept.await {
+            tracing::warn!(%error, "a refusal could not be kept in the audit");
+        }
+    }
+
+    /// Hashes a password, away from other answers and not many at one time.
+    ///
+    /// # Errors
+    /// [`WebError::Busy`].
+    pub(crate) async fn hashed(&self, password: String) -> Result<Box<str>, WebError> {
+        let hashed = self.slowly(move || hash_password(&password)).await?;
+        Ok(hashed.map_err(|error| IotError::NotStored { why: error.to_string().into() })?)
+    }
+
+    /// Whether this is the password of a user. It takes as long where there is no such user.
+    ///
+    /// # Errors
+    /// [`WebError::Busy`].
+    pub(crate) async fn is_password(&self, user: Option<&User>, password: String) -> Result<bool, WebError> {
+        let kept = user.map(|user| user.password.clone());
+        self.slowly(move || secret::is_password(&password, kept.as_deref())).await
+    }
+
+    async fn slowly<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, WebError> {
+        let waiting = self.waiting.try_acquire().map_err(|_| WebError::Busy)?;
+        // The semaphore is never closed.
+        let _turn = self.hashing.acquire().await.map_err(|_| WebError::Busy)?;
+        drop(waiting);
+        Ok(spawn_blocking(work).await.map_err(|_| IotError::Stopping)?)
+    }
+}
+
+fn unread(error: StoreError) -> IotError {
+    IotError::NotStored { why: error.why }
+}
