@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::{browser::Browser, hand_node::HandNode, hub::HubProcess, out, people::OWNER, wait::until};
 
 /// How long a page of the other site may take over its tries.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// What a name says that wants to be a script; `#` stands for a number.
 const PAYLOADS: [&str; 10] = [
@@ -230,7 +230,7 @@ fn names(options: &Options, hub: &HubProcess, browser: &Browser, figures: &mut F
         }
         // A tag is a short word: what is none is refused, and said again on the page of the refusal.
         hub.api.form(&format!("{path}/tags"), &[("tags", &tag)])?;
-        [&title, &place, &module].iter().for_each(|name| all.push_str(name));
+        all.extend([title, place, module]);
         paths.extend([path.clone(), format!("{path}/modules/0"), format!("/audit?node=plain:{name}")]);
     }
     let bases = match options.plant {
