@@ -78,14 +78,9 @@ async fn own<B: Backend>(web: &Web<B>, who: &Who, act: PeopleAct, form: &Query) 
     let now = web.now();
     match act {
         PeopleAct::SetOwnPassword => {
-            let name = who.user.clone();
-            let user =
-                web.door.ask(move |people| Ok(people.users()?.into_iter().find(|user| user.name == name)));
             let old = form.raw("old").unwrap_or_default().to_owned();
             // Whoever finds a browser open must not take the account away.
-            if !web.door.is_password(user.await?.as_ref(), old).await? {
-                return Err(PeopleError::WrongPassword.into());
-            }
+            web.door.own_password(&who.user, web.peer, old).await?;
             let password = password(web, &who.user, form).await?;
             let keep = who.login().map(|login| login.key);
             let change = Change::SetPassword { user: who.user.clone(), password, keep };

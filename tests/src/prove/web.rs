@@ -230,9 +230,7 @@ fn names(options: &Options, hub: &HubProcess, browser: &Browser, figures: &mut F
         }
         // A tag is a short word: what is none is refused, and said again on the page of the refusal.
         hub.api.form(&format!("{path}/tags"), &[("tags", &tag)])?;
-        for name in [&title, &place, &module] {
-            all.push_str(name);
-        }
+        all.extend([title, place, module]);
         paths.extend([path.clone(), format!("{path}/modules/0"), format!("/audit?node=plain:{name}")]);
     }
     let bases = match options.plant {

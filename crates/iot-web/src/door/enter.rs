@@ -2,14 +2,14 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::{PoisonError, atomic::Ordering},
+    sync::{MutexGuard, PoisonError, atomic::Ordering},
 };
 
 use iot_core::people::{
-    Change, ClaimCode, Login, PeopleError, Role, Standing, User, UserName, Wait, check_password,
+    Change, ClaimCode, Login, PeopleError, Role, Standing, Throttle, User, UserName, Wait, check_password,
 };
 
-use super::{Secret, Who, is_at_this_machine};
+use super::{Door, Secret, Who, is_at_this_machine};
 use crate::{
     Backend,
     body::{self, Reply},
@@ -87,20 +87,54 @@ async fn known<B: Backend>(web: &Web<B>, asked: &Asked, form: &Query) -> Result<
         .await?;
     let is_familiar = came_before || is_at_this_machine(web.peer, &asked.headers);
     let standing = if is_familiar { Standing::Familiar } else { Standing::Stranger };
-    let attempt = {
-        let mut throttle = door.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        throttle.attempt(door.instant(), (&name, standing), from)
-    };
-    let refused = if let Err(Wait(pause)) = attempt {
-        PeopleError::Wait { seconds: pause.as_secs().max(1) }
-    } else if door.is_password(user.as_ref(), password).await? {
-        door.throttle.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&name, from);
+    let Err(refused) = door.tried((&name, standing), from, user.as_ref(), password).await? else {
         return Ok(name);
-    } else {
-        PeopleError::WrongPassword
     };
     door.note_refusal(format!("log in as {name}"), &web.stranger(), &refused.to_string(), now).await;
     Err(refused.into())
+}
+
+impl Door {
+    /// Whether a password is right, where it is looked at; the outer error is that it could not be.
+    async fn tried(
+        &self,
+        (name, standing): (&UserName, Standing),
+        from: IpAddr,
+        user: Option<&User>,
+        password: String,
+    ) -> Result<Result<(), PeopleError>, WebError> {
+        let now = self.instant();
+        let attempt = self.throttle().attempt(now, (name, standing), from);
+        if let Err(Wait(pause)) = attempt {
+            return Ok(Err(PeopleError::Wait { seconds: pause.as_secs().max(1) }));
+        }
+        if !self.is_password(user, password).await? {
+            return Ok(Err(PeopleError::WrongPassword));
+        }
+        self.throttle().succeeded(name, from);
+        Ok(Ok(()))
+    }
+
+    /// Whether this is the password of somebody who is logged in. It is tried no more often than at the door.
+    ///
+    /// # Errors
+    /// [`PeopleError::Wait`], [`PeopleError::WrongPassword`]; as the store's.
+    pub(crate) async fn own_password(
+        &self,
+        name: &UserName,
+        peer: Option<IpAddr>,
+        password: String,
+    ) -> Result<(), WebError> {
+        let wanted = name.clone();
+        let user =
+            self.ask(move |people| Ok(people.users()?.into_iter().find(|user| user.name == wanted))).await?;
+        let tried = self.tried((name, Standing::Familiar), address(peer), user.as_ref(), password);
+        Ok(tried.await??)
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Gives the browser of this user a login, and sends it on.
