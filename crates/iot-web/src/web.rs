@@ -9,7 +9,7 @@ use iot_proto::UnixMillis;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::{Backend, StoreView, error::WebError, host::Hosts, input::Query, wording::Words};
+use crate::{Backend, StoreView, error::WebError, host::Hosts, input::Query, places::Place, wording::Words};
 
 /// What every handler may need.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Web<B> {
     pub(crate) stopping: watch::Receiver<()>,
     /// Who is connected.
     pub(crate) peer: Option<IpAddr>,
+    /// The place of the connection.
+    pub(crate) place: Option<Arc<Place>>,
     /// How often limits of the web server have been reached.
     pub(crate) reached: Reached,
     /// A request's body must have come by then.
@@ -31,6 +33,16 @@ pub(crate) struct Web<B> {
 }
 
 impl<B: Backend> Web<B> {
+    /// The connection waits for its peer from now on: it may have to go where others need room.
+    pub(crate) fn wait(&self) {
+        self.place.iter().for_each(|place| place.wait());
+    }
+
+    /// The peer waits for the hub from now on.
+    pub(crate) fn serve(&self) {
+        self.place.iter().for_each(|place| place.serve());
+    }
+
     /// Words for people, at this instant.
     pub(crate) fn words(&self) -> Words {
         Words::new(self.backend.now(), self.zone.clone())
