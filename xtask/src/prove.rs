@@ -15,7 +15,7 @@ const SHORT_KILLS: u32 = 5;
 /// Readings that it acknowledges.
 const SHORT_ACKNOWLEDGED: u64 = 20_000;
 
-/// Short runs of the proofs that do their work in one process, and their controls.
+/// Short runs of the proofs that read their options themselves, and their controls.
 const SHORT: &[(&str, &[&str])] = &[
     ("powerloss", &["--images", "4000"]),
     ("powerloss", &["--images", "1000", "--plant", "dropped-sync"]),
@@ -29,6 +29,9 @@ const SHORT: &[(&str, &[&str])] = &[
     ("sim", &["--seeds", "300", "--plant", "store-again"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
+    ("flood", &["--seconds", "5", "--nodes", "200", "--plant", "impostors"]),
+    ("slow", &["--seconds", "20", "--nodes", "200", "--connections", "1000"]),
+    ("slow", &["--seconds", "4", "--nodes", "100", "--connections", "200", "--plant", "stopped"]),
 ];
 
 /// One proof.
@@ -46,6 +49,10 @@ pub(crate) enum Proof {
     Sim(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
     Time(Passed),
+    /// Let hostile peers loose beside good nodes: these do not notice.
+    Flood(Passed),
+    /// Hold thousands of slow connections: each is closed, and nobody else notices.
+    Slow(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Diskfull),
 }
@@ -113,6 +120,8 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Diskfull(options) => diskfull(sh, options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
+        Proof::Flood(Passed { options }) => in_process(sh, "flood", options),
+        Proof::Slow(Passed { options }) => in_process(sh, "slow", options),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The handler: one arm for each route. It reads what a request carries and leaves the answer to others.
 
-use http::Request;
+use http::{HeaderValue, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -22,7 +22,14 @@ pub(crate) async fn answer<B: Backend>(web: &Web<B>, request: Request<Limited<In
     let surface = Surface::of(request.uri().path());
     match answered(web, request).await {
         Ok(reply) => reply,
-        Err(error) => guard::failed(web, surface, &error).await,
+        Err(error) => {
+            let mut reply = guard::failed(web, surface, &error).await;
+            if let WebError::TooSlow { .. } = error {
+                // Or the server would wait for the rest of the body once more.
+                reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            reply
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
     prove::{
-        bitrot, diskfull, iofail,
+        bitrot, diskfull, flood, iofail,
         kill9::{self, Figures, Plan},
-        powerloss, sim, time,
+        powerloss, sim, slow, time,
     },
 };
 
@@ -31,6 +31,10 @@ enum Proof {
     Sim(sim::Options),
     /// Let clocks step, stop and be wrong; no promise may be broken
     Time(time::Options),
+    /// Let hostile peers loose beside good nodes; these may not notice
+    Flood(flood::Options),
+    /// Hold thousands of slow connections to each port; each is closed, and nobody else may notice
+    Slow(slow::Options),
 }
 
 /// How to kill.
@@ -76,6 +80,8 @@ fn main() -> ExitCode {
         Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
+        Proof::Flood(options) => ("flood", flood::run(&options)),
+        Proof::Slow(options) => ("slow", slow::run(&options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
