@@ -74,6 +74,7 @@ impl Latency {
                 *left = left.saturating_sub(*count);
             }
         }
+        later.counts.retain(|_, count| *count > 0);
         later.settle();
         later
     }
