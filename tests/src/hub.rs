@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader},
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -109,14 +109,22 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started or does not serve in time.
     pub fn start_on(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
+        Self::launch(Launch::default(), ports, data_dir, more)
+    }
+
+    /// Starts the hub in these surroundings, and waits until it serves.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not serve in time.
+    pub fn launch(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
         let mut hub;
         // What is kept in memory is out of reach of the command line.
         if more.contains(&"memory") {
-            hub = Self::start_as_it_is(ports, data_dir, more)?;
+            hub = Self::launch_as_it_is(launch, ports, data_dir, more)?;
             hub.api = hub.api.clone().claimed(OWNER)?;
         } else {
             let token = seed(data_dir)?;
-            hub = Self::start_as_it_is(ports, data_dir, more)?;
+            hub = Self::launch_as_it_is(launch, ports, data_dir, more)?;
             hub.api = hub.api.clone().with_token(&token);
         }
         hub.tcp = hub.announced("tcp_addr")?;
@@ -128,7 +136,11 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started or does not serve in time.
     pub fn start_as_it_is(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
-        let mut child = spawn(ports, data_dir, more)?;
+        Self::launch_as_it_is(Launch::default(), ports, data_dir, more)
+    }
+
+    fn launch_as_it_is(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
+        let mut child = spawn(launch, ports, data_dir, more)?;
         let stderr = child.stderr.take().context("the hub's log")?;
         let log = Arc::new(Mutex::new(Vec::new()));
         let written = Arc::clone(&log);
@@ -163,7 +175,7 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started, or has ended by itself before.
     pub fn stumble(ports: Ports, data_dir: &Path, more: &[&str], after: Duration) -> Result<()> {
-        let mut child = spawn(ports, data_dir, more)?;
+        let mut child = spawn(Launch::default(), ports, data_dir, more)?;
         // What it writes into the pipe is short and is not read.
         thread::sleep(after);
         let ended = child.try_wait()?;
@@ -229,6 +241,18 @@ impl HubProcess {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
     }
 
+    /// Keeps the process from doing anything for a time.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn stand_still(&self, time: Duration) -> Result<()> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-STOP", &pid]).status().context("send SIGSTOP")?;
+        thread::sleep(time);
+        Command::new("kill").args(["-CONT", &pid]).status().context("send SIGCONT")?;
+        Ok(())
+    }
+
     /// Asks the hub to stop, as a service manager does, and waits for it.
     ///
     /// # Errors
@@ -272,11 +296,37 @@ impl Ports {
     }
 }
 
+/// What surrounds a hub that is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch {
+    /// Where it listens.
+    pub address: IpAddr,
+    /// Most files that it may have open; `None` for as many as this process.
+    pub files: Option<u32>,
+}
+
+impl Default for Launch {
+    fn default() -> Self {
+        Self { address: Ipv4Addr::LOCALHOST.into(), files: None }
+    }
+}
+
+impl Launch {
+    /// Runs a program in these surroundings.
+    fn command(self, program: &Path) -> Command {
+        let Some(files) = self.files else { return Command::new(program) };
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={files}:{files}")).arg("--").arg(program);
+        command
+    }
+}
+
 /// Starts the hub with its log on a pipe.
-fn spawn(ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
+fn spawn(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
     let program = binaries()?.join("iot-server");
-    let child = Command::new(&program)
-        .args(["--log-format", "json", "--address", "127.0.0.1", "--announce", "no"])
+    let child = launch
+        .command(&program)
+        .args(["--log-format", "json", "--address", &launch.address.to_string(), "--announce", "no"])
         .args(["--tcp-port", &ports.tcp.to_string(), "--web-port", &ports.web.to_string(), "--data-dir"])
         .arg(data_dir)
         .args(more)

@@ -15,7 +15,7 @@ const SHORT_KILLS: u32 = 5;
 /// Readings that it acknowledges.
 const SHORT_ACKNOWLEDGED: u64 = 20_000;
 
-/// Short runs of the proofs that do their work in one process, and their controls.
+/// Short runs of the proofs that read their options themselves, and their controls.
 const SHORT: &[(&str, &[&str])] = &[
     ("powerloss", &["--images", "4000"]),
     ("powerloss", &["--images", "1000", "--plant", "dropped-sync"]),
@@ -34,6 +34,9 @@ const SHORT: &[(&str, &[&str])] = &[
     ("web", &["--rounds", "2", "--nodes", "10", "--plant", "own-page"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
+    ("flood", &["--seconds", "5", "--nodes", "200", "--plant", "impostors"]),
+    ("slow", &["--seconds", "20", "--nodes", "200", "--connections", "1000"]),
+    ("slow", &["--seconds", "4", "--nodes", "100", "--connections", "200", "--plant", "stopped"]),
 ];
 
 /// One proof.
@@ -55,6 +58,10 @@ pub(crate) enum Proof {
     Time(Passed),
     /// Attack the pages from other sites, with names and with paths: nothing comes of it.
     Web(Passed),
+    /// Let hostile peers loose beside good nodes: these do not notice.
+    Flood(Passed),
+    /// Hold thousands of slow connections: each is closed, and nobody else notices.
+    Slow(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Diskfull),
 }
@@ -124,6 +131,8 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
         Proof::Web(Passed { options }) => in_process(sh, "web", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
+        Proof::Flood(Passed { options }) => in_process(sh, "flood", options),
+        Proof::Slow(Passed { options }) => in_process(sh, "slow", options),
     }
 }
 

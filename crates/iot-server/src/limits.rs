@@ -64,9 +64,11 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
         Limit::LogLines => {
             (format!("{LINES_PER_PEER} a minute"), None, "left out; the log says how many were")
         }
-        Limit::WebConnections => {
-            (plain(web.max_connections), Some("max_web_connections"), "waits in the operating system's queue")
-        }
+        Limit::WebConnections => (
+            plain(web.max_connections),
+            Some("max_web_connections"),
+            "the one that waits longest for its peer is closed",
+        ),
         Limit::WebConnectionsPerAddress => (
             plain(web.max_connections_per_address),
             Some("max_web_connections_per_address"),

@@ -65,6 +65,20 @@ impl Latency {
         *self.counts.entry((micros >> coarse) << coarse).or_default() += 1;
     }
 
+    /// What was counted after `earlier`, with its percentiles.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut later = Self { counts: self.counts.clone(), ..Self::default() };
+        for (micros, count) in &earlier.counts {
+            if let Some(left) = later.counts.get_mut(micros) {
+                *left = left.saturating_sub(*count);
+            }
+        }
+        later.counts.retain(|_, count| *count > 0);
+        later.settle();
+        later
+    }
+
     /// Works out the percentiles.
     pub(crate) fn settle(&mut self) {
         self.p50_us = self.percentile(50);
@@ -151,5 +165,16 @@ mod tests {
         latency.settle();
         assert!((4_375..=5_000).contains(&latency.p50_us), "{}", latency.p50_us);
         assert!((8_662..=9_900).contains(&latency.p99_us), "{}", latency.p99_us);
+    }
+
+    #[test]
+    fn what_came_since_is_counted_without_what_was_before() {
+        let mut latency = Latency::default();
+        (0..1_000).for_each(|_| latency.count(Duration::from_micros(10)));
+        let before = latency.clone();
+        (0..10).for_each(|_| latency.count(Duration::from_secs(1)));
+        let since = latency.since(&before);
+        assert!(since.p50_us > 800_000, "{}", since.p50_us);
+        assert_eq!(before.since(&latency).p99_us, 0);
     }
 }

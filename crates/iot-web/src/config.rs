@@ -12,8 +12,8 @@ pub struct WebConfig {
     pub hosts: Vec<Box<str>>,
     /// How pages travel: cookies of logins are sent over nothing less.
     pub transport: Transport,
-    /// Most connections at one time; further ones wait in the operating system's queue. 256 is far above
-    /// what the people of one site open.
+    /// Most connections at one time; for a further one the connection goes that has waited longest for its
+    /// peer. 256 is far above what the people of one site open.
     pub max_connections: usize,
     /// Most connections of one address; further ones are answered 503 and closed. A browser opens at most
     /// six, and a few people may share an address.

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use iot_core::people::PeopleError;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_http::{
@@ -66,13 +66,19 @@ pub(crate) fn guarded<B: Backend>(
     service_fn(move |request: Request<Incoming>| {
         let (web, inner) = (web.clone(), inner.clone());
         async move {
+            web.serve();
             let surface = Surface::of(request.uri().path());
             let reply = if web.hosts.allow(request.uri(), request.headers()) {
                 inner.oneshot(request).await?.map(BodyExt::boxed_unsync)
             } else {
                 refused(&web, surface, StatusCode::MISDIRECTED_REQUEST).await
             };
-            Ok(finished(in_words(&web, surface, reply).await))
+            let reply = finished(in_words(&web, surface, reply).await);
+            // What is whole is on its way; what goes on, such as a feed, is served as long as it does.
+            if reply.body().size_hint().exact().is_some() {
+                web.wait();
+            }
+            Ok(reply)
         }
     })
 }

@@ -1,6 +1,6 @@
 //! The handler: one arm for each route. It reads what a request carries and leaves the answer to others.
 
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -26,10 +26,17 @@ pub(crate) async fn answer<B: Backend>(web: &Web<B>, request: Request<Limited<In
     let mut web = web.clone();
     match answered(&mut web, request).await {
         Ok(reply) => reply,
-        Err(error) => match page::instead(&error, &place).filter(|_| looks) {
-            Some(other) => body::see_other(&other),
-            None => guard::failed(&web, surface, &error).await,
-        },
+        Err(error) => {
+            if let Some(other) = page::instead(&error, &place).filter(|_| looks) {
+                return body::see_other(&other);
+            }
+            let mut reply = guard::failed(&web, surface, &error).await;
+            if let WebError::TooSlow { .. } = error {
+                // Or the server would wait for the rest of the body once more.
+                reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            reply
+        }
     }
 }
 
@@ -41,7 +48,9 @@ async fn answered<B: Backend>(
     let found = route::route(&head.method, head.uri.path());
     door::admit(web, &head, found.as_ref().ok().map(|(_, may)| *may)).await?;
     let (route, _) = found?;
+    web.wait();
     let body = timeout(web.body_within, body.collect()).await;
+    web.serve();
     let body = body.map_err(|_| WebError::TooSlow { limit_s: web.body_within.as_secs_f32() })?;
     let body = body.map_err(|_| WebError::TooLong { limit: guard::MAX_BODY })?.to_bytes();
     let asked = Asked { query: Query::parse(head.uri.query()), headers: head.headers, body };

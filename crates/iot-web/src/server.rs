@@ -23,7 +23,7 @@ use crate::{
     guard,
     host::Hosts,
     patient::Patient,
-    places::{Place, Places},
+    places::{Place, Places, Room},
     web::Web,
 };
 
@@ -36,10 +36,10 @@ const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 /// So often at most the log says how many connections were turned away.
 const TURNED_AWAY_EVERY: Duration = Duration::from_mins(1);
 
-/// What a connection is told whose address has enough of them.
+/// What a connection is told for which there is no room.
 const ENOUGH: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
-    content-length: 77\r\nconnection: close\r\nretry-after: 10\r\n\r\n\
-    connections of one address to the pages would exceed the limit: close others\n";
+    content-length: 60\r\nconnection: close\r\nretry-after: 10\r\n\r\n\
+    connections to the pages would exceed the limit: try later.\n";
 
 /// Answers requests on `listener` until `shutdown` completes, then lets answers under way end.
 ///
@@ -59,13 +59,7 @@ pub async fn serve<B: Backend>(
     let (zone, reached) = (TimeZone::system(), Reached::default());
     let port = listener.local_addr().map_or(0, |address| address.port());
     let door = Door::new(backend.people(), CookieRule::new(port, config.transport))?;
-    let mut acceptor = Acceptor {
-        listener,
-        places: Places::new(config.max_connections, config.max_connections_per_address),
-        reached: reached.clone(),
-        trouble: Trouble::None,
-        turned_away: (0, None),
-    };
+    let mut acceptor = Acceptor::new(listener, &config, reached.clone());
     let web = Web {
         backend,
         zone,
@@ -74,6 +68,7 @@ pub async fn serve<B: Backend>(
         peer: None,
         door: Arc::new(door),
         who: None,
+        place: None,
         reached,
         body_within: config.body_within,
     };
@@ -86,7 +81,9 @@ pub async fn serve<B: Backend>(
             Some(_) = tasks.join_next() => continue,
             () = &mut shutdown => break,
         };
-        let service = guard::guarded(Web { peer: Some(peer.ip()), ..web.clone() });
+        let place = Arc::new(place);
+        let service =
+            guard::guarded(Web { peer: Some(peer.ip()), place: Some(Arc::clone(&place)), ..web.clone() });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(config.head_within)
@@ -96,10 +93,13 @@ pub async fn serve<B: Backend>(
             );
         let connection = connections.watch(connection);
         tasks.spawn(async move {
-            if let Err(error) = connection.await {
+            let ended = tokio::select! {
+                ended = connection => ended,
+                () = place.gone() => Ok(()),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "a connection to the web server ended early");
             }
-            drop(place);
         });
     }
     drop((acceptor, stop));
@@ -129,27 +129,26 @@ enum Trouble {
 }
 
 impl Acceptor {
+    fn new(listener: TcpListener, config: &WebConfig, reached: Reached) -> Self {
+        let places = Places::new(config.max_connections, config.max_connections_per_address);
+        Self { listener, places, reached, trouble: Trouble::None, turned_away: (0, None) }
+    }
+
     /// The next connection for which there is room.
     async fn accept(&mut self) -> (TcpStream, SocketAddr, Place) {
         loop {
-            if self.places.are_taken() && self.trouble != Trouble::Full {
-                self.trouble = Trouble::Full;
-                self.reached.note(Limit::WebConnections);
-                tracing::warn!("as many connections to the pages as allowed: new ones wait");
-            }
-            let Some(one) = self.places.one().await else { continue };
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    let was_failing = self.trouble == Trouble::Failing;
-                    if was_failing || !self.places.are_taken() {
+                    if self.trouble == Trouble::Failing {
                         self.trouble = Trouble::None;
-                    }
-                    if was_failing {
                         tracing::info!("the web server accepts connections again");
                     }
-                    match self.places.take(one, Origin::of(peer.ip())) {
-                        Some(place) => return (stream, peer, place),
-                        None => self.turn_away(&stream, peer),
+                    match self.places.take(Origin::of(peer.ip())) {
+                        Ok((place, room)) => {
+                            self.note(room);
+                            return (stream, peer, place);
+                        }
+                        Err(limit) => self.turn_away(&stream, peer, limit),
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -164,13 +163,28 @@ impl Acceptor {
         }
     }
 
-    /// Tells a connection whose address has enough of them, as far as that goes without waiting for it.
-    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr) {
-        self.reached.note(Limit::WebConnectionsPerAddress);
+    /// Where room came from: the log has a line when it runs out, and not for each connection.
+    fn note(&mut self, room: Room) {
+        if room == Room::Made {
+            self.reached.note(Limit::WebConnections);
+            if self.trouble != Trouble::Full {
+                tracing::warn!(
+                    "as many connections to the pages as allowed: those that wait longest are closed"
+                );
+            }
+            self.trouble = Trouble::Full;
+        } else {
+            self.trouble = Trouble::None;
+        }
+    }
+
+    /// Tells a connection for which there is no room, as far as that goes without waiting for it.
+    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr, limit: Limit) {
+        self.reached.note(limit);
         let (count, told) = &mut self.turned_away;
         *count += 1;
         if told.is_none_or(|told| told.elapsed() >= TURNED_AWAY_EVERY) {
-            tracing::warn!(%peer, count, "turned away: as many connections of one address to the pages as allowed");
+            tracing::warn!(%peer, count, limit = limit.what(), "turned away: as many as allowed");
             self.turned_away = (0, Some(Instant::now()));
         }
         // Whoever does not get it sees that the connection is closed.

@@ -15,6 +15,7 @@ use crate::{
     error::WebError,
     host::Hosts,
     input::Query,
+    places::Place,
     wording::Words,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Web<B> {
     pub(crate) door: Arc<Door>,
     /// In whose name the request is made, once that is known.
     pub(crate) who: Option<Arc<Who>>,
+    /// The place of the connection.
+    pub(crate) place: Option<Arc<Place>>,
     /// How often limits of the web server have been reached.
     pub(crate) reached: Reached,
     /// A request's body must have come by then.
@@ -42,6 +45,16 @@ pub(crate) struct Web<B> {
 }
 
 impl<B: Backend> Web<B> {
+    /// The connection waits for its peer from now on: it may have to go where others need room.
+    pub(crate) fn wait(&self) {
+        self.place.iter().for_each(|place| place.wait());
+    }
+
+    /// The peer waits for the hub from now on.
+    pub(crate) fn serve(&self) {
+        self.place.iter().for_each(|place| place.serve());
+    }
+
     /// Words for people, at this instant.
     pub(crate) fn words(&self) -> Words {
         Words::new(self.backend.now(), self.zone.clone())

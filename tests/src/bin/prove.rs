@@ -8,9 +8,9 @@ use clap::{Args, Parser, ValueEnum};
 use iot_tests::{
     out,
     prove::{
-        bitrot, claim, diskfull, iofail,
+        bitrot, claim, diskfull, flood, iofail,
         kill9::{self, Figures, Plan},
-        powerloss, sim, time, web,
+        powerloss, sim, slow, time, web,
     },
 };
 
@@ -35,6 +35,10 @@ enum Proof {
     Time(time::Options),
     /// Attack the pages from other sites, with names and with paths; nothing may come of it
     Web(web::Options),
+    /// Let hostile peers loose beside good nodes; these may not notice
+    Flood(flood::Options),
+    /// Hold thousands of slow connections to each port; each is closed, and nobody else may notice
+    Slow(slow::Options),
 }
 
 /// How to kill.
@@ -82,6 +86,8 @@ fn main() -> ExitCode {
         Proof::Sim(options) => ("sim", sim::command(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
         Proof::Web(options) => ("web", web::run(&options)),
+        Proof::Flood(options) => ("flood", flood::run(&options)),
+        Proof::Slow(options) => ("slow", slow::run(&options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,19 +1,24 @@
 //! Proofs of what the hub promises, run by `cargo xtask prove`. `docs/proofs.md` says what each one shows.
 //!
 //! A proof keeps a book of its own of what was promised, does harm, and compares. Each has a control: a
-//! planted fault that it must find, or it proves nothing. `kill9`, `diskfull`, `claim` and `web` harm the real binary, `powerloss`,
-//! `iofail` and `bitrot` the real store on a disk of their own, `sim` and `time` hub and nodes in a world of their own.
+//! planted fault that it must find, or it proves nothing. `kill9`, `diskfull`, `claim`, `web`, `flood` and `slow` harm
+//! the real binary, `powerloss`, `iofail` and `bitrot` the real store on a disk of their own, `sim` and `time` hub and
+//! nodes in a world of their own.
 
 pub mod bitrot;
 mod chance;
 pub mod claim;
 mod disk;
 pub mod diskfull;
+pub mod flood;
 mod found;
 pub mod iofail;
 pub mod kill9;
 pub mod powerloss;
 pub mod sim;
+mod site;
+pub mod slow;
 mod story;
 pub mod time;
+mod verdict;
 pub mod web;

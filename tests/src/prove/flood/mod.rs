@@ -1,0 +1,183 @@
+//! `flood`: hostile peers at line rate beside good nodes, on both ports of the real binary.
+//!
+//! Two hundred peers, each at an address of its own, do what a broken or hostile peer can do without being let
+//! in. A thousand good nodes and somebody who opens pages must not notice, and when it is over the hub must
+//! not hold more memory than before.
+
+mod peer;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use self::peer::Flood;
+use super::{
+    site::{Fared, Mark, Site, Visitor, Visits},
+    verdict::judge,
+};
+use crate::{hub::Launch, out, wait::until};
+
+/// How to flood.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How many seconds
+    #[arg(long, default_value_t = 300)]
+    seconds: u64,
+    /// Good nodes, each with a report a second
+    #[arg(long, default_value_t = 1_000)]
+    nodes: u32,
+    /// Hostile peers, 1 to 250
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u8).range(1..=250))]
+    peers: u8,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Plant a fault that must be found
+    #[arg(long)]
+    plant: Option<Plant>,
+}
+
+/// A fault that the proof must find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Plant {
+    /// The hub lets in whoever comes, and its limits are lifted
+    OpenDoor,
+    /// Hostile peers come under the names of good nodes, which nobody has to prove yet
+    Impostors,
+}
+
+/// Good nodes are acknowledged within this, 99 of 100 times, and pages come within it.
+const WITHIN: Duration = Duration::from_millis(250);
+
+/// The hub has given back its memory after this time.
+const CALM: Duration = Duration::from_mins(1);
+
+/// What it may hold more than before: an allocator keeps some of what it was given, and the inbox is full.
+const MORE_KIB: u64 = 8 * 1024;
+
+/// What the hub may write into its log, as documented: 20 lines a minute about each peer, and as many again
+/// about what it has left out.
+const LINES_A_MINUTE_AND_PEER: u64 = 40;
+
+/// What a run counted.
+struct Figures {
+    flood: Value,
+    good: Fared,
+    visits: Visits,
+    limits: Value,
+    lines_a_minute: u64,
+    before_kib: u64,
+    most_kib: u64,
+    after_kib: u64,
+    seconds: f64,
+    peers: u8,
+}
+
+/// Floods as planned, prints what was found, and judges it.
+///
+/// # Errors
+/// When the hub does not start, or a promise was broken; with a planted fault, when it was not found.
+pub fn run(options: &Options) -> Result<()> {
+    let figures = flood(options)?;
+    let breaches = figures.breaches();
+    let document = figures.to_json(options.plant, &breaches);
+    out::figures(&document, options.json);
+    let found = options.plant.map(|plant| match plant {
+        Plant::OpenDoor => !breaches.is_empty(),
+        Plant::Impostors => figures.good.dropped > 0,
+    });
+    judge("flood", found, &breaches, "no good node was dropped, and the hub is as it was")
+}
+
+fn flood(options: &Options) -> Result<Figures> {
+    let (settings, registration) = match options.plant {
+        Some(Plant::OpenDoor) => (
+            "max_messages_per_s = 1000000\nmax_sessions_per_address = 10000\n\
+             max_web_connections = 10000\nmax_web_connections_per_address = 10000",
+            "open",
+        ),
+        Some(Plant::Impostors) | None => ("", "approve"),
+    };
+    let arguments = ["--registration", registration];
+    let site = Site::open(options.nodes, Launch::default(), settings, &arguments)?;
+    let mark = site.mark()?;
+    let lines = site.hub.logged("");
+    let names: Vec<_> = match options.plant {
+        Some(Plant::Impostors) => site.names().map(String::from).collect(),
+        Some(Plant::OpenDoor) | None => Vec::new(),
+    };
+    let visitor = Visitor::start(&site.hub.api);
+    let flood = Flood::start(site.hub.tcp, site.hub.api.address(), options.peers, names)?;
+    let (time, mut most_kib) = (Duration::from_secs(options.seconds), mark.resident_kib());
+    let began = Instant::now();
+    until("the flood is over", time + CALM, || {
+        most_kib = most_kib.max(site.hub.usage()?.resident_kib);
+        Ok((began.elapsed() >= time).then_some(()))
+    })?;
+    let good = site.since(&mark);
+    let seconds = began.elapsed().as_secs_f64();
+    let flood = flood.end()?;
+    let visits = visitor.end()?;
+    let limits = site.hub.api.get("/overview")?["limits_reached"].clone();
+    let lines = u64::try_from(site.hub.logged("") - lines)?;
+    let after_kib = match options.plant {
+        // What it holds is not what this one shows.
+        Some(Plant::Impostors) => site.hub.usage()?.resident_kib,
+        Some(Plant::OpenDoor) | None => calm(&site, &mark)?,
+    };
+    site.close()?;
+    Ok(Figures {
+        flood,
+        good,
+        visits,
+        limits,
+        lines_a_minute: lines * 60 / options.seconds.max(1),
+        before_kib: mark.resident_kib(),
+        most_kib,
+        after_kib,
+        seconds,
+        peers: options.peers,
+    })
+}
+
+/// Waits until the hub holds no more than before, or for as long as it may take: what it holds then.
+fn calm(site: &Site, before: &Mark) -> Result<u64> {
+    let (began, mut kib) = (Instant::now(), u64::MAX);
+    until("the hub is calm", CALM * 2, || {
+        kib = site.hub.usage()?.resident_kib;
+        Ok((kib <= before.resident_kib() + MORE_KIB || began.elapsed() >= CALM).then_some(()))
+    })?;
+    Ok(kib)
+}
+
+impl Figures {
+    fn breaches(&self) -> Vec<String> {
+        let mut breaches = self.good.breaches(WITHIN);
+        breaches.extend(self.visits.breaches(WITHIN));
+        if self.after_kib > self.before_kib + MORE_KIB {
+            breaches
+                .push(format!("{} KiB are held after the flood, {} before", self.after_kib, self.before_kib));
+        }
+        let most = LINES_A_MINUTE_AND_PEER * u64::from(self.peers);
+        if self.lines_a_minute > most {
+            breaches.push(format!("{} lines a minute in the log", self.lines_a_minute));
+        }
+        breaches
+    }
+
+    fn to_json(&self, plant: Option<Plant>, breaches: &[String]) -> Value {
+        json!({
+            "hostile": self.flood,
+            "good": self.good.to_json(),
+            "pages": self.visits.to_json(),
+            "limits_reached": self.limits,
+            "log_lines_a_minute": self.lines_a_minute,
+            "resident_kib": { "before": self.before_kib, "most": self.most_kib, "after": self.after_kib },
+            "seconds": self.seconds.round(),
+            "plant": plant.map(|plant| format!("{plant:?}")),
+            "seen": breaches,
+        })
+    }
+}
