@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use iot_proto::{Correlation, Error, ErrorCode, Label};
+use tempfile::TempDir;
 
 /// How long the hub may take for anything.
 const SOON: Duration = Duration::from_secs(20);
@@ -21,13 +23,17 @@ const FORGED: &str = "ERROR all is lost";
 struct Hub {
     child: Child,
     lines: Receiver<String>,
+    _data_dir: TempDir,
 }
 
 impl Hub {
     fn start(format: &str) -> (Self, SocketAddr) {
+        let data_dir = tempfile::tempdir().expect("a directory");
+        add_owner(data_dir.path());
         let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
             .args(["--log-format", format, "--address", "127.0.0.1", "--tcp-port", "0", "--web-port", "0"])
-            .args(["--announce", "no", "--store", "memory"])
+            .args(["--announce", "no", "--data-dir"])
+            .arg(data_dir.path())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -35,7 +41,7 @@ impl Hub {
         let stderr = BufReader::new(child.stderr.take().expect("it was asked for"));
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
-        let hub = Self { child, lines };
+        let hub = Self { child, lines, _data_dir: data_dir };
         let line = hub.until("tcp_addr").pop().expect("a line");
         let address = line.split_once("tcp_addr").expect("it is there").1;
         let address = address.trim_start_matches(['=', '"', ':']);
@@ -54,6 +60,20 @@ impl Hub {
             }
         }
     }
+}
+
+/// Gives the hub an owner, without whom it serves no node.
+fn add_owner(data_dir: &Path) {
+    let mut add = Command::new(env!("CARGO_BIN_EXE_iot-server"))
+        .args(["user", "add", "ada", "--role", "admin", "--data-dir"])
+        .arg(data_dir)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the binary is there");
+    let mut password = add.stdin.take().expect("it was asked for");
+    password.write_all(b"correct horse battery\n").expect("it reads");
+    drop(password);
+    assert!(add.wait().expect("it ends").success());
 }
 
 impl Drop for Hub {

@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use http::StatusCode;
+use iot_core::people::Role;
 use iot_web::WebConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -75,8 +76,9 @@ async fn a_body_that_does_not_come_in_time_is_refused_in_words() {
     let mut stream = TcpStream::connect(hub.address).await.unwrap();
     let head = format!(
         "POST /api/v1/nodes/plain:pump-house/modules/0/properties/on HTTP/1.1\r\nhost: {}\r\n\
-         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
-        hub.address
+         authorization: {}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
+        hub.address,
+        hub.token(Role::Admin)
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let answer = until_closed(&mut stream).await;
