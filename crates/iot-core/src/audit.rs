@@ -74,6 +74,10 @@ pub enum Deed {
     Replace,
     /// A node was forgotten with everything of it.
     Forget,
+    /// The window for joining was opened, or a secret added to it.
+    OpenWindow,
+    /// The window for joining was closed.
+    CloseWindow,
     /// A command was sent.
     Command,
     /// A command was cancelled.
@@ -82,7 +86,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -94,6 +98,8 @@ impl Deed {
         Self::Unarchive,
         Self::Replace,
         Self::Forget,
+        Self::OpenWindow,
+        Self::CloseWindow,
         Self::Command,
         Self::Cancel,
     ];
@@ -117,6 +123,8 @@ impl Deed {
             Self::Unarchive => "unarchive",
             Self::Replace => "replace",
             Self::Forget => "forget",
+            Self::OpenWindow => "open-window",
+            Self::CloseWindow => "close-window",
             Self::Command => "command",
             Self::Cancel => "cancel",
         }

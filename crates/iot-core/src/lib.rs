@@ -68,9 +68,10 @@
 //! |---|---|
 //! | `hub.rs` | [`Hub`]: which part handles an input, and nothing else |
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
-//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, admission, naming, replace, session, tick, restore |
+//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, admission, window, join, naming, replace, session, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
 //! | `sessions.rs` | connections that nodes opened, and requests that wait for an answer |
+//! | `joining.rs` | the window in which nodes join, its secrets and counts, and who joins |
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
 //! | `audit.rs` | what a change that a person makes is kept as |
 //! | `presence.rs` | whether a node is there, why and since when |
@@ -114,6 +115,7 @@ mod flow;
 mod hub;
 mod ids;
 mod input;
+mod joining;
 mod presence;
 mod registry;
 mod sessions;
@@ -122,11 +124,12 @@ mod time;
 pub mod view;
 
 pub use deadlines::{Deadline, DeadlineReason};
-pub use effect::{Effect, Effects};
+pub use effect::{Effect, Effects, JoinTurn};
 pub use error::IotError;
 pub use event::Event;
 pub use hub::Hub;
 pub use ids::{DeliveryId, NodeId, Series, SessionId, Ticket};
-pub use input::{Answer, Input, Request};
+pub use input::{Answer, Input, JoinNews, JoinWay, Request};
+pub use joining::MAX_WINDOW_S;
 pub use time::{Instant, Now, UnixMillis};
 pub use view::{AdmissionState, CommandState, PresenceState, View};

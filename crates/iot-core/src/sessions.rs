@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   SessionOpened -> Anonymous -- hello --> Open{node} -- close, replaced, silent --> Closing -> SessionClosed
+//!                       |\______ joins --> Joining -- admitted, refused, cut --> Closing
 //!                        \______ no hello in time, refused, broken frame _______________^
 //! ```
 
@@ -19,6 +20,8 @@ pub(crate) enum Phase {
     Anonymous,
     /// The peer said hello and was welcomed.
     Open { node: NodeNumber },
+    /// The peer joins; it sends no frames.
+    Joining,
     /// Told to end; nothing that still arrives counts.
     Closing,
 }

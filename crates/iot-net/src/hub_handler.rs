@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::{
     driver::Driver,
     handler::{Context, End, RequestHandler},
+    joins::Joins,
 };
 
 /// Serves one node's connection.
@@ -34,6 +35,10 @@ impl RequestHandler for HubHandler {
         debug!(peer = %context.peer_addr(), session = context.session().0, "session opened");
         context.set_frame_limit(Limits::UNTIL_AGREED.frame);
         self.driver.opened(context.clone());
+    }
+
+    fn joining(&mut self, context: &Context) -> Option<Joins> {
+        Some(self.driver.joins(context.session()))
     }
 
     async fn ready(&mut self, _: &Context) {

@@ -129,6 +129,7 @@ impl IotServer {
             chronicle,
             catalogue: Arc::clone(&catalogue),
             care: Arc::clone(&care),
+            tcp_addr: hub.local_addr(),
         };
         let (web_stop, stopped) = oneshot::channel();
         let web_config = WebConfig { hosts: config.web_hosts };

@@ -67,7 +67,7 @@ pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked)
     }
 }
 
-fn author<B>(web: &Web<B>, who: &str) -> String {
+pub(crate) fn author<B>(web: &Web<B>, who: &str) -> String {
     web.peer.map_or_else(|| who.to_owned(), |peer| format!("{who} at {peer}"))
 }
 

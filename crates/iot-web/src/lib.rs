@@ -18,6 +18,7 @@ mod guard;
 mod handler;
 mod host;
 mod input;
+mod joining;
 mod page;
 mod route;
 pub mod rows;

@@ -7,16 +7,22 @@ use iot_proto::CommandId;
 use matchit::{Params, Router};
 use percent_encoding::percent_decode_str;
 
-use super::{Act, Api, Miss, NodeAct, Page, Route, Surface, command_id};
+use super::{Act, Api, JoinAct, Miss, NodeAct, Page, Route, Surface, command_id};
 
 /// Every path, in the order in which people think of them.
-const PATHS: [(&str, Place); 48] = [
+const PATHS: [(&str, Place); 60] = [
     ("/", Place::Page(Thing::Overview)),
     ("/nodes", Place::Page(Thing::Nodes)),
     ("/nodes/{node}", Place::Page(Thing::Node)),
     ("/nodes/{node}/modules/{module}", Place::Page(Thing::Module)),
     ("/commands", Place::Page(Thing::Commands)),
     ("/inbox", Place::Page(Thing::Inbox)),
+    ("/joining", Place::Page(Thing::Joining)),
+    ("/joining/open", Place::Join(JoinAct::Open, Surface::Page)),
+    ("/joining/close", Place::Join(JoinAct::Close, Surface::Page)),
+    ("/joining/secret", Place::Join(JoinAct::Secret, Surface::Page)),
+    ("/joining/digits", Place::Join(JoinAct::Digits, Surface::Page)),
+    ("/joining/end", Place::Join(JoinAct::End, Surface::Page)),
     ("/store", Place::Page(Thing::Store)),
     ("/store/backup", Place::BackUp),
     ("/catalogue", Place::Page(Thing::Catalogue)),
@@ -44,6 +50,12 @@ const PATHS: [(&str, Place); 48] = [
     ("/api/v1/export", Place::Api(Thing::Export)),
     ("/api/v1/commands", Place::Api(Thing::Commands)),
     ("/api/v1/commands/{command}", Place::Api(Thing::Command)),
+    ("/api/v1/joining", Place::Api(Thing::Joining)),
+    ("/api/v1/joining/open", Place::Join(JoinAct::Open, Surface::Api)),
+    ("/api/v1/joining/close", Place::Join(JoinAct::Close, Surface::Api)),
+    ("/api/v1/joining/secret", Place::Join(JoinAct::Secret, Surface::Api)),
+    ("/api/v1/joining/digits", Place::Join(JoinAct::Digits, Surface::Api)),
+    ("/api/v1/joining/end", Place::Join(JoinAct::End, Surface::Api)),
     ("/api/v1/store", Place::Api(Thing::Store)),
     ("/api/v1/backup", Place::Backups),
     ("/api/v1/backups/{name}", Place::BackupFile),
@@ -86,6 +98,7 @@ pub(super) enum Place {
     Page(Thing),
     Api(Thing),
     Act(Deed, Surface),
+    Join(JoinAct, Surface),
     /// Where a form begins a backup.
     BackUp,
     /// Where scripts begin and list backups.
@@ -114,6 +127,7 @@ pub(super) enum Thing {
     Commands,
     Command,
     Inbox,
+    Joining,
     Store,
     Catalogue,
     Kind,
@@ -144,7 +158,7 @@ impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) | Self::BackUp => Takes::Post,
+            Self::Act(..) | Self::Join(..) | Self::BackUp => Takes::Post,
             Self::Backups | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
             | Self::Api(_)
@@ -162,6 +176,7 @@ impl Place {
             Self::Page(thing) => Route::Page(thing.page(params)?),
             Self::Api(thing) => Route::Api(thing.api(params)?),
             Self::Act(deed, surface) => Route::Act(deed.act(params)?, surface),
+            Self::Join(act, surface) => Route::Join(act, surface),
             Self::BackUp => Route::BackUp(Surface::Page),
             Self::Backups => Route::Api(Api::Backups),
             Self::BackupFile => Route::BackupFile(text(params, "name")?),
@@ -186,6 +201,7 @@ impl Place {
             Self::Page(_)
             | Self::Api(_)
             | Self::Act(..)
+            | Self::Join(..)
             | Self::BackUp
             | Self::BackupFile
             | Self::Events
@@ -205,6 +221,7 @@ impl Thing {
             Self::Module => Page::Module(node(params)?, module(params)?),
             Self::Commands => Page::Commands,
             Self::Inbox => Page::Inbox,
+            Self::Joining => Page::Joining,
             Self::Store => Page::Store,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
@@ -232,6 +249,7 @@ impl Thing {
             Self::Export => Api::Export,
             Self::Commands => Api::Commands,
             Self::Command => Api::Command(command(params)?),
+            Self::Joining => Api::Joining,
             Self::Store => Api::Store,
             Self::Catalogue => Api::Catalogue,
             Self::Kind => Api::Kind(text(params, "kind")?),

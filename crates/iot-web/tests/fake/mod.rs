@@ -6,6 +6,7 @@ mod kept;
 mod scene;
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -16,11 +17,11 @@ use iot_core::{
     catalogue::{Catalogue, ValueType},
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
-        CommandFilter, CommandView, Desired, Need, NodeFilter, NodeView, Notice, Overview, PresenceCounts,
-        PropertyView, ReadingView, Replacement, Step, Wanted,
+        CommandFilter, CommandView, Desired, JoiningView, Need, NodeFilter, NodeView, Notice, Overview,
+        PresenceCounts, PropertyView, ReadingView, Replacement, Step, Wanted,
     },
 };
-use iot_proto::{BootId, CommandId, Finite, Name, OwnedValue, UnixMillis};
+use iot_proto::{BootId, CommandId, Finite, JoinSecret, Name, OwnedValue, UnixMillis};
 use iot_web::{Backend, BackupData, BackupRefused, StoreView};
 use tokio::sync::{
     broadcast,
@@ -35,6 +36,7 @@ pub(crate) struct Fake {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) store: watch::Sender<StoreView>,
+    pub(crate) joining: watch::Sender<JoiningView>,
 }
 
 /// What the hub knows, and what it was asked.
@@ -70,7 +72,8 @@ impl Fake {
         let state = State { nodes, commands, asked: Vec::new(), open: false, stopping: false, broken: false };
         let (events, _) = broadcast::channel(64);
         let store = watch::Sender::new(kept::store());
-        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events, store }
+        let joining = watch::Sender::new(JoiningView::default());
+        Self { catalogue: Arc::new(catalogue), state: Arc::new(Mutex::new(state)), events, store, joining }
     }
 
     /// Lets everyone in from now on.
@@ -233,6 +236,19 @@ impl Backend for Fake {
         Ok(nodes)
     }
 
+    async fn joining(&self) -> Result<JoiningView, IotError> {
+        drop(self.alive()?);
+        Ok(self.joining.borrow().clone())
+    }
+
+    fn new_secret(&self) -> Result<JoinSecret, IotError> {
+        Ok(JoinSecret::new([9; 16]))
+    }
+
+    fn hub_address(&self) -> SocketAddr {
+        SocketAddr::from(([192, 168, 137, 1], 5070))
+    }
+
     async fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
         let (old, new) = (self.node(node).await?, self.node(by).await?);
         if node == by {
@@ -350,6 +366,11 @@ impl Backend for Fake {
             | Request::Archive { .. }
             | Request::Unarchive { .. }
             | Request::Forget { .. }
+            | Request::OpenWindow { .. }
+            | Request::AddSecret { .. }
+            | Request::CloseWindow
+            | Request::EnterDigits { .. }
+            | Request::EndJoining { .. }
             | Request::Replace { .. } => Ok(Answer::Done),
             Request::Send { .. } => Err(IotError::Stopping),
         }

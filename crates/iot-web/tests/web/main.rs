@@ -6,6 +6,7 @@ mod fake;
 mod client;
 mod guards;
 mod history;
+mod joining;
 mod live;
 mod markup;
 mod pages;

@@ -348,7 +348,7 @@ impl Process {
             Effect::Resolve { ticket, answer } => {
                 around.book.ledger.answered(&mut around.course, ticket, &answer);
             }
-            Effect::Publish(_) | Effect::Refused { .. } => {}
+            Effect::Publish(_) | Effect::Join { .. } | Effect::Refused { .. } => {}
         }
     }
 
@@ -370,6 +370,7 @@ impl Process {
             }
             Effect::Publish(_) => {}
             Effect::Widen { .. }
+            | Effect::Join { .. }
             | Effect::Close { .. }
             | Effect::EndDelivery { .. }
             | Effect::Refused { .. } => self.perform(around, effect, bytes),
