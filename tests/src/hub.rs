@@ -82,6 +82,14 @@ pub fn binaries() -> Result<PathBuf> {
     Ok(own.parent().map(Path::to_path_buf).unwrap_or_default())
 }
 
+/// Writes the configuration file of a hub that is to be started on this directory.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn configure(data_dir: &Path, settings: &str) -> Result<()> {
+    fs::write(data_dir.join("iot-hub.toml"), settings).context("write the hub's configuration")
+}
+
 impl HubProcess {
     /// Starts the hub on free ports of the loopback address, and waits until it serves.
     ///

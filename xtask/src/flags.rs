@@ -33,6 +33,8 @@ pub(crate) enum Task {
     /// Do harm to the real hub, and show that its promises hold.
     #[command(subcommand)]
     Prove(prove::Proof),
+    /// Hold the service of systemd to how little of the machine it may touch.
+    Unit,
     /// Hold licences, bans and sources of all dependencies to deny.toml.
     Deny(deny::Options),
     /// Write down which crates the hub is made of, in the format `CycloneDX`.

@@ -17,6 +17,7 @@ mod steps;
 mod tally;
 mod test;
 mod tidy;
+mod unit;
 mod vectors;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::E2e => e2e::run(&sh),
         Task::Bench(options) => bench::run(&sh, options),
         Task::Prove(proof) => prove::run(&sh, proof),
+        Task::Unit => unit::run(&sh),
         Task::Deny(options) => deny::run(&sh, options),
         Task::Sbom => sbom::run(&sh),
     }

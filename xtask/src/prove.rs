@@ -22,6 +22,7 @@ const SHORT: &[(&str, &[&str])] = &[
     ("iofail", &["--batches", "12", "--every", "11"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "hidden-write"]),
     ("iofail", &["--batches", "12", "--every", "40", "--plant", "swallowed-error"]),
+    ("bitrot", &["--flips", "400", "--truncations", "40"]),
     ("bitrot", &["--flips", "100", "--truncations", "0", "--plant", "wrong-value"]),
     ("sim", &["--seeds", "300"]),
     ("sim", &["--seeds", "300", "--plant", "early-ack"]),
@@ -40,7 +41,7 @@ pub(crate) enum Proof {
     Powerloss(Passed),
     /// Let each operation of the disk fail in turn: nothing is promised that is not kept.
     Iofail(Passed),
-    /// Turn bits over in the files of a store: no wrong value is served.
+    /// Turn bits over in the files of a store: what is damaged is refused, and never served.
     Bitrot(Passed),
     /// Simulate hub, nodes and network from seeds: no promise is broken.
     Sim(Passed),

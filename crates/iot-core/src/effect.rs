@@ -9,7 +9,7 @@ use core::{net::SocketAddr, ops::Range};
 
 use iot_proto::{Body, Correlation, Frame, JoinMessage, JoinSecret, NodeKey, Refusal};
 
-use crate::{Answer, DeliveryId, Event, IotError, NodeId, SessionId, Ticket, store::Batch};
+use crate::{Answer, DeliveryId, Event, IotError, NamedBy, NodeId, SessionId, Ticket, store::Batch};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,8 @@ pub enum Effect {
         delivery: DeliveryId,
         /// Where to dial.
         to: SocketAddr,
+        /// Who named the address.
+        named_by: NamedBy,
         /// The key that whoever is there must prove before it is sent anything; `None` for a plain node.
         key: Option<NodeKey>,
         /// Where the frames lie.

@@ -236,6 +236,14 @@ pub enum IotError {
         /// What the network says.
         why: Box<str>,
     },
+    /// The hub does not dial the node's address, so the node must open a session.
+    #[error("{address} is not dialled: {why}")]
+    NoWay {
+        /// Address and port.
+        address: core::net::SocketAddr,
+        /// Why not.
+        why: &'static str,
+    },
     /// The node took the message and did not answer.
     #[error("no answer within {limit_s} s")]
     NoAnswer {
@@ -318,6 +326,7 @@ impl IotError {
             Self::NotAsWanted { .. } => ErrorCode::FAILED,
             Self::WrongNode { .. } => ErrorCode::WRONG_NODE,
             Self::Unreachable { .. } | Self::Cut => ErrorCode::UNREACHABLE,
+            Self::NoWay { .. } => ErrorCode::NO_WAY,
             Self::NoAnswer { .. } => ErrorCode::NO_ANSWER,
             Self::Expired => ErrorCode::EXPIRED,
             Self::Cancelled { .. } | Self::HardwareReplaced { .. } => ErrorCode::CANCELLED,
@@ -359,6 +368,9 @@ impl IotError {
             Self::Value(_) => "See the catalogue for what the module kind takes.",
             Self::NotAsWanted { .. } | Self::Node { .. } => "See to the module, then send the command again.",
             Self::Unreachable { .. } => "Check the node's power, its network and that it listens.",
+            Self::NoWay { .. } => {
+                "Let the node keep a session, or give it an address of its own on the network."
+            }
             Self::WrongNode { .. } => "Give each node its own address, and restart the one that moved.",
             Self::Cut => "Nothing to do: the command waits and is sent again.",
             Self::NoAnswer { .. } => "Check the node, then send the command again.",

@@ -12,6 +12,7 @@ use crate::{
     config::HubConfig,
     deadlines::{Deadline, Deadlines},
     joining::Joining,
+    limit::{Limit, Reached},
     registry::{NodeNumber, Registry},
     sessions::{Pending, Phase, Route, Sessions},
     store::Snapshot,
@@ -36,6 +37,7 @@ pub struct Hub {
     pub(crate) ids: CommandIds,
     pub(crate) activity: Activity,
     pub(crate) joining: Joining,
+    pub(crate) reached: Reached,
 }
 
 impl Hub {
@@ -53,6 +55,7 @@ impl Hub {
             deadlines: Deadlines::default(),
             activity: Activity::default(),
             joining: Joining::default(),
+            reached: Reached::default(),
         };
         hub.restore(now, snapshot);
         hub
@@ -79,10 +82,12 @@ impl Hub {
             }
             Input::Broken { session, error } => self.session_failed(now, session, &error.into(), out),
             Input::Overflowed { session, limit } => {
-                let error = IotError::TooMany { what: "bytes to send", limit };
+                self.reached.note(Limit::Unread);
+                let error = IotError::TooMany { what: Limit::Unread.what(), limit };
                 self.session_failed(now, session, &error, out);
             }
             Input::SessionClosed { session } => self.session_closed(now, session, out),
+            Input::DeliveryStarted { delivery } => self.delivery_started(now, delivery),
             Input::DeliveryReceived { delivery, frame } => self.delivery_received(now, delivery, &frame, out),
             Input::DeliveryEnded { delivery, why } => self.delivery_ended(now, delivery, why, out),
             Input::Ask { ticket, by, why, request } => self.ask(now, ticket, (by, why), request, out),
@@ -94,6 +99,17 @@ impl Hub {
     /// When [`Input::Tick`] is next due; always later than the `now` of the last input handled.
     pub fn next_deadline(&self) -> Option<Deadline> {
         self.deadlines.next()
+    }
+
+    /// How often each limit has been reached; whoever owns sockets counts there too.
+    pub fn limits_reached(&self) -> &Reached {
+        &self.reached
+    }
+
+    /// Notes that a limit has been reached, and says so in words.
+    pub(crate) fn too_many(&self, limit: Limit, most: usize) -> IotError {
+        self.reached.note(limit);
+        IotError::TooMany { what: limit.what(), limit: u64::try_from(most).unwrap_or(u64::MAX) }
     }
 
     /// The hub as it is now, for those who read.

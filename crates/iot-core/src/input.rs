@@ -57,6 +57,11 @@ pub enum Input<'a> {
         /// The connection.
         session: SessionId,
     },
+    /// The turn of a delivery has come: its time runs from now on.
+    DeliveryStarted {
+        /// The delivery.
+        delivery: DeliveryId,
+    },
     /// A frame arrived on a connection that the hub dialled.
     DeliveryReceived {
         /// The delivery.

@@ -11,14 +11,15 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 use core::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use iot_proto::{JoinSecret, NodeKey, UnixMillis};
 
 use crate::{
-    Effects, Event, Instant, NodeId, Now, SessionId, registry::Node, registry::NodeNumber, view::Notice,
+    Effects, Event, Instant, NodeId, Now, Origin, SessionId, registry::Node, registry::NodeNumber,
+    view::Notice,
 };
 
 /// Longest time for which a window can be opened, in seconds.
@@ -61,7 +62,7 @@ pub(crate) struct Window {
     /// Why nobody joins with digits any more.
     pub(crate) no_digits: Option<&'static str>,
     shown: u32,
-    shown_to: BTreeMap<IpAddr, u32>,
+    shown_to: BTreeMap<Origin, u32>,
     wrong: u32,
     /// Runs with digits that were broken off.
     pub(crate) unfinished: u32,
@@ -146,7 +147,7 @@ impl Window {
         if let Some(why) = self.no_digits {
             return Err(why);
         }
-        let to_one = self.shown_to.entry(place(to)).or_default();
+        let to_one = self.shown_to.entry(Origin::of(to)).or_default();
         if *to_one >= MAX_SHOWN_TO_ONE {
             return Err("an address has seen three codes");
         }
@@ -181,14 +182,6 @@ impl Joining {
         let mut all = self.runs.iter().filter(|(_, run)| shows(run)).map(|(session, _)| *session);
         let found = all.next()?;
         all.next().is_none().then_some(found)
-    }
-}
-
-/// What counts as one address: whoever has an IPv6 network has all of it.
-fn place(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

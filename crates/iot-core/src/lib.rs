@@ -21,10 +21,10 @@
 //! let mut hub = Hub::new(HubConfig::default(), catalogue, Snapshot::default(), at(0));
 //! let mut out = Effects::new();
 //!
-//! // A node connects. If it does not say hello, the hub wants to be told when a minute is over.
+//! // A node connects. If it does not say hello, the hub wants to be told when ten seconds are over.
 //! let session = SessionId(1);
 //! hub.handle(at(0), Input::SessionOpened { session, peer: "10.0.0.5:49152".parse()? }, &mut out);
-//! assert_eq!(hub.next_deadline().map(|deadline| deadline.at), Some(Instant(60_000)));
+//! assert_eq!(hub.next_deadline().map(|deadline| deadline.at), Some(Instant(10_000)));
 //!
 //! // It says hello: bytes, of which the driver cuts a frame.
 //! let hello = Hello {
@@ -70,6 +70,8 @@
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
 //! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, admission, window, join, naming, replace, session, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
+//! | `target.rs` | which addresses are dialled: [`Dialling`] |
+//! | `limit.rs`, `origin.rs` | limits that a peer can reach, and whom they count as one peer |
 //! | `sessions.rs` | connections that nodes opened, and requests that wait for an answer |
 //! | `joining.rs` | the window in which nodes join, its secrets and counts, and who joins |
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
@@ -116,10 +118,13 @@ mod hub;
 mod ids;
 mod input;
 mod joining;
+mod limit;
+mod origin;
 mod presence;
 mod registry;
 mod sessions;
 pub mod store;
+mod target;
 mod time;
 pub mod view;
 
@@ -131,5 +136,8 @@ pub use hub::Hub;
 pub use ids::{DeliveryId, NodeId, Series, SessionId, Ticket};
 pub use input::{Answer, Input, JoinNews, JoinWay, Request};
 pub use joining::MAX_WINDOW_S;
+pub use limit::{Limit, Reached};
+pub use origin::Origin;
+pub use target::{Dialling, NamedBy};
 pub use time::{Instant, Now, UnixMillis};
 pub use view::{AdmissionState, CommandState, PresenceState, View};

@@ -11,7 +11,7 @@ use core::net::SocketAddr;
 
 use iot_proto::{BootId, CommandId, NodeKey, RequestId};
 
-use crate::{DeliveryId, SessionId, Ticket, registry::NodeNumber};
+use crate::{DeliveryId, Origin, SessionId, Ticket, registry::NodeNumber};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,13 @@ pub(crate) enum Phase {
     Joining,
     /// Told to end; nothing that still arrives counts.
     Closing,
+}
+
+impl Phase {
+    /// Whether it counts as a connection on which nobody has said hello.
+    fn is_half_open(self) -> bool {
+        matches!(self, Self::Anonymous | Self::Joining)
+    }
 }
 
 /// What an answer is waited for.
@@ -54,7 +61,7 @@ pub(crate) enum Route {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
-    pub(crate) phase: Phase,
+    pub(crate) phase: Phase, // changed by `Sessions::enter` alone
     /// The key that the peer has proven; `None` on a plain connection.
     pub(crate) proven: Option<NodeKey>,
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
@@ -138,37 +145,84 @@ impl Session {
     }
 }
 
+/// How many connections count against limits. Those that are closing do not: they are told why they end, and
+/// hold nothing but a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Connections that are not closing.
+    pub(crate) live: usize,
+    /// Those of them on which nobody has said hello; whoever joins is among them.
+    pub(crate) half_open: usize,
+}
+
+impl Tally {
+    fn add(&mut self, phase: Phase) {
+        self.live += usize::from(phase != Phase::Closing);
+        self.half_open += usize::from(phase.is_half_open());
+    }
+
+    fn take(&mut self, phase: Phase) {
+        self.live -= usize::from(phase != Phase::Closing);
+        self.half_open -= usize::from(phase.is_half_open());
+    }
+}
+
 /// All connections that nodes opened.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(BTreeMap<SessionId, Session>);
+pub(crate) struct Sessions {
+    by_id: BTreeMap<SessionId, Session>,
+    all: Tally,
+    by_origin: BTreeMap<Origin, Tally>,
+}
 
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
         let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
-        self.0.insert(
-            id,
-            Session { peer, phase, proven: None, expects: None, refused: None, is_stalled, requests },
-        );
+        let session =
+            Session { peer, phase, proven: None, expects: None, refused: None, is_stalled, requests };
+        self.by_id.insert(id, session);
+        self.all.add(phase);
+        self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);
     }
 
     /// A connection has ended.
-    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
-        self.0.remove(&id)
+    pub(crate) fn remove(&mut self, id: SessionId) {
+        self.enter(id, Phase::Closing);
+        self.by_id.remove(&id);
+    }
+
+    /// A connection comes as far as this.
+    pub(crate) fn enter(&mut self, id: SessionId, phase: Phase) {
+        let Some(session) = self.by_id.get_mut(&id) else { return };
+        let (before, origin) = (core::mem::replace(&mut session.phase, phase), Origin::of(session.peer.ip()));
+        self.all.take(before);
+        self.all.add(phase);
+        let here = self.by_origin.entry(origin).or_default();
+        here.take(before);
+        here.add(phase);
+        if *here == Tally::default() {
+            self.by_origin.remove(&origin);
+        }
     }
 
     /// A connection.
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.0.get(&id)
+        self.by_id.get(&id)
     }
 
     /// A connection, to change it.
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.0.get_mut(&id)
+        self.by_id.get_mut(&id)
     }
 
     /// How many connections there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn all(&self) -> Tally {
+        self.all
+    }
+
+    /// How many there are from here.
+    pub(crate) fn from(&self, origin: Origin) -> Tally {
+        self.by_origin.get(&origin).copied().unwrap_or_default()
     }
 }

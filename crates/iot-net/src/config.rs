@@ -29,6 +29,9 @@ pub struct ServerConfig {
     /// Connections served at one time; further ones wait in the backlog. 20,100 is a little more than the
     /// sessions that the hub takes by default, so that it can tell those beyond why it does not.
     pub max_connections: usize,
+    /// Connections of one address at one time; further ones are closed without a word. 288 is a little more
+    /// than the sessions of one address that the hub takes by default, for the same reason.
+    pub max_connections_per_address: usize,
     /// Bytes that may wait to be sent on one connection. 256 KiB is a few hundred answers: a peer that
     /// leaves so much lying does not read.
     pub outbox_limit: usize,
@@ -45,6 +48,7 @@ impl Default for ServerConfig {
             identity: None,
             backlog: 1024,
             max_connections: 20_100,
+            max_connections_per_address: 288,
             outbox_limit: 256 * 1024,
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(1),
@@ -81,6 +85,9 @@ pub struct NetConfig {
     pub max_calls: usize,
     /// Events that an observer may be behind before it misses some. 1,024 is about a second of a full site.
     pub max_events: usize,
+    /// Messages a second that a session may send, and twice as many at once; whoever sends more is read more
+    /// slowly. 500 is far above what a node measures, and two hundred such peers do not fill a processor.
+    pub max_messages_per_s: u32,
     /// Records and readings that may wait to be stored; above that nodes are not read. 65,536 is some 4 MB.
     pub max_unstored: usize,
     /// How long after a failed commit it is tried again. 1 s does not flood the log of a broken disk.
@@ -103,6 +110,7 @@ impl NetConfig {
             dial: DialConfig::default(),
             max_calls: 1024,
             max_events: 1024,
+            max_messages_per_s: 500,
             max_unstored: 65_536,
             store_retry: Duration::from_secs(1),
             store_drain: Duration::from_secs(10),

@@ -8,7 +8,7 @@ mod join;
 
 use core::{
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use std::{io, rc::Rc, sync::Arc};
 
 use iot_proto::{Frame, MAX_RECORD, NodeKey, RECORD_MARKER, Record};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep, timeout},
 };
@@ -33,6 +33,10 @@ use crate::{
 /// How long the first record of an encrypted connection may take to arrive once it has begun, and the first
 /// one that proves the peer after it was answered.
 const OPENING_LIMIT: Duration = Duration::from_secs(5);
+
+/// Bytes that are read of a peer after its connection has ended, so that it hears why: more than a node has on
+/// its way, and nothing beside what a flood sends.
+const MOST_UNREAD: usize = 256 * 1024;
 
 /// One accepted connection.
 #[derive(Debug)]
@@ -120,7 +124,7 @@ impl Connection {
     /// Reads, hands on and writes until there is a reason to end.
     async fn serve(&mut self, handler: &mut impl RequestHandler) -> End {
         loop {
-            handler.ready(&self.context).await;
+            self.ready(handler).await;
             let arrived = match poll_fn(|cx| self.poll_arrived(cx)).await {
                 Ok(arrived) => arrived,
                 Err(end) => return end,
@@ -138,6 +142,21 @@ impl Connection {
                 Err(end) => return end,
             }
         }
+    }
+
+    /// Waits until the handler can take more, or the connection is to end; writes meanwhile what waits.
+    async fn ready(&mut self, handler: &mut impl RequestHandler) {
+        let Self { stream, context, .. } = self;
+        let mut ready = pin!(handler.ready(context));
+        poll_fn(|cx| {
+            if ready.as_mut().poll(cx).is_ready() || context.outbox().stage() != Stage::Open {
+                return Poll::Ready(());
+            }
+            // A connection that has failed fails again when it is read.
+            let _ = context.outbox().poll_flush(cx, stream);
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Writes what waits, then reads once. Ready with bytes, or with the reason to end.
@@ -299,13 +318,25 @@ impl Connection {
     }
 
     /// Sends what waits, says that nothing follows, and reads until the peer has said so too: a socket
-    /// that is closed with bytes unread resets the connection, and the peer loses what it was told last.
+    /// that is closed with bytes unread resets the connection, and the peer loses what it was told last. One
+    /// that goes on and on is not worth it.
     async fn leave(mut self: Box<Self>) -> io::Result<()> {
         poll_fn(|cx| self.context.outbox().poll_flush(cx, &mut self.stream)).await?;
         self.stream.shutdown().await?;
-        let mut unread = self.pool.take();
-        while self.stream.read(&mut unread.bytes).await? > 0 {}
+        let mut left = MOST_UNREAD;
+        while left > 0 {
+            let len = poll_fn(|cx| self.poll_unread(cx)).await?;
+            left = if len == 0 { 0 } else { left.saturating_sub(len) };
+        }
         Ok(())
+    }
+
+    /// Reads what nobody will look at; 0 bytes where nothing follows. A buffer is held no longer than that takes.
+    fn poll_unread(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = self.pool.take();
+        let mut room = ReadBuf::new(&mut buffer.bytes);
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut room);
+        read.map_ok(|()| room.filled().len())
     }
 }
 
@@ -316,6 +347,7 @@ mod tests {
     use iot_core::SessionId;
     use iot_proto::{Correlation, Ping, Pong, RequestId};
     use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
         task::{LocalSet, spawn_local},
     };

@@ -3,15 +3,19 @@
 //! A bounded number of connections is open at one time, at most one of them to any address; the others
 //! wait, also bounded, in the order in which they came. When to try again is decided in the core.
 
-use core::{net::SocketAddr, time::Duration};
+use core::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
+    net::UdpSocket,
     sync::Arc,
 };
 
 use bytes::BytesMut;
-use iot_core::DeliveryId;
+use iot_core::{DeliveryId, NamedBy};
 use iot_proto::NodeKey;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -33,6 +37,7 @@ use crate::{
 pub(crate) struct Delivery {
     pub(crate) id: DeliveryId,
     pub(crate) to: SocketAddr,
+    pub(crate) named_by: NamedBy,
     /// The key that whoever is there must prove before it is sent anything.
     pub(crate) key: Option<NodeKey>,
     pub(crate) frames: Vec<u8>,
@@ -119,6 +124,9 @@ pub(crate) async fn deliver(
     connect_within: Duration,
     mut on_frame: impl FnMut(&RawFrame),
 ) -> Box<str> {
+    if delivery.named_by == NamedBy::Hub && is_own(delivery.to) {
+        return "the address is the hub's own".into();
+    }
     let mut line = match timeout(connect_within, connect(delivery, identity)).await {
         Ok(Ok(line)) => line,
         Ok(Err(error)) => return error.to_string().into(),
@@ -133,6 +141,21 @@ pub(crate) async fn deliver(
             Err(error) => return error.to_string().into(),
         }
     }
+}
+
+/// Whether an address is one of this machine, other than loopback, about which the core decides. Nothing is
+/// sent: the operating system says from where it would send.
+fn is_own(to: SocketAddr) -> bool {
+    if to.ip().is_loopback() {
+        return false;
+    }
+    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect(to)?;
+        socket.local_addr()
+    });
+    // Where nothing can be sent there, nothing will be.
+    from.is_ok_and(|from| from.ip() == to.ip())
 }
 
 /// A connection to a node, encrypted where the node has a key.
@@ -176,7 +199,7 @@ async fn next_frame(
 
 #[cfg(test)]
 mod tests {
-    use core::{future::pending, net::Ipv4Addr};
+    use core::future::pending;
 
     use iot_proto::{Correlation, Ping, Pong, RequestId};
     use socket2::{Domain, Socket, Type};
@@ -230,6 +253,28 @@ mod tests {
         assert_eq!(&*why, "no connection within 0.2 s");
     }
 
+    #[test]
+    fn another_machine_is_not_this_one() {
+        assert!(!is_own("192.0.2.1:1234".parse().unwrap()));
+        assert!(!is_own("127.0.0.1:1234".parse().unwrap()), "the core decides about loopback");
+    }
+
+    #[tokio::test]
+    async fn the_hub_does_not_dial_an_address_of_its_own_machine_unless_someone_asks_for_it() {
+        // Whichever address this machine would send from; it has none where it has no network.
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let Ok(()) = socket.connect("192.0.2.1:9") else { return };
+        let ip = socket.local_addr().unwrap().ip();
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
+        let own = listener.local_addr().unwrap();
+        drop(listener);
+        let why = deliver(&delivery(1, own), None, WITHIN, |frame| panic!("{frame:?}")).await;
+        assert_eq!(&*why, "the address is the hub's own");
+        let asked = Delivery { named_by: NamedBy::Asker, ..delivery(2, own) };
+        let why = deliver(&asked, None, WITHIN, |frame| panic!("{frame:?}")).await;
+        assert!(why.contains("refused"), "{why}");
+    }
+
     #[tokio::test]
     async fn bytes_that_are_no_frame_end_the_delivery_with_the_reason() {
         let node = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -273,7 +318,7 @@ mod tests {
     }
 
     fn delivery(id: u64, to: SocketAddr) -> Delivery {
-        Delivery { id: DeliveryId(id), to, key: None, frames: Vec::new() }
+        Delivery { id: DeliveryId(id), to, named_by: NamedBy::Hub, key: None, frames: Vec::new() }
     }
 
     fn host_address(host: u8) -> SocketAddr {

@@ -7,7 +7,7 @@
 use core::{cell::RefCell, pin::pin, time::Duration};
 use std::rc::Rc;
 
-use iot_core::{Hub, Input, Instant, SessionId, store::StoreError};
+use iot_core::{DeliveryId, Hub, Input, Instant, SessionId, store::StoreError};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::spawn_local,
@@ -217,11 +217,13 @@ impl Driver {
             } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
                 let State { hub, commit, .. } = &mut *state;
                 hub.handle(self.clock.now(), Input::DeliveryEnded { delivery, why }, commit.open());
+            } else if let Some(delivery) = self.start_delivery(state) {
+                let State { hub, commit, .. } = &mut *state;
+                hub.handle(self.clock.now(), Input::DeliveryStarted { delivery }, commit.open());
             } else {
                 break;
             }
         }
-        self.start_deliveries(state);
         let earlier = match (state.hub.next_deadline(), state.alarm) {
             (Some(deadline), Some(alarm)) => deadline.at < alarm,
             (deadline, _) => deadline.is_some(),
@@ -239,27 +241,28 @@ impl Driver {
         self.moved.notify_waiters();
     }
 
-    fn start_deliveries(self: &Rc<Self>, state: &mut State) {
+    /// Starts the delivery whose turn has come, if one's has.
+    fn start_delivery(self: &Rc<Self>, state: &mut State) -> Option<DeliveryId> {
         let dialler = &mut state.executor.dialler;
-        while let Some(delivery) = dialler.next() {
-            let (id, to, within) = (delivery.id, delivery.to, dialler.connect_within());
-            let driver = Rc::clone(self);
-            let task = spawn_local(async move {
-                // The hub may have ended the delivery, and this task runs on to its next pause.
-                let is_wanted = || driver.state.borrow().executor.dialler.is_under_way(id);
-                let identity = driver.config.server.identity.as_ref();
-                let ended = deliver(&delivery, identity, within, |frame| {
-                    if is_wanted() {
-                        driver.apply(Input::DeliveryReceived { delivery: id, frame: frame.as_frame() });
-                    }
-                });
-                let why = ended.await;
+        let delivery = dialler.next()?;
+        let (id, to, within) = (delivery.id, delivery.to, dialler.connect_within());
+        let driver = Rc::clone(self);
+        let task = spawn_local(async move {
+            // The hub may have ended the delivery, and this task runs on to its next pause.
+            let is_wanted = || driver.state.borrow().executor.dialler.is_under_way(id);
+            let identity = driver.config.server.identity.as_ref();
+            let ended = deliver(&delivery, identity, within, |frame| {
                 if is_wanted() {
-                    driver.state.borrow_mut().executor.dialler.end(id);
-                    driver.apply(Input::DeliveryEnded { delivery: id, why });
+                    driver.apply(Input::DeliveryReceived { delivery: id, frame: frame.as_frame() });
                 }
             });
-            dialler.started(id, to, task.abort_handle());
-        }
+            let why = ended.await;
+            if is_wanted() {
+                driver.state.borrow_mut().executor.dialler.end(id);
+                driver.apply(Input::DeliveryEnded { delivery: id, why });
+            }
+        });
+        dialler.started(id, to, task.abort_handle());
+        Some(id)
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use iot_core::{
-    Answer, DeliveryId, Effect, Effects, Event, IotError, JoinTurn, NodeId, SessionId, Ticket,
-    store::StoreError,
+    Answer, DeliveryId, Effect, Effects, Event, IotError, JoinTurn, Limit, NodeId, Origin, Reached,
+    SessionId, Ticket, store::StoreError,
 };
 use iot_proto::Refusal;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -17,6 +17,7 @@ use crate::{
     commit::Released,
     dialler::{Delivery, Dialler},
     handler::Context,
+    log_budget::{LINES_PER_PEER, LogBudget, Verdict},
     unstored::Instead,
 };
 
@@ -35,10 +36,12 @@ pub(crate) struct Executor {
     questions: HashMap<Ticket, AnswerSender>,
     last_ticket: Ticket,
     events: broadcast::Sender<Event>,
+    log_budget: LogBudget,
+    reached: Reached,
 }
 
 impl Executor {
-    pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>) -> Self {
+    pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>, reached: Reached) -> Self {
         Self {
             sessions: HashMap::new(),
             joining: HashMap::new(),
@@ -47,6 +50,8 @@ impl Executor {
             questions: HashMap::new(),
             last_ticket: Ticket(0),
             events,
+            log_budget: LogBudget::new(),
+            reached,
         }
     }
 
@@ -101,16 +106,17 @@ impl Executor {
                     context.set_frame_limit(frame);
                 }
             }
-            Effect::Deliver { delivery: id, to, key, frames } => {
+            Effect::Deliver { delivery: id, to, named_by, key, frames } => {
                 let frames = bytes.get(frames).unwrap_or_default().to_vec();
-                if let Err(why) = self.dialler.queue(Delivery { id, to, key, frames }) {
+                if let Err(why) = self.dialler.queue(Delivery { id, to, named_by, key, frames }) {
+                    self.reached.note(Limit::Dials);
                     self.unserved.push_back((id, why));
                 }
             }
             Effect::EndDelivery { delivery } => self.dialler.end(delivery),
             Effect::Resolve { ticket, answer } => self.resolve(ticket, *answer),
             Effect::Publish(event) => self.publish(event),
-            Effect::Refused { peer, node, error } => log_refused(peer, node.as_ref(), &error),
+            Effect::Refused { peer, node, error } => self.log_refused(peer, node.as_ref(), &error),
         }
     }
 
@@ -168,17 +174,28 @@ impl Executor {
         }
     }
 
+    /// Puts into the log that a peer was refused something, as far as the peer's lines go.
+    fn log_refused(&mut self, peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotError) {
+        if let Some(count) = self.log_budget.turn() {
+            warn!(count, "refused, and left out of the log in the minutes before");
+        }
+        let verdict = self.log_budget.line(Origin::of(peer.ip()));
+        if verdict == Verdict::LeaveOut {
+            return self.reached.note(Limit::LogLines);
+        }
+        let node = node.map(tracing::field::display);
+        warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
+        if verdict == Verdict::WriteLast {
+            warn!(%peer, limit = LINES_PER_PEER, "further lines about what is refused there are left out for a minute");
+        }
+    }
+
     fn resolve(&mut self, ticket: Ticket, answer: Result<Answer, IotError>) {
         if let Some(asker) = self.questions.remove(&ticket) {
             // Who asked may have gone away.
             let _ = asker.send(answer);
         }
     }
-}
-
-fn log_refused(peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotError) {
-    let node = node.map(tracing::field::display);
-    warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
 }
 
 #[cfg(test)]
@@ -243,8 +260,11 @@ mod tests {
     impl Fixture {
         fn new() -> Self {
             let (sender, events) = broadcast::channel(8);
-            let mut executor =
-                Executor::new(Dialler::new(DialConfig::default(), Duration::from_secs(5)), sender);
+            let mut executor = Executor::new(
+                Dialler::new(DialConfig::default(), Duration::from_secs(5)),
+                sender,
+                Reached::default(),
+            );
             let outbox = Outbox::new(1000);
             let context = Context::new(SESSION, SocketAddr::from(([127, 0, 0, 1], 40_000)), outbox.clone());
             executor.sessions.insert(SESSION, context);
@@ -267,6 +287,7 @@ mod tests {
                 Effect::Deliver {
                     delivery: DeliveryId(1),
                     to: SocketAddr::from(([127, 0, 0, 1], 1234)),
+                    named_by: iot_core::NamedBy::Hub,
                     key: None,
                     frames: 4..8,
                 },

@@ -83,7 +83,8 @@ impl HubHandle {
     }
 
     /// Sends one message to the node at `address`: on its session if it has one, else by dialling `port`.
-    /// The answer is the node's response.
+    /// The answer is the node's response. The address is the caller's own word: none of what the hub asks of
+    /// addresses that it dials by itself (see [`Dialling`](iot_core::Dialling)) is asked of it.
     ///
     /// # Errors
     /// Why there is none: unreachable, no answer, refused by the node; [`IotError::TooMany`] for a body

@@ -6,27 +6,59 @@ use std::{
     rc::Rc,
 };
 
-use iot_core::{Input, IotError, SessionId};
-use iot_proto::{Close, Correlation, Frame, FrameError, Label, Limits, NodeKey};
-use tracing::debug;
+use iot_core::{Input, IotError, Limit, Reached, SessionId};
+use iot_proto::{Close, Correlation, Error, Frame, FrameError, Label, Limits, MessageKind};
+use tokio::{task::spawn_local, time::sleep_until};
+use tracing::{debug, warn};
 
 use crate::{
     driver::Driver,
     handler::{Context, End, RequestHandler},
     joins::Joins,
+    pace::Pace,
 };
 
 /// Serves one node's connection.
 #[derive(Debug)]
 pub struct HubHandler {
     driver: Rc<Driver>,
-    /// The key that the hub was told of.
-    proven: Option<NodeKey>,
+    pace: Pace,
+    reached: Reached,
+    /// The session, from when the hub knows of it until it knows that it has ended.
+    session: Option<SessionId>,
+    /// Whether the hub was told which key the peer has proven.
+    is_proven: bool,
 }
 
 impl HubHandler {
-    pub(crate) fn new(driver: Rc<Driver>) -> Self {
-        Self { driver, proven: None }
+    pub(crate) fn new(driver: Rc<Driver>, pace: Pace, reached: Reached) -> Self {
+        Self { driver, pace, reached, session: None, is_proven: false }
+    }
+
+    /// Says that more is sent than allowed: to the peer, and in the log.
+    fn slow_down(&mut self, context: &Context) {
+        self.reached.note(Limit::Messages);
+        if !self.pace.is_news() {
+            return;
+        }
+        let error = IotError::TooMany { what: Limit::Messages.what(), limit: self.pace.per_second().into() };
+        warn!(peer = %context.peer_addr(), %error, "a session is read more slowly");
+        let text = error.to_string();
+        // The body is far below the limit of a frame, so there is nothing to report.
+        let _ = context.send(&Error::new(error.code(), MessageKind(0), &text), Correlation::OneWay);
+    }
+}
+
+impl Drop for HubHandler {
+    /// A handler that panicked never came to its end, so the hub is told here that the session has ended; in
+    /// a task of its own, since nothing of this thread's may fail while it unwinds.
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take()
+            && std::thread::panicking()
+        {
+            let driver = Rc::clone(&self.driver);
+            spawn_local(async move { driver.closed(session) });
+        }
     }
 }
 
@@ -34,6 +66,7 @@ impl RequestHandler for HubHandler {
     async fn setup(&mut self, context: &Context) {
         debug!(peer = %context.peer_addr(), session = context.session().0, "session opened");
         context.set_frame_limit(Limits::UNTIL_AGREED.frame);
+        self.session = Some(context.session());
         self.driver.opened(context.clone());
     }
 
@@ -41,14 +74,21 @@ impl RequestHandler for HubHandler {
         Some(self.driver.joins(context.session()))
     }
 
-    async fn ready(&mut self, _: &Context) {
+    async fn ready(&mut self, context: &Context) {
+        if let Some(at) = self.pace.read_again_at() {
+            self.slow_down(context);
+            // Boxed, so that a session that keeps its pace does not carry the room.
+            Box::pin(sleep_until(at)).await;
+        }
         self.driver.room().await;
     }
 
     async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
-        if let Some(key) = context.proven_key()
-            && self.proven.replace(key).is_none()
+        self.pace.count();
+        if !self.is_proven
+            && let Some(key) = context.proven_key()
         {
+            self.is_proven = true;
             self.driver.apply(Input::SessionProven { session: context.session(), key });
         }
         self.driver.apply(Input::Received { session: context.session(), frame });
@@ -60,6 +100,7 @@ impl RequestHandler for HubHandler {
 
     async fn finish(&mut self, context: &Context, end: &End) {
         let session = context.session();
+        self.session = None;
         debug!(peer = %context.peer_addr(), session = session.0, ?end, "session ends");
         if let End::Overflowed { limit } = *end {
             let limit = u64::try_from(limit).unwrap_or(u64::MAX);

@@ -34,6 +34,7 @@ use crate::{
     handle::{Call, HubHandle, Refusing},
     handler::RequestHandler,
     hub_handler::HubHandler,
+    pace::Pace,
     server::TcpServer,
     store_thread::StoreThread,
 };
@@ -200,12 +201,15 @@ impl Parts {
         let announced = announce(self.config.discovery, &self.hub.name, self.server.local_addr());
         let dialler = Dialler::new(self.config.dial.clone(), self.hub.dial_within);
         let hub = Hub::new(self.hub, self.catalogue, self.snapshot, clock.now());
-        let executor = Executor::new(dialler, self.events);
+        let reached = hub.limits_reached().clone();
+        let executor = Executor::new(dialler, self.events, reached.clone());
+        let per_second = self.config.max_messages_per_s;
         let driver = Rc::new(Driver::new(hub, clock, self.config, executor, self.refusing));
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 
-        let handlers = || wrap(HubHandler::new(Rc::clone(&driver)));
-        let serving = self.server.serve_in_local_set(handlers, self.stop.cancelled());
+        let handlers = || wrap(HubHandler::new(Rc::clone(&driver), Pace::new(per_second), reached.clone()));
+        let counted = self.server.count_in(reached.clone());
+        let serving = counted.serve_in_local_set(handlers, self.stop.cancelled());
         tokio::select! {
             served = serving => if let Err(error) = served {
                 error!(%error, "cannot serve nodes any more; start the hub anew");

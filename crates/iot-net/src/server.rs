@@ -5,21 +5,31 @@
 
 use core::{
     cell::RefCell,
+    future::poll_fn,
     net::{IpAddr, SocketAddr},
+    pin::pin,
+    task::Poll,
     time::Duration,
 };
-use std::{collections::BTreeMap, io, net::TcpListener as StdListener, rc::Rc, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::TcpListener as StdListener,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+};
 
-use iot_core::SessionId;
+use iot_core::{Limit, Origin, Reached, SessionId};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::LocalSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     config::ServerConfig,
@@ -31,6 +41,9 @@ use crate::{
 
 /// Shortest and longest pause after a connection could not be accepted.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// So often at most the log says how many connections were turned away.
+const TURNED_AWAY_EVERY: Duration = Duration::from_mins(1);
 
 /// A TCP server that speaks frames: many connections at once, on one thread.
 ///
@@ -81,6 +94,7 @@ pub struct TcpServer {
     listener: StdListener,
     address: SocketAddr,
     config: ServerConfig,
+    reached: Reached,
 }
 
 impl TcpServer {
@@ -111,7 +125,12 @@ impl TcpServer {
         socket.listen(config.backlog.into())?;
         let listener = StdListener::from(socket);
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, config })
+        Ok(Self { listener, address, config, reached: Reached::default() })
+    }
+
+    /// Counts there how often its limits are reached.
+    pub(crate) fn count_in(self, reached: Reached) -> Self {
+        Self { reached, ..self }
     }
 
     /// Where it listens.
@@ -150,6 +169,9 @@ impl TcpServer {
             pool: Rc::new(BufferPool::default()),
             open: Rc::clone(&open),
             last: SessionId(0),
+            by_origin: Rc::default(),
+            reached: self.reached,
+            turned_away: (0, None),
         };
         tokio::select! {
             biased;
@@ -190,6 +212,10 @@ struct Acceptor {
     pool: Rc<BufferPool>,
     open: Rc<Open>,
     last: SessionId,
+    by_origin: Rc<RefCell<BTreeMap<Origin, usize>>>,
+    reached: Reached,
+    /// How many connections were turned away since the log last spoke of it, and when that was.
+    turned_away: (usize, Option<Instant>),
 }
 
 impl Acceptor {
@@ -204,6 +230,7 @@ impl Acceptor {
         loop {
             let is_full = self.slots.available_permits() == 0;
             if is_full && !was_full {
+                self.reached.note(Limit::Connections);
                 warn!(limit = self.config.max_connections, "as many connections as allowed: new ones wait");
             }
             was_full = is_full;
@@ -211,23 +238,58 @@ impl Acceptor {
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    if back_off != BACK_OFF.0 {
+                        info!("connections are accepted again");
+                    }
                     back_off = BACK_OFF.0;
+                    let origin = Origin::of(peer.ip());
+                    if !self.may_enter(origin) {
+                        self.turn_away(peer);
+                        continue;
+                    }
+                    let by_origin = Rc::clone(&self.by_origin);
                     let connection = Box::new(self.connection(stream, peer));
                     let (handler, linger, open) = (handlers(), self.config.linger, Rc::clone(&self.open));
                     let session = self.last;
                     self.open.tasks.spawn_local(async move {
-                        connection.run(handler, linger).await;
+                        if catch_panic(connection.run(handler, linger)).await.is_err() {
+                            error!(%peer, "a connection's handler has panicked: the connection is cut, and no other");
+                        }
+                        leave(&by_origin, origin);
                         open.outboxes.borrow_mut().remove(&session);
                         drop(slot);
                     });
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    warn!(%error, ?back_off, "cannot accept a connection; too many open files? trying again");
+                    if back_off == BACK_OFF.0 {
+                        warn!(%error, "cannot accept connections; too many open files? They wait until it can");
+                    }
                     sleep(back_off).await;
                     back_off = (back_off * 2).min(BACK_OFF.1);
                 }
             }
+        }
+    }
+
+    /// Counts a connection from here, where its address does not have enough of them.
+    fn may_enter(&self, origin: Origin) -> bool {
+        let mut by_origin = self.by_origin.borrow_mut();
+        let here = by_origin.entry(origin).or_default();
+        let may_enter = *here < self.config.max_connections_per_address;
+        *here += usize::from(may_enter);
+        may_enter
+    }
+
+    /// A connection was closed without a word. The log says so once a minute.
+    fn turn_away(&mut self, peer: SocketAddr) {
+        self.reached.note(Limit::ConnectionsPerAddress);
+        let (count, told) = &mut self.turned_away;
+        *count += 1;
+        if told.is_none_or(|told| told.elapsed() >= TURNED_AWAY_EVERY) {
+            let limit = self.config.max_connections_per_address;
+            warn!(%peer, count, limit, "turned away: as many connections of one address as allowed");
+            self.turned_away = (0, Some(Instant::now()));
         }
     }
 
@@ -241,6 +303,28 @@ impl Acceptor {
         let context = Context::new(self.last, plain_address(peer), outbox);
         Connection::new(stream, context, Rc::clone(&self.pool), self.config.identity.clone())
     }
+}
+
+/// A connection from here has ended.
+fn leave(by_origin: &RefCell<BTreeMap<Origin, usize>>, origin: Origin) {
+    let mut by_origin = by_origin.borrow_mut();
+    if let Some(here) = by_origin.get_mut(&origin) {
+        *here -= 1;
+        if *here == 0 {
+            by_origin.remove(&origin);
+        }
+    }
+}
+
+/// Runs a connection to its end. What it has of its own is gone after a panic, so that nothing half done
+/// is seen; what it shares with others is borrowed for one step at a time.
+async fn catch_panic(connection: impl Future<Output = ()>) -> std::thread::Result<()> {
+    let mut connection = pin!(connection);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 /// The address as people write it: IPv4 also where it came through an IPv6 socket.

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use iot_core::config::Registration;
 use iot_server::{
     Config,
-    config::{Announce, StoreKind},
+    config::{Announce, StoreKind, YesNo},
     modules, retention,
 };
 
@@ -19,7 +19,7 @@ use crate::{cli::Settings, out};
 pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
     let config = settings.config(Config::default())?;
     for (setting, value) in lines(&config) {
-        out::line(&format!("{setting:<18} {value}"));
+        out::line(&format!("{setting:<32} {value}"));
     }
     for (kind, kept) in &config.retention.kinds {
         out::line(&format!("{:<18} of {kind}: {}", "", retention::words(kept)));
@@ -33,7 +33,7 @@ pub(crate) fn check_config(settings: Settings) -> anyhow::Result<ExitCode> {
     }
     retention::check_kinds(&config.retention, &catalogue).context("setting retention.kinds")?;
     let (known, disabled) = (catalogue.kinds().count(), config.disabled_kinds.len());
-    out::line(&format!("{:<18} {known}, of which {disabled} disabled", "module kinds"));
+    out::line(&format!("{:<32} {known}, of which {disabled} disabled", "module kinds"));
     for error in &refused {
         out::error(&format!("module kind left out: {error}"));
     }
@@ -56,6 +56,11 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         StoreKind::Disk => "disk",
         StoreKind::Memory => "memory",
     };
+    let dial_loopback = match config.dial_loopback {
+        Some(YesNo::Yes) => "yes",
+        Some(YesNo::No) => "no",
+        None => "yes where the hub listens on a loopback address alone",
+    };
     let address = config.address.map(|ip| ip.to_string());
     vec![
         ("name", config.name.to_string()),
@@ -76,6 +81,11 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("expires_after_s", config.expires_after.as_secs().to_string()),
         ("max_sessions", config.max_sessions.to_string()),
         ("max_nodes", config.max_nodes.to_string()),
+        ("max_sessions_per_address", config.max_sessions_per_address.to_string()),
+        ("max_messages_per_s", config.max_messages_per_s.to_string()),
+        ("max_web_connections", config.max_web_connections.to_string()),
+        ("max_web_connections_per_address", config.max_web_connections_per_address.to_string()),
+        ("dial_loopback", dial_loopback.into()),
         ("disabled_kinds", config.disabled_kinds.join(", ")),
         ("retention", retention::words(&config.retention.all)),
     ]

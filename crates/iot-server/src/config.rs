@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use iot_core::config::{HubConfig, Registration};
+use iot_core::{
+    Dialling,
+    config::{HubConfig, Registration},
+};
 use iot_proto::{DIAL_PORT, HUB_PORT};
 use iot_store::RetentionPolicy;
 use serde::Deserialize;
@@ -47,6 +50,9 @@ pub struct Config {
     pub web_port: Option<u16>,
     /// Port on which nodes are dialled.
     pub node_port: u16,
+    /// Whether nodes on this machine's loopback network are dialled; `None` where only this machine can
+    /// reach the hub.
+    pub dial_loopback: Option<YesNo>,
     /// Whether a new node must wait for a person.
     pub registration: Registration,
     /// Whether the hub is announced by DNS-SD.
@@ -63,6 +69,24 @@ pub struct Config {
     pub max_sessions: usize,
     /// Most nodes known.
     pub max_nodes: usize,
+    /// Most sessions of one address.
+    pub max_sessions_per_address: usize,
+    /// Messages a second that a session may send.
+    pub max_messages_per_s: u32,
+    /// Most connections to the pages at one time.
+    pub max_web_connections: usize,
+    /// Most connections of one address to the pages.
+    pub max_web_connections_per_address: usize,
+}
+
+/// Yes or no, as it is written in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum YesNo {
+    /// It is so.
+    Yes,
+    /// It is not.
+    No,
 }
 
 /// Whether the hub is announced on the network.
@@ -101,6 +125,7 @@ impl Default for Config {
             web_address: None,
             web_port: None,
             node_port: DIAL_PORT,
+            dial_loopback: None,
             registration: hub.registration,
             announce: Announce::Yes,
             disabled_kinds: Vec::new(),
@@ -109,23 +134,38 @@ impl Default for Config {
             expires_after: hub.expires_after,
             max_sessions: hub.max_sessions,
             max_nodes: hub.max_nodes,
+            max_sessions_per_address: hub.max_sessions_per_address,
+            max_messages_per_s: 500,
+            max_web_connections: 256,
+            max_web_connections_per_address: 32,
         }
     }
 }
 
 impl Config {
-    /// What of it steers the core. `seed` is where the core's randomness begins.
-    pub(crate) fn hub(&self, seed: u64) -> HubConfig {
+    /// What of it steers the core of a hub at this address. `seed` is where the core's randomness begins.
+    pub(crate) fn hub(&self, address: IpAddr, seed: u64) -> HubConfig {
         HubConfig {
             name: self.name.clone(),
             registration: self.registration,
             node_port: self.node_port,
+            dialling: self.dialling(address),
             keepalive: self.keepalive,
             expires_after: self.expires_after,
             max_sessions: self.max_sessions,
             max_nodes: self.max_nodes,
+            max_sessions_per_address: self.max_sessions_per_address,
             seed,
             ..HubConfig::default()
+        }
+    }
+
+    /// Which addresses a hub at this address dials.
+    fn dialling(&self, address: IpAddr) -> Dialling {
+        let otherwise = if address.is_loopback() { YesNo::Yes } else { YesNo::No };
+        match self.dial_loopback.unwrap_or(otherwise) {
+            YesNo::Yes => Dialling::LoopbackToo,
+            YesNo::No => Dialling::Network,
         }
     }
 
@@ -156,6 +196,11 @@ impl Config {
         set(&mut self.expires_after, layer.expires_after_s.map(|s| Duration::from_secs(s.into())));
         set(&mut self.max_sessions, layer.max_sessions);
         set(&mut self.max_nodes, layer.max_nodes);
+        self.dial_loopback = layer.dial_loopback.or(self.dial_loopback);
+        set(&mut self.max_sessions_per_address, layer.max_sessions_per_address);
+        set(&mut self.max_messages_per_s, layer.max_messages_per_s);
+        set(&mut self.max_web_connections, layer.max_web_connections);
+        set(&mut self.max_web_connections_per_address, layer.max_web_connections_per_address);
         self.check()
     }
 
@@ -169,6 +214,19 @@ impl Config {
         }
         if !(5..=3600).contains(&self.keepalive.as_secs()) {
             return refuse("keepalive_s", format!("takes 5 to 3600, not {}", self.keepalive.as_secs()));
+        }
+        for (setting, value) in [
+            ("max_sessions", self.max_sessions),
+            ("max_sessions_per_address", self.max_sessions_per_address),
+            ("max_web_connections", self.max_web_connections),
+            ("max_web_connections_per_address", self.max_web_connections_per_address),
+        ] {
+            if value == 0 {
+                return refuse(setting, "takes at least 1".into());
+            }
+        }
+        if self.max_messages_per_s == 0 {
+            return refuse("max_messages_per_s", "takes at least 1".into());
         }
         if self.backups_kept == 0 {
             return refuse("backups_kept", "takes 1 to 65535".into());
@@ -211,6 +269,11 @@ pub struct Layer {
     pub expires_after_s: Option<u32>,
     pub max_sessions: Option<usize>,
     pub max_nodes: Option<usize>,
+    pub dial_loopback: Option<YesNo>,
+    pub max_sessions_per_address: Option<usize>,
+    pub max_messages_per_s: Option<u32>,
+    pub max_web_connections: Option<usize>,
+    pub max_web_connections_per_address: Option<usize>,
 }
 
 /// [`Registration`] as it is written in files and flags.

@@ -29,8 +29,11 @@ mod backend;
 mod builder;
 mod care;
 pub mod config;
+mod files;
 pub mod identity;
+pub mod limits;
 pub mod modules;
+mod private;
 pub mod retention;
 mod server;
 mod store;
@@ -38,5 +41,6 @@ pub mod transfer;
 
 pub use builder::Builder;
 pub use config::{Config, ConfigError};
+pub use private::PrivateError;
 pub use server::{IotServer, ServerError};
 pub use store::FILE_NAME as STORE_FILE_NAME;

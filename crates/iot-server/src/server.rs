@@ -29,10 +29,17 @@ use crate::{
     address::{bind_web, choose_address},
     backend::HubBackend,
     care::Care,
-    config::Announce,
+    config::{Announce, StoreKind},
+    files::Files,
     identity::{IdentityError, identity},
-    modules, retention, store,
+    modules,
+    private::{self, PrivateError},
+    retention, store,
 };
+
+/// Connections beyond the sessions that are served, in all and of one address.
+const ROOM_TO_REFUSE: usize = 100;
+const ROOM_TO_REFUSE_PER_ADDRESS: usize = 32;
 
 /// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
 #[derive(Debug)]
@@ -78,6 +85,15 @@ pub enum ServerError {
         /// Which kind.
         why: IotError,
     },
+    /// There are not enough files for a single session.
+    #[error("the process may open too few files: {needed} are needed; raise LimitNOFILE or ulimit -n")]
+    TooFewFiles {
+        /// Files that are needed.
+        needed: usize,
+    },
+    /// The data directory is not the hub's alone.
+    #[error("{0}")]
+    Private(PrivateError),
 }
 
 /// Says which setting a failed start is about.
@@ -98,17 +114,21 @@ impl IotServer {
     }
 
     /// Starts hub and pages.
-    pub(crate) async fn start<W, H>(config: Config, wrap: W) -> Result<Self, ServerError>
+    pub(crate) async fn start<W, H>(mut config: Config, wrap: W) -> Result<Self, ServerError>
     where
         W: Fn(HubHandler) -> H + Send + 'static,
         H: RequestHandler + 'static,
     {
+        Files::raise().fit(&mut config).map_err(|needed| ServerError::TooFewFiles { needed })?;
+        if config.store == StoreKind::Disk {
+            private::check(&config.data_dir).map_err(ServerError::Private)?;
+        }
         let catalogue = Arc::new(load_catalogue(&config)?);
         let (address, why) = choose_address(config.address);
         info!(%address, why, "address of the hub");
         let (listener, web_addr) = listen_web(config.web_address.unwrap_or(address), config.web_port)?;
 
-        let hub_config = config.hub(RandomState::new().hash_one(web_addr));
+        let hub_config = config.hub(address, RandomState::new().hash_one(web_addr));
         let mut net = net_config(&config, address);
         let known = Arc::clone(&catalogue);
         let (kind, data_dir, retention) = (config.store, config.data_dir.clone(), config.retention.clone());
@@ -132,7 +152,12 @@ impl IotServer {
             tcp_addr: hub.local_addr(),
         };
         let (web_stop, stopped) = oneshot::channel();
-        let web_config = WebConfig { hosts: config.web_hosts };
+        let web_config = WebConfig {
+            hosts: config.web_hosts,
+            max_connections: config.max_web_connections,
+            max_connections_per_address: config.max_web_connections_per_address,
+            ..WebConfig::default()
+        };
         let web = tokio::spawn(async move {
             let shutdown = async {
                 // A server that is dropped without a word stops as well.
@@ -176,7 +201,9 @@ impl IotServer {
     /// The result is the node's response.
     ///
     /// The address is the caller's own word: it is dialled whoever is there, known node or not, and the
-    /// message goes out without anyone having been proven. Commands that are kept, repeated and followed
+    /// message goes out without anyone having been proven. What the hub asks of addresses that it dials by
+    /// itself is skipped: that an admitted node lives there, that it is no loopback, multicast, broadcast or
+    /// own address, that the port is the agreed one, and that a second lies between two attempts. Commands that are kept, repeated and followed
     /// are given to [`HubHandle::ask`] instead.
     ///
     /// # Errors
@@ -241,7 +268,10 @@ fn net_config(config: &Config, address: IpAddr) -> NetConfig {
         Announce::Yes => Discovery::Announced,
         Announce::No => Discovery::Quiet,
     };
-    net.server.max_connections = config.max_sessions;
+    // A little more, so that those beyond can be told why they are not served.
+    net.server.max_connections = config.max_sessions + ROOM_TO_REFUSE;
+    net.server.max_connections_per_address = config.max_sessions_per_address + ROOM_TO_REFUSE_PER_ADDRESS;
+    net.max_messages_per_s = config.max_messages_per_s;
     net
 }
 

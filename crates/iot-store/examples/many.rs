@@ -98,8 +98,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop((store, history));
     writeln!(out, "{:.2} bytes a reading", ratio(fs::metadata(&path)?.len(), stored))?;
     sizes(&path, stored, &mut out)?;
-    // What is measured is how the log is taken over, not how the file is looked through.
-    rusqlite::Connection::open(killed.path().join("hub.db"))?.execute("UPDATE state SET clean = 1", [])?;
     drop(open(&killed.path().join("hub.db"), "not closed", &mut out)?);
     let (_store, history) = open(&path, "closed", &mut out)?;
     read(&history, readings, every, &mut out)

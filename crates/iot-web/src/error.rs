@@ -32,6 +32,12 @@ pub(crate) enum WebError {
         /// Most bytes.
         limit: usize,
     },
+    /// The body did not come in time.
+    #[error("the body took longer than {limit_s} s")]
+    TooSlow {
+        /// Seconds that it may take.
+        limit_s: f32,
+    },
     /// The body is of another content type.
     #[error("the body must be {expected}")]
     ContentType {
@@ -82,6 +88,7 @@ impl WebError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Malformed { .. } => StatusCode::BAD_REQUEST,
             Self::Refused { status } => *status,
@@ -101,6 +108,7 @@ impl WebError {
             Self::NotFound => "not-found",
             Self::Method { .. } => "method-not-allowed",
             Self::TooLong { .. } => "too-long",
+            Self::TooSlow { .. } => "too-slow",
             Self::ContentType { .. } => "content-type",
             Self::Malformed { .. } => "malformed",
             Self::Refused { .. } => "refused",
@@ -115,6 +123,7 @@ impl WebError {
             Self::NotFound => "Go on from the overview, or see docs/api.md for what the API has.",
             Self::Method { .. } => "Use the method that the address takes.",
             Self::TooLong { .. } => "Send less.",
+            Self::TooSlow { .. } => "Send the whole body at once.",
             Self::ContentType { .. } => "Set the content type and send the body in that form.",
             Self::Malformed { .. } => "See docs/api.md for what is taken here.",
             Self::Refused { status } => refusal(*status).1,

@@ -3,6 +3,7 @@
 use http::Request;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 use tower_http::body::Limited;
 
 use crate::{
@@ -28,7 +29,9 @@ pub(crate) async fn answer<B: Backend>(web: &Web<B>, request: Request<Limited<In
 async fn answered<B: Backend>(web: &Web<B>, request: Request<Limited<Incoming>>) -> Result<Reply, WebError> {
     let (head, body) = request.into_parts();
     let route = route::route(&head.method, head.uri.path())?;
-    let body = body.collect().await.map_err(|_| WebError::TooLong { limit: guard::MAX_BODY })?.to_bytes();
+    let body = timeout(web.body_within, body.collect()).await;
+    let body = body.map_err(|_| WebError::TooSlow { limit_s: web.body_within.as_secs_f32() })?;
+    let body = body.map_err(|_| WebError::TooLong { limit: guard::MAX_BODY })?.to_bytes();
     let asked = Asked { query: Query::parse(head.uri.query()), headers: head.headers, body };
     match route {
         Route::Page(page) => read_page(web, page, &asked).await,

@@ -11,6 +11,7 @@ mod api;
 mod asset;
 mod backend;
 mod body;
+mod config;
 mod details;
 mod error;
 mod feed;
@@ -20,6 +21,8 @@ mod host;
 mod input;
 mod joining;
 mod page;
+mod patient;
+mod places;
 mod route;
 pub mod rows;
 mod server;
@@ -28,7 +31,8 @@ mod web;
 mod wording;
 
 pub use backend::Backend;
-pub use server::{WebConfig, serve};
+pub use config::WebConfig;
+pub use server::serve;
 pub use store::{
     BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
 };

@@ -1,9 +1,10 @@
 //! [`Web`]: what answers may need of the server, and [`Asked`], what they may read of a request.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use iot_core::Reached;
 use iot_proto::UnixMillis;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
@@ -23,6 +24,10 @@ pub(crate) struct Web<B> {
     pub(crate) stopping: watch::Receiver<()>,
     /// Who is connected.
     pub(crate) peer: Option<IpAddr>,
+    /// How often limits of the web server have been reached.
+    pub(crate) reached: Reached,
+    /// A request's body must have come by then.
+    pub(crate) body_within: Duration,
 }
 
 impl<B: Backend> Web<B> {

@@ -17,7 +17,10 @@ use iot_core::{
 use iot_net::{Context, End, HubHandler, HubServer, NetConfig, RequestHandler};
 use iot_proto::{Frame, FrameError};
 use iot_store::SqliteStore;
-use iot_tests::{bench::echo::Echo, out};
+use iot_tests::{
+    bench::{echo::Echo, server::UNHURRIED},
+    out,
+};
 
 /// What the slow hub wastes on each frame.
 const WASTED: Duration = Duration::from_micros(50);
@@ -76,7 +79,8 @@ async fn main() -> Result<()> {
         Peer::SlowHub { data_dir } => {
             let (store, _history) = SqliteStore::open(&data_dir.join("hub.db"))?;
             let hub = HubConfig { registration: Registration::Open, ..HubConfig::default() };
-            let net = NetConfig::new("127.0.0.1:0".parse()?);
+            let mut net = NetConfig::new("127.0.0.1:0".parse()?);
+            net.max_messages_per_s = UNHURRIED;
             let catalogue = Arc::new(Catalogue::built_in());
             let running = HubServer::start_with(net, hub, catalogue, Box::new(store), Slow)?;
             out::line(&running.local_addr().to_string());

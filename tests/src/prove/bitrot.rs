@@ -5,6 +5,7 @@
 //! the story. What is told apart here is which part of a file has no checksum.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -15,21 +16,29 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
 use iot_core::{
     UnixMillis,
-    store::{Store as _, Upkeep},
+    audit::{AuditQuery, AuditRecord, Deed, Target},
+    store::{Chronicle as _, GapQuery, History as _, Record, Resolution, RollupQuery, Store as _, Upkeep},
+    view::CommandFilter,
 };
 use iot_proto::OwnedValue;
-use iot_store::SqliteStore;
+use iot_store::{Inspection, SqliteChronicle, SqliteStore, VerifyError};
 use serde_json::{Map, Value, json};
 
 use super::{
     chance::Chance,
-    found::{print, seconds},
+    found::{Open, print, seconds},
     story::{Finding, State, Story},
 };
 use crate::out;
 
 /// Batches of the story.
 const BATCHES: usize = 60;
+
+/// Batches that may be missing where the last two commits of a log are damaged.
+const LAST: usize = 2;
+
+/// Breaches of each file that are told in words.
+const TOLD: usize = 10;
 
 /// Where files are kept that need not outlive the run.
 const MEMORY: &str = "/dev/shm";
@@ -73,6 +82,8 @@ pub fn run(options: &Options) -> Result<()> {
     let mut chance = Chance::new(options.seed, 1);
     let story = Story::keeping(None, &mut chance, BATCHES);
     let files = tell(&story, &path, options.plant)?;
+    files[0].write(&path)?;
+    let rest = Rest::read(&open(&path, &story)?)?;
     let mut tallies = [Tally::default(), Tally::default(), Tally::default()];
     for number in 0..options.flips + options.truncations {
         let which = usize::try_from(chance.below(3)).unwrap_or(0);
@@ -81,25 +92,28 @@ pub fn run(options: &Options) -> Result<()> {
         let bytes = if damaged == "wal" { copy.log.as_mut() } else { Some(&mut copy.file) };
         let bytes = bytes.context("a store that was killed leaves a log")?;
         let length = u64::try_from(bytes.len())?;
+        let mut may_lack = if damaged == "wal" { LAST } else { 0 };
         if number < options.flips {
             let bit = chance.below(length * 8);
             bytes[usize::try_from(bit / 8)?] ^= 1 << (bit % 8);
         } else {
             bytes.truncate(usize::try_from(chance.below(length))?);
+            may_lack *= BATCHES;
         }
         copy.write(&path)?;
-        tallies[which].look(&path, &story);
+        let outcome = look(&path, &story, &rest, may_lack);
+        tallies[which].count(&outcome, &format!("damage {number}"));
     }
     print(to_map(options, &tallies, begin.elapsed()), options.json);
-    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    let (wrong, panicked) = (sum(|tally| tally.wrong_values), sum(|tally| tally.panicked));
+    let wrong = tallies.iter().map(|tally| tally.of(Outcome::WrongValue)).sum::<u64>();
     if options.plant.is_some() {
         ensure!(wrong > 0, "the planted fault was not found: the proof proves nothing");
         out::progress(&format!("bitrot: the planted fault was found, {wrong} times"));
         return Ok(());
     }
-    ensure!(wrong + panicked == 0, "{wrong} wrong values were served, and {panicked} panics");
-    out::progress("bitrot: no reading was served that was never given");
+    let breaches: Vec<_> = tallies.iter().flat_map(|tally| &tally.seen).collect();
+    ensure!(breaches.is_empty(), "damage was not noticed, or not well: {breaches:?}");
+    out::progress("bitrot: all damage was harmless or found, and nothing was served that was never given");
     Ok(())
 }
 
@@ -147,6 +161,9 @@ fn tell(story: &Story, path: &Path, plant: Option<Plant>) -> Result<[Files; 2]> 
             *value ^= 1 << 20;
         }
     }
+    for (batch, at) in batches.iter_mut().zip(1..) {
+        batch.records.push(Record::Audit(Box::new(change(at))));
+    }
     // Of the one that was killed, half lies in the file and half in the log.
     let mut killed = None;
     for half in batches.chunks(BATCHES / 2) {
@@ -160,61 +177,158 @@ fn tell(story: &Story, path: &Path, plant: Option<Plant>) -> Result<[Files; 2]> 
     Ok([Files::read(path)?, killed.context("a story has two halves")?])
 }
 
+/// What somebody changed then.
+fn change(at: i64) -> AuditRecord {
+    AuditRecord {
+        at: UnixMillis(at),
+        by: "Ada".into(),
+        deed: Deed::Name,
+        target: Target { title: "node".into(), ..Target::default() },
+        before: "attic".into(),
+        after: format!("attic {at}").into(),
+        why: "it moved".into(),
+    }
+}
+
+/// Opens the store, and what reads beside it.
+fn open(path: &Path, story: &Story) -> Result<(Open, SqliteChronicle)> {
+    let open = SqliteStore::open_with(path, story.limits.clone())?;
+    let chronicle = open.0.chronicle()?;
+    Ok((open, chronicle))
+}
+
+/// What a store gives beside nodes, commands and readings as a hub needs them when it starts, each in words.
+#[derive(Debug, PartialEq, Eq)]
+struct Rest(BTreeSet<String>);
+
+impl Rest {
+    fn read((open, chronicle): &(Open, SqliteChronicle)) -> Result<Self> {
+        let (from, to) = (UnixMillis(i64::MIN), UnixMillis(i64::MAX));
+        let mut all = BTreeSet::new();
+        let all_series = open.1.series()?;
+        for node in all_series.iter().map(|series| &series.node) {
+            let gaps = open.1.gaps(&GapQuery { node: node.clone(), from, to })?;
+            all.extend(gaps.iter().map(|gap| format!("{node} {gap:?}")));
+        }
+        for series in all_series {
+            for resolution in Resolution::ALL {
+                let query = RollupQuery { series: series.clone(), resolution, from, to };
+                all.extend(open.1.rollup(&query)?.iter().map(|bucket| format!("{series:?} {bucket:?}")));
+            }
+        }
+        let commands =
+            chronicle.commands(&CommandFilter { limit: usize::MAX, ..CommandFilter::default() })?;
+        all.extend(commands.iter().map(|command| format!("{command:?}")));
+        let changes = chronicle.audit(&AuditQuery { limit: usize::MAX, ..AuditQuery::default() })?;
+        all.extend(changes.iter().map(|change| format!("{change:?}")));
+        Ok(Self(all))
+    }
+}
+
+/// What became of a damaged copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// Everything is there and right.
+    Harmless,
+    /// Refused when it was opened or read, in words that say what to do.
+    Refused,
+    /// Something is missing, and the look through the file that follows each start tells it.
+    FoundByLook,
+    /// The last commits of the log are missing, as after a power cut.
+    CutShort,
+    /// Refused without advice.
+    Unadvised,
+    /// A reading was served that was never given.
+    WrongValue,
+    /// Something is missing, and nothing tells it.
+    Missing,
+    /// Something else than readings is another, and nothing tells it.
+    WrongRecord,
+    Panicked,
+}
+
+impl Outcome {
+    const ALL: [(Self, &str); 9] = [
+        (Self::Harmless, "harmless"),
+        (Self::Refused, "refused"),
+        (Self::FoundByLook, "found_by_look"),
+        (Self::CutShort, "cut_short"),
+        (Self::Unadvised, "unadvised"),
+        (Self::WrongValue, "wrong_values"),
+        (Self::Missing, "missing"),
+        (Self::WrongRecord, "wrong_records"),
+        (Self::Panicked, "panicked"),
+    ];
+
+    fn is_breach(self) -> bool {
+        self >= Self::Unadvised
+    }
+}
+
+/// Opens a damaged copy and reads everything. So many of the last batches may be missing.
+fn look(path: &Path, story: &Story, rest: &Rest, may_lack: usize) -> (Outcome, String) {
+    let seen = catch_unwind(AssertUnwindSafe(|| {
+        let mut open = open(path, story)?;
+        open.0.0.load()?;
+        let state = State::read(&mut open.0.0, &open.0.1, UnixMillis(i64::MIN));
+        Ok::<_, anyhow::Error>((state, Rest::read(&open)?))
+    }));
+    let (state, found) = match seen {
+        Err(_) => return (Outcome::Panicked, String::new()),
+        Ok(Err(why)) => {
+            let why = why.to_string();
+            let advises = why.contains("backup") || why.contains("check");
+            return (if advises { Outcome::Refused } else { Outcome::Unadvised }, why);
+        }
+        Ok(Ok((None, _))) => return (Outcome::Refused, String::new()),
+        Ok(Ok((Some(state), found))) => (state, found),
+    };
+    let all = story.batches.len();
+    let outcome =
+        match (story.judge(&state, all, all), story.judge(&state, all.saturating_sub(may_lack), all)) {
+            (Finding::After(_), _) if found == *rest => return (Outcome::Harmless, String::new()),
+            (Finding::After(_), _) if found.0.is_subset(&rest.0) => Outcome::Missing,
+            (Finding::After(_), _) => Outcome::WrongRecord,
+            (_, Finding::After(_)) => return (Outcome::CutShort, String::new()),
+            (_, Finding::Phantom) => Outcome::WrongValue,
+            (Finding::Lost, _) => Outcome::Missing,
+            (_, _) => Outcome::WrongRecord,
+        };
+    if outcome == Outcome::Missing && inspect(path).is_err_and(|why| why.is_damage()) {
+        return (Outcome::FoundByLook, String::new());
+    }
+    (outcome, found.0.symmetric_difference(&rest.0).next().cloned().unwrap_or_default())
+}
+
+/// Looks through the file as a hub does.
+fn inspect(path: &Path) -> Result<(), VerifyError> {
+    let mut inspection = Inspection::begin(path)?;
+    while inspection.step()?.is_some() {}
+    Ok(())
+}
+
 /// What became of damaged copies of one file.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Everything is there and right.
-    harmless: u64,
-    /// Refused when it was opened or read, in words that say what to do.
-    refused: u64,
-    /// Refused without advice.
-    unadvised: u64,
-    /// The last commits are missing, and nothing tells it.
-    cut_short: u64,
-    /// A reading was served that was never given.
-    wrong_values: u64,
-    /// Readings are missing, and nothing tells it.
-    missing_values: u64,
-    /// Nodes, commands or the last reports are others, and nothing tells it.
-    wrong_records: u64,
-    panicked: u64,
+    counts: BTreeMap<Outcome, u64>,
+    /// The first breaches in words.
+    seen: Vec<String>,
 }
 
 impl Tally {
-    fn look(&mut self, path: &Path, story: &Story) {
-        let seen = catch_unwind(AssertUnwindSafe(|| {
-            let mut open =
-                SqliteStore::open_with(path, story.limits.clone()).map_err(|error| error.to_string())?;
-            open.0.load().map_err(|error| error.to_string())?;
-            Ok::<_, String>(State::read(&mut open.0, &open.1, UnixMillis(i64::MIN)))
-        }));
-        let all = story.batches.len();
-        let count = match seen {
-            Err(_) => &mut self.panicked,
-            Ok(Err(why)) if !why.contains("backup") && !why.contains("check") => &mut self.unadvised,
-            Ok(Err(_) | Ok(None)) => &mut self.refused,
-            Ok(Ok(Some(found))) => match (story.judge(&found, all, all), story.judge(&found, 0, all)) {
-                (Finding::After(_), _) => &mut self.harmless,
-                (_, Finding::After(_)) => &mut self.cut_short,
-                (_, Finding::Phantom) => &mut self.wrong_values,
-                (Finding::Lost, _) => &mut self.missing_values,
-                (_, _) => &mut self.wrong_records,
-            },
-        };
-        *count += 1;
+    fn count(&mut self, (outcome, why): &(Outcome, String), place: &str) {
+        *self.counts.entry(*outcome).or_default() += 1;
+        if outcome.is_breach() && self.seen.len() < TOLD {
+            self.seen.push(format!("{place}: {outcome:?} {why}"));
+        }
+    }
+
+    fn of(&self, outcome: Outcome) -> u64 {
+        self.counts.get(&outcome).copied().unwrap_or(0)
     }
 
     fn to_json(&self) -> Value {
-        json!({
-            "harmless": self.harmless,
-            "refused": self.refused,
-            "unadvised": self.unadvised,
-            "cut_short": self.cut_short,
-            "wrong_values": self.wrong_values,
-            "missing_values": self.missing_values,
-            "wrong_records": self.wrong_records,
-            "panicked": self.panicked,
-        })
+        Outcome::ALL.iter().map(|(outcome, name)| ((*name).to_owned(), json!(self.of(*outcome)))).collect()
     }
 }
 

@@ -1,12 +1,18 @@
 //! Attempts to reach nodes by dialling them, and how long to wait before the next.
 
 use alloc::collections::BTreeMap;
-use core::{net::SocketAddr, time::Duration};
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use crate::{DeliveryId, registry::NodeNumber, sessions::Requests};
+use crate::{DeliveryId, Instant, registry::NodeNumber, sessions::Requests};
 
 /// First wait after a node could not be reached.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// Least time between two attempts at one address of which the first did not reach a node.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
 
 /// Longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -27,16 +33,39 @@ pub(crate) struct Dials {
     under_way: BTreeMap<DeliveryId, Dial>,
     /// For each node how often in a row it could not be reached.
     failures: BTreeMap<NodeNumber, u32>,
+    /// Addresses at which an attempt has not reached a node, and from when another may be made.
+    not_before: BTreeMap<IpAddr, Instant>,
     next: u64,
 }
 
 impl Dials {
     /// Begins an attempt.
-    pub(crate) fn begin(&mut self, dial: Dial) -> DeliveryId {
+    pub(crate) fn begin(&mut self, dial: Dial, now: Instant) -> DeliveryId {
         let id = DeliveryId(self.next);
         self.next += 1;
         self.under_way.insert(id, dial);
+        self.started(id, now);
         id
+    }
+
+    /// From when an address may be dialled, where that is not at once.
+    pub(crate) fn not_before(&self, to: SocketAddr, now: Instant) -> Option<Instant> {
+        self.not_before.get(&to.ip()).copied().filter(|at| *at > now)
+    }
+
+    /// The turn of an attempt has come.
+    pub(crate) fn started(&mut self, id: DeliveryId, now: Instant) -> bool {
+        let Some(dial) = self.under_way.get(&id) else { return false };
+        self.not_before.retain(|_, at| *at > now);
+        self.not_before.insert(dial.to.ip(), now + BETWEEN_ATTEMPTS);
+        true
+    }
+
+    /// A node has answered an attempt: its address may be dialled again at once.
+    pub(crate) fn answered(&mut self, id: DeliveryId) {
+        if let Some(dial) = self.under_way.get(&id) {
+            self.not_before.remove(&dial.to.ip());
+        }
     }
 
     /// An attempt that is under way.

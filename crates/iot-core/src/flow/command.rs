@@ -7,7 +7,7 @@ use iot_proto::CommandId;
 
 use super::audit::Asker;
 use crate::{
-    CommandState, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
+    CommandState, Effects, Event, Hub, IotError, Limit, NodeId, Now, SessionId,
     audit::{Deed, Target},
     commands::{Command, unknown},
     deadlines::Timer,
@@ -44,8 +44,7 @@ impl Hub {
         let limit = self.config.max_queued;
         let superseded = self.ledger.superseded_by(number, &wanted, called);
         if self.ledger.queued(number).saturating_sub(superseded.len()) >= limit {
-            let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-            return Err(IotError::TooMany { what: "commands that wait for one node", limit });
+            return Err(self.too_many(Limit::Queued, limit));
         }
         let expires_in =
             expires_in_s.map_or(self.config.expires_after, |s| Duration::from_secs(s.max(1).into()));

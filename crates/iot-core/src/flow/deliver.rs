@@ -9,7 +9,7 @@ use iot_proto::{
 };
 
 use crate::{
-    CommandState, DeliveryId, Effect, Effects, Hub, IotError, NodeId, Now, SessionId,
+    CommandState, DeliveryId, Effect, Effects, Hub, IotError, NamedBy, NodeId, Now, SessionId,
     commands::Dial,
     deadlines::Timer,
     registry::{Node, NodeNumber},
@@ -97,7 +97,14 @@ impl Hub {
             || node.presence.sleeps()
             || self.deadlines.get(Timer::Redial(number)).is_some();
         let (Some(address), true, false) = (node.address, listens, waits) else { return };
-        let to = SocketAddr::new(address.ip(), self.config.node_port);
+        let to = match self.config.dialling.check(SocketAddr::new(address.ip(), self.config.node_port)) {
+            Ok(to) => to,
+            Err(why) => return self.no_way(now, queued, &IotError::NoWay { address, why }, out),
+        };
+        if let Some(at) = self.dials.not_before(to, now.instant) {
+            self.deadlines.set(Timer::Redial(number), at);
+            return;
+        }
         let limit = node.max_frame.min(Limits::UNTIL_AGREED.frame);
         for id in queued {
             let mut requests = Requests::new();
@@ -106,13 +113,23 @@ impl Hub {
             let request = requests.begin(Pending::Command(*id));
             if self.encode_command(now, *id, request, limit, out).is_some() {
                 let dial = Dial { node: Some(number), to, requests };
-                let delivery = self.start_delivery(now, dial, start..out.bytes.len(), out);
+                let delivery = self.start_delivery(now, (dial, NamedBy::Hub), start..out.bytes.len(), out);
                 if let Some(node) = self.registry.get_mut(number) {
                     node.delivery = Some(delivery);
                 }
                 return;
             }
             out.bytes.truncate(start);
+        }
+    }
+
+    /// A node is not dialled: its commands wait for a session of its own, and say why.
+    fn no_way(&mut self, now: Now, queued: &[CommandId], cause: &IotError, out: &mut Effects) {
+        for id in queued {
+            let last = self.ledger.get(*id).and_then(|command| command.record.steps.last());
+            if last.is_some_and(|step| step.cause.as_ref() != Some(cause)) {
+                self.transition(now, *id, CommandState::Queued, Some(cause.clone()), out);
+            }
         }
     }
 
@@ -155,23 +172,30 @@ impl Hub {
         }
         let correlation = Correlation::Request(requests.begin(Pending::Ask(ticket)));
         let _ = out.encode_frame(&Frame { correlation, ..frame });
-        let delivery = self.start_delivery(now, Dial { node, to, requests }, start..out.bytes.len(), out);
+        let dial = Dial { node, to, requests };
+        let delivery = self.start_delivery(now, (dial, NamedBy::Asker), start..out.bytes.len(), out);
         self.asks.insert(ticket, Route::Delivery(delivery));
     }
 
     fn start_delivery(
         &mut self,
         now: Now,
-        dial: Dial,
+        (dial, named_by): (Dial, NamedBy),
         frames: Range<usize>,
         out: &mut Effects,
     ) -> DeliveryId {
         let to = dial.to;
         let key = dial.node.and_then(|number| self.registry.get(number)?.key);
-        let delivery = self.dials.begin(dial);
-        self.deadlines.set(Timer::Delivery(delivery), now.instant + self.delivery_within());
-        out.list.push(Effect::Deliver { delivery, to, key, frames });
+        let delivery = self.dials.begin(dial, now.instant);
+        out.list.push(Effect::Deliver { delivery, to, named_by, key, frames });
         delivery
+    }
+
+    /// A delivery's time runs from its turn: waiting behind others is no fault of its node.
+    pub(crate) fn delivery_started(&mut self, now: Now, delivery: DeliveryId) {
+        if self.dials.started(delivery, now.instant) {
+            self.deadlines.set(Timer::Delivery(delivery), now.instant + self.delivery_within());
+        }
     }
 
     /// A dialled connection must have been made and everything on it answered by then.
@@ -259,6 +283,7 @@ impl Hub {
     /// The node that was meant has answered: it is reachable, and has what was sent behind the dial.
     fn reached(&mut self, now: Now, number: Option<NodeNumber>, delivery: DeliveryId, out: &mut Effects) {
         let Some(number) = number else { return };
+        self.dials.answered(delivery);
         self.dials.reached(number);
         self.deadlines.cancel(Timer::Redial(number));
         if let Some(node) = self.registry.get_mut(number) {

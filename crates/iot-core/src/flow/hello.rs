@@ -9,7 +9,7 @@ use iot_proto::{
 };
 
 use crate::{
-    AdmissionState, Effect, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
+    AdmissionState, Effect, Effects, Event, Hub, IotError, Limit, NodeId, Now, Origin, SessionId,
     config::{HubConfig, Registration},
     deadlines::Timer,
     flow::sleep::check_absence,
@@ -39,8 +39,7 @@ impl Hub {
         if usize::from(hello.max_frame) < MIN_FRAME || hello.inflight == 0 {
             return Err(IotError::Message { kind: frame.kind, source: DecodeError::Malformed });
         }
-        let proven = self.sessions.get(session).and_then(|session| session.proven);
-        match self.let_in(now, hello, proven, out) {
+        match self.let_in(now, session, hello, out) {
             Ok((number, version)) => {
                 self.take_over(now, session, number, out);
                 self.welcome(now, session, number, (hello, version), frame, out);
@@ -58,10 +57,11 @@ impl Hub {
     fn let_in(
         &mut self,
         now: Now,
+        session: SessionId,
         hello: &Hello<'_>,
-        proven: Option<NodeKey>,
         out: &mut Effects,
     ) -> Result<(NodeNumber, u8), IotError> {
+        let proven = self.sessions.get(session).and_then(|session| session.proven);
         let VersionRange { min, max } = hello.versions;
         let version = VersionRange::OURS.common(hello.versions).ok_or(IotError::Version { min, max })?;
         let id = match (hello.identity, proven) {
@@ -75,7 +75,7 @@ impl Hub {
         }
         let number = match self.registry.find(&id) {
             Some(number) => number,
-            None => self.take_in(now, &id, proven, Facts::from(hello), out)?,
+            None => self.take_in(now, session, (&id, proven, Facts::from(hello)), out)?,
         };
         match self.registry.get(number) {
             // The id is a part of the key's hash; what counts is the whole key.
@@ -99,22 +99,19 @@ impl Hub {
     fn take_in(
         &mut self,
         now: Now,
-        id: &NodeId,
-        key: Option<NodeKey>,
-        facts: Facts,
+        session: SessionId,
+        (id, key, facts): (&NodeId, Option<NodeKey>, Facts),
         out: &mut Effects,
     ) -> Result<NodeNumber, IotError> {
         let admission = match self.config.registration {
             Registration::Open => AdmissionState::Admitted,
             Registration::Approve => AdmissionState::Pending,
         };
-        let too_many =
-            |what, limit: usize| IotError::TooMany { what, limit: limit.try_into().unwrap_or(u64::MAX) };
         if self.registry.len() >= self.config.max_nodes {
-            return Err(too_many("nodes", self.config.max_nodes));
+            return Err(self.too_many(Limit::Nodes, self.config.max_nodes));
         }
-        if admission == AdmissionState::Pending && self.registry.waiting() >= self.config.max_waiting {
-            return Err(too_many("waiting nodes", self.config.max_waiting));
+        if admission == AdmissionState::Pending {
+            self.check_room_to_wait(session)?;
         }
         let node = Node::new((id.clone(), key), admission, facts, now.wall);
         let sentence = match admission {
@@ -131,6 +128,19 @@ impl Hub {
         Ok(number)
     }
 
+    /// Whether one more node may wait for a person.
+    fn check_room_to_wait(&self, session: SessionId) -> Result<(), IotError> {
+        let (most, most_there) = (self.config.max_waiting, self.config.max_waiting_per_address);
+        if self.registry.waiting() >= most {
+            return Err(self.too_many(Limit::Waiting, most));
+        }
+        let origin = self.sessions.get(session).map(|session| Origin::of(session.peer.ip()));
+        if origin.is_some_and(|origin| self.registry.waiting_at(origin) >= most_there) {
+            return Err(self.too_many(Limit::WaitingPerAddress, most_there));
+        }
+        Ok(())
+    }
+
     /// The session becomes the node's; an earlier one of the same node ends.
     fn take_over(&mut self, now: Now, session: SessionId, number: NodeNumber, out: &mut Effects) {
         self.deadlines.cancel(Timer::Hello(session));
@@ -140,9 +150,7 @@ impl Hub {
         if let Some(older) = older {
             self.end_session(now, older, &IotError::Replaced, out);
         }
-        if let Some(state) = self.sessions.get_mut(session) {
-            state.phase = Phase::Open { node: number };
-        }
+        self.sessions.enter(session, Phase::Open { node: number });
     }
 
     /// Notes what the node said of itself, and answers.

@@ -32,9 +32,8 @@ impl Hub {
 
     fn join_asked(&mut self, now: Now, session: SessionId, way: JoinWay, out: &mut Effects) {
         self.stop_expecting(session, out);
-        let Some(asking) = self.sessions.get_mut(session) else { return };
-        asking.phase = Phase::Joining;
-        let peer = asking.peer;
+        let Some(peer) = self.sessions.get(session).map(|session| session.peer) else { return };
+        self.sessions.enter(session, Phase::Joining);
         let (turn, stage) = match way {
             JoinWay::Secret { slot } => {
                 let given = self.joining.window.as_mut().and_then(|window| window.secret(slot));
@@ -243,8 +242,6 @@ impl Hub {
     /// Nothing that still arrives on the connection counts.
     fn close_joining(&mut self, session: SessionId) {
         self.deadlines.cancel(Timer::Hello(session));
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.phase = Phase::Closing;
-        }
+        self.sessions.enter(session, Phase::Closing);
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use iot_proto::{ErrorCode, Frame, List, MAX_MODULES, Register, Registered, Verdict};
 
 use crate::{
-    AdmissionState, Effects, Event, Hub, IotError, Now, SessionId,
+    AdmissionState, Effects, Event, Hub, IotError, Limit, Now, SessionId,
     registry::{Module, Node},
 };
 
@@ -25,7 +25,7 @@ impl Hub {
     ) -> Result<(), IotError> {
         let number = self.open_node(session, frame)?;
         if register.total > MAX_MODULES {
-            return Err(IotError::TooMany { what: "modules", limit: MAX_MODULES.into() });
+            return Err(self.too_many(Limit::Modules, MAX_MODULES.into()));
         }
         if register.modules.iter().any(|module| module.index >= register.total) {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "a module's index is below the total" });

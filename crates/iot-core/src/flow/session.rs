@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use iot_proto::{Close, Correlation, Error, ErrorCode, Frame, Label, MessageKind};
 
 use crate::{
-    AdmissionState, Effect, Effects, Event, Hub, IotError, Now, SessionId,
+    AdmissionState, Effect, Effects, Event, Hub, IotError, Limit, Now, Origin, SessionId,
     deadlines::Timer,
     presence::{Change, Sign},
     registry::NodeNumber,
@@ -34,10 +34,7 @@ impl Hub {
         out: &mut Effects,
     ) {
         self.sessions.open(session, peer);
-        let limit = self.config.max_sessions;
-        if self.sessions.len() > limit {
-            let error =
-                IotError::TooMany { what: "sessions", limit: u64::try_from(limit).unwrap_or(u64::MAX) };
+        if let Err(error) = self.check_room(peer) {
             self.session_failed(now, session, &error, out);
             return;
         }
@@ -53,6 +50,31 @@ impl Hub {
                 state.expects = Some(number);
             }
         }
+    }
+
+    /// Whether there is room for the session that has just been opened from here.
+    ///
+    /// Strangers leave room for addresses where an admitted node lives.
+    fn check_room(&self, peer: SocketAddr) -> Result<(), IotError> {
+        let (config, here) = (&self.config, self.sessions.from(Origin::of(peer.ip())));
+        let is_home = self.registry.is_home(peer.ip());
+        let (most, most_half_open) = if is_home {
+            (config.max_sessions, config.max_half_open)
+        } else {
+            (config.max_sessions - config.max_sessions / 8, config.max_half_open.div_ceil(2))
+        };
+        let all = self.sessions.all();
+        for (count, most, limit) in [
+            (here.live, config.max_sessions_per_address, Limit::SessionsPerAddress),
+            (all.live, most, Limit::Sessions),
+            (here.half_open, config.max_half_open_per_address, Limit::HalfOpenPerAddress),
+            (all.half_open, most_half_open, Limit::HalfOpen),
+        ] {
+            if count > most {
+                return Err(self.too_many(limit, most));
+            }
+        }
+        Ok(())
     }
 
     /// It is known who is on a session, or that nobody is: whoever was expected there is not.
@@ -121,9 +143,7 @@ impl Hub {
             PresenceReason::Cut
         };
         self.take_leave(now, session, reason, out);
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.phase = Phase::Closing;
-        }
+        self.sessions.enter(session, Phase::Closing);
     }
 
     /// A session's connection has ended.
@@ -135,9 +155,7 @@ impl Hub {
     /// The node says that it ends its session.
     pub(crate) fn node_closes(&mut self, now: Now, session: SessionId, out: &mut Effects) {
         self.take_leave(now, session, PresenceReason::SaidGoodbye, out);
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.phase = Phase::Closing;
-        }
+        self.sessions.enter(session, Phase::Closing);
         out.list.push(Effect::Close { session });
     }
 
@@ -148,7 +166,7 @@ impl Hub {
         let pending = state.requests().drain();
         match state.phase {
             Phase::Open { node } => {
-                state.phase = Phase::Closing;
+                self.sessions.enter(session, Phase::Closing);
                 self.give_up(now, pending, Route::Session(session), &IotError::Cut, out);
                 self.node_left(now, node, session, reason, out);
             }

@@ -3,8 +3,8 @@
 use iot_proto::{Correlation, Ping};
 
 use crate::{
-    CommandState, Effects, Hub, IotError, Now, deadlines::Timer, presence::Change, registry::NodeNumber,
-    sessions::Pending, view::PresenceState,
+    CommandState, Effects, Hub, IotError, Limit, Now, deadlines::Timer, presence::Change,
+    registry::NodeNumber, sessions::Pending, view::PresenceState,
 };
 
 impl Hub {
@@ -13,8 +13,9 @@ impl Hub {
         while let Some(timer) = self.deadlines.take_due(now.instant) {
             match timer {
                 Timer::Hello(session) => {
+                    self.reached.note(Limit::Hello);
                     let limit_s = self.config.hello_within.as_secs();
-                    let error = IotError::TimedOut { what: "hello", limit_s };
+                    let error = IotError::TimedOut { what: Limit::Hello.what(), limit_s };
                     self.session_failed(now, session, &error, out);
                 }
                 Timer::Presence(node) => self.presence_due(now, node, out),

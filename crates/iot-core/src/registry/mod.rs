@@ -11,14 +11,14 @@ use alloc::{
 };
 use core::{
     net::{IpAddr, SocketAddr},
-    ops::Bound,
+    ops::{Bound, RangeInclusive},
 };
 
 pub(crate) use modules::{Module, is_as_wanted};
 pub(crate) use node::{Facts, Node};
 pub(crate) use runs::{Arrival, Runs};
 
-use crate::{AdmissionState, IotError, NodeId};
+use crate::{AdmissionState, IotError, NodeId, Origin};
 
 /// A node's place in the registry: short, and valid until the node is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,11 +108,30 @@ impl Registry {
         }
     }
 
+    /// The nodes that were last seen at one of these addresses.
+    fn seen_within(&self, addresses: RangeInclusive<IpAddr>) -> impl Iterator<Item = NodeNumber> + '_ {
+        let (first, last) = addresses.into_inner();
+        let there = self.by_address.range((first, NodeNumber(0))..=(last, NodeNumber(u32::MAX)));
+        there.map(|(_, number)| *number)
+    }
+
     /// The node that was last seen at this address, where it is the only one.
     pub(crate) fn only_at(&self, ip: IpAddr) -> Option<NodeNumber> {
-        let mut there = self.by_address.range((ip, NodeNumber(0))..=(ip, NodeNumber(u32::MAX)));
-        let (_, first) = there.next()?;
-        there.next().is_none().then_some(*first)
+        let mut there = self.seen_within(ip..=ip);
+        let first = there.next()?;
+        there.next().is_none().then_some(first)
+    }
+
+    /// Whether an admitted node was last seen at this address.
+    pub(crate) fn is_home(&self, ip: IpAddr) -> bool {
+        let mut there = self.seen_within(ip..=ip).filter_map(|number| self.get(number));
+        there.any(|node| node.admission == AdmissionState::Admitted)
+    }
+
+    /// How many nodes that were last seen here wait for a person.
+    pub(crate) fn waiting_at(&self, origin: Origin) -> usize {
+        let nodes = self.seen_within(origin.addresses()).filter_map(|number| self.get(number));
+        nodes.filter(|node| node.admission == AdmissionState::Pending).count()
     }
 
     /// All nodes, in the order in which they came.

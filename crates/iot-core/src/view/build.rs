@@ -45,6 +45,7 @@ impl<'a> View<'a> {
             waiting: self.hub.registry.waiting(),
             under_way: self.hub.ledger.under_way(),
             open_registration: self.hub.config.registration == Registration::Open,
+            limits_reached: self.hub.reached.counts().collect(),
             ..Overview::default()
         };
         for (_, node) in self.hub.registry.iter().filter(|(_, node)| admitted(node)) {

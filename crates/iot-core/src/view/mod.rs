@@ -9,7 +9,7 @@ mod joining;
 mod node;
 mod replacement;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 pub use build::View;
 pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
@@ -20,7 +20,7 @@ pub use node::{
 };
 pub use replacement::{Fate, ModuleChange, ModuleFacts, Replacement};
 
-use crate::{IotError, NodeId};
+use crate::{IotError, Limit, NodeId};
 
 /// How all is, at one glance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Overview {
     pub needs: Vec<Need>,
     /// Whether new nodes are admitted without asking.
     pub open_registration: bool,
+    /// How often limits have been reached since the hub started; those that never were are left out.
+    pub limits_reached: BTreeMap<Limit, usize>,
 }
 
 /// How many nodes are in each state of presence.

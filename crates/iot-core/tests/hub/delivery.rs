@@ -228,3 +228,84 @@ fn an_expired_command_is_not_brought_again_by_a_call_that_is_under_way() {
     world.dialled_answers(0, "c1", OutcomeStatus::DONE, None);
     assert_eq!(world.steps("c1"), ["queued", "expired"]);
 }
+
+#[test]
+fn the_time_of_a_delivery_runs_from_its_turn() {
+    let mut world = listener();
+    world.is_crowded = true;
+    world.switch("pump", 0, true);
+    world.skip();
+    world.pass(3600);
+    assert!(world.is_dialling(0), "it waits behind others");
+    world.turn(0);
+    world.pass(14);
+    assert!(world.is_dialling(0));
+    world.pass(1);
+    assert!(!world.is_dialling(0));
+    world.is_crowded = false;
+}
+
+#[test]
+fn an_address_is_dialled_at_most_once_a_second_until_a_node_answers_there() {
+    let mut world = listener();
+    world.join(2, "10.0.0.5", &said("valve"), &[module(0, "relay")]);
+    world.close(2);
+    world.switch("pump", 0, true);
+    world.unreachable(0, "refused");
+    world.skip();
+    world.switch("valve", 0, true);
+    world.expect(&["keep c2 queued", "answer 2: c2"]);
+    world.pass(1);
+    assert!(world.is_dialling(1) != world.is_dialling(2), "one of them, a second later");
+    world.take();
+}
+
+#[test]
+fn a_node_whose_address_is_not_dialled_gets_its_commands_when_it_opens_a_session() {
+    let mut world = World::open_to_all();
+    world.join(1, "127.0.0.5", &said("pump"), &[module(0, "relay")]);
+    world.close(1);
+    world.skip();
+    world.switch("pump", 0, true);
+    let why =
+        "127.0.0.5:40000 is not dialled: it is this machine's loopback address, and dial_loopback is not set";
+    world.expect(&["keep c1 queued", &format!("keep c1 queued: {why}"), "answer 1: c1"]);
+    world.open(2, "127.0.0.5");
+    world.hello(2, &said("pump"));
+    assert_eq!(world.steps("c1"), ["queued", "sent"]);
+}
+
+#[test]
+fn only_the_address_of_an_admitted_node_is_dialled_whatever_addresses_sessions_come_from() {
+    let mut drawn = 1_u32;
+    let mut world = World::new();
+    world.is_crowded = true;
+    for session in 0..2_000 {
+        drawn = drawn.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let address = std::net::Ipv4Addr::from_bits(drawn);
+        let text = match session % 4 {
+            0 => address.to_string(),
+            1 => address.to_ipv6_mapped().to_string(),
+            2 => format!("127.{}.0.1", drawn % 256),
+            _ => format!("{}.255.255.255", 224 + drawn % 32),
+        };
+        let name = format!("n{session}");
+        world.join(session, &text, &Hello { capabilities: BOTH, ..hello(&name) }, &[module(0, "relay")]);
+        if session % 2 == 0 {
+            world.ask(Request::Admit { node: id(&name) });
+        }
+        world.close(session);
+        world.skip();
+        world.switch(&name, 0, true);
+        let dialled = world.take().into_iter().find(|line| line.starts_with("dial"));
+        let plain = text.parse::<std::net::IpAddr>().unwrap().to_canonical();
+        let is_machine = matches!(plain, std::net::IpAddr::V4(ip) if (1..224).contains(&ip.octets()[0]) && ip.octets()[0] != 127);
+        let expected = (session % 2 == 0 && is_machine).then(|| format!("{plain}:1234"));
+        match (&dialled, &expected) {
+            (Some(line), Some(to)) => assert!(line.contains(to), "{line}"),
+            (None, None) => {}
+            _ => panic!("{text}: {dialled:?}, expected {expected:?}"),
+        }
+        world.ask(Request::Reject { node: id(&name) });
+    }
+}

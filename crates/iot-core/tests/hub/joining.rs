@@ -1,6 +1,8 @@
 //! Joining: who is let in with a secret or with digits, who is not, and what a person is told.
 
-use iot_core::{AdmissionState, Input, JoinNews, JoinWay, MAX_WINDOW_S, Request, SessionId};
+use iot_core::{
+    AdmissionState, Input, JoinNews, JoinWay, MAX_WINDOW_S, Request, SessionId, config::HubConfig,
+};
 use iot_proto::{Digits, Hello, Identity, JoinMessage, JoinSecret, NodeKey, join_code};
 
 use crate::{node::hello, world::World};
@@ -297,4 +299,25 @@ fn what_does_not_come_next_ends_joining() {
     says(&mut world, 2, JoinMessage::Stored);
     assert!(world.take().contains(&"2 <- refused 3".to_owned()));
     assert_eq!(admission(&world, ADA), None);
+}
+
+#[test]
+fn who_joins_counts_as_not_having_said_hello_until_it_is_over_and_no_longer() {
+    let mut world = World::with(HubConfig { max_half_open_per_address: 2, ..HubConfig::default() });
+    let asks = JoinNews::Asks(JoinWay::Secret { slot: secret().slot() });
+    world.ask(Request::OpenWindow { for_s: 300, secret: secret() });
+    for session in 1..=2 {
+        world.open(session, "10.0.0.5");
+        news(&mut world, session, asks.clone());
+        assert!(world.is_open(session));
+    }
+    world.open(3, "10.0.0.5");
+    assert!(!world.is_open(3), "a third one is one too many");
+    world.ask(Request::CloseWindow);
+    for session in 4..100 {
+        world.open(session, "10.0.0.5");
+        assert!(world.is_open(session), "{session}");
+        news(&mut world, session, asks.clone());
+        assert!(!world.is_open(session), "{session}");
+    }
 }

@@ -93,7 +93,7 @@ fn effect_line(effect: &Effect, out: &Effects, names: &mut Names) -> Option<Stri
         Effect::Send { session, frames } => format!("{} < {}", session.0, told(frames)),
         Effect::Join { session, turn } => format!("{} <- {}", session.0, turn_words(turn)),
         Effect::Close { session } => format!("close {}", session.0),
-        Effect::Deliver { delivery, to, key, frames } => {
+        Effect::Deliver { delivery, to, key, frames, .. } => {
             let proven = if key.is_some() { " by key" } else { "" };
             format!("dial {} {to}{proven}: {}", delivery.0, told(frames))
         }

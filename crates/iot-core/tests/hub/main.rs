@@ -15,6 +15,7 @@ mod hello;
 mod joining;
 mod keys;
 mod ledger;
+mod limits;
 mod lines;
 mod naming;
 mod node;

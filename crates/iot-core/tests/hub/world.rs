@@ -6,8 +6,8 @@ use std::{
 };
 
 use iot_core::{
-    Answer, Effect, Effects, Hub, Input, Instant, JoinTurn, NodeId, Now, Request, Ticket, UnixMillis,
-    catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
+    Answer, DeliveryId, Effect, Effects, Hub, Input, Instant, JoinTurn, NodeId, Now, Request, Ticket,
+    UnixMillis, catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
 };
 use iot_proto::{CommandId, MAX_FRAME};
 
@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) kept: Kept,
     /// Everything that the hub wanted done, where that is recorded.
     recorded: Option<Vec<String>>,
+    /// Whether deliveries wait for the scenario to say that their turn has come.
+    pub(crate) is_crowded: bool,
     /// Every moment at which the hub could have ended, where they are collected.
     ends: Option<Vec<Moment>>,
     /// Commands that nodes were sent, and those that whoever asked was told of.
@@ -99,6 +101,7 @@ impl World {
             lines: Vec::new(),
             kept: Kept::default(),
             recorded: None,
+            is_crowded: false,
             ends: None,
             sent: BTreeSet::new(),
             told: BTreeSet::new(),
@@ -204,6 +207,10 @@ impl World {
         for effect in &out.list {
             self.execute(effect, &out);
         }
+        let deliver = |effect: &Effect| {
+            if let Effect::Deliver { delivery, .. } = effect { Some(*delivery) } else { None }
+        };
+        let dialled: Vec<_> = out.list.iter().filter_map(deliver).collect();
         let ends = self.sessions.values().chain(self.deliveries.values());
         self.sent.extend(ends.flat_map(|end| end.commands.keys()));
         if self.ends.is_some() && !out.records.is_empty() {
@@ -215,6 +222,16 @@ impl World {
         }
         self.out = out;
         self.check();
+        if !self.is_crowded {
+            for delivery in dialled {
+                self.turn(delivery.0);
+            }
+        }
+    }
+
+    /// The turn of a delivery comes.
+    pub(crate) fn turn(&mut self, delivery: u64) {
+        self.feed(Input::DeliveryStarted { delivery: DeliveryId(delivery) });
     }
 
     /// Someone asks for something.

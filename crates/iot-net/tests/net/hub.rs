@@ -4,7 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 use std::{collections::BTreeSet, io, sync::Arc};
 
 use iot_core::{
-    Answer, CommandState, Event, IotError, NodeId, Request, Series, UnixMillis,
+    Answer, CommandState, Dialling, Event, IotError, NodeId, Request, Series, UnixMillis,
     catalogue::Catalogue,
     config::{HubConfig, Registration},
     store::{History, ReadingQuery, Record, Store},
@@ -363,7 +363,8 @@ fn start_with(hub: HubConfig, store: Box<dyn Store>) -> Running {
 }
 
 fn open_registration() -> HubConfig {
-    HubConfig { registration: Registration::Open, ..HubConfig::default() }
+    let registration = Registration::Open;
+    HubConfig { registration, dialling: Dialling::LoopbackToo, ..HubConfig::default() }
 }
 
 fn catalogue() -> Arc<Catalogue> {

@@ -4,6 +4,7 @@
 mod hub;
 mod joining;
 mod keyed;
+mod limits;
 mod node;
 mod secure;
 mod store;

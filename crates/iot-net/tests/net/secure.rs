@@ -7,7 +7,7 @@ use core::{net::SocketAddr, time::Duration};
 use std::sync::Arc;
 
 use iot_core::{
-    CommandState, Event, NodeId, Request,
+    CommandState, Dialling, Event, NodeId, Request,
     catalogue::Catalogue,
     config::{HubConfig, Registration},
     view::Wanted,
@@ -271,7 +271,8 @@ fn start(node_port: u16) -> Running {
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.server.identity = Some(Arc::new(identity()));
     config.server.drain = Duration::from_millis(100);
-    let hub = HubConfig { registration: Registration::Open, node_port, ..HubConfig::default() };
+    let (registration, dialling) = (Registration::Open, Dialling::LoopbackToo);
+    let hub = HubConfig { registration, dialling, node_port, ..HubConfig::default() };
     HubServer::start(config, hub, Arc::new(Catalogue::built_in()), Box::new(MemoryStore::new()))
         .expect("it starts")
 }

@@ -9,7 +9,7 @@ use iot_core::{
 use iot_proto::CommandId;
 use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 
-use super::{fault::Fault, nodes::parse_id};
+use super::{fault::Fault, nodes::parse_id, rows};
 
 /// How long changes are kept: five years of 366 days.
 pub(crate) const KEPT_FOR: Duration = Duration::from_hours(5 * 366 * 24);
@@ -74,6 +74,7 @@ pub(crate) fn page(db: &Connection, query: &AuditQuery) -> Result<Vec<AuditEntry
     let mut rows = select.query(params_from_iter(asked().map(|(_, value)| value).chain([limit])))?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
+        rows::check(row)?;
         entries.push(read(row)?);
     }
     Ok(entries)

@@ -24,6 +24,7 @@ use super::{
     inspect::Progress,
     integrity::Contents,
     open::{PATIENCE, Schema, SqliteDisk, identify, open_reader, private, sync_directory},
+    rows,
     verify::{VerifyError, verify},
 };
 
@@ -188,6 +189,7 @@ impl Part {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&self.path, flags)?;
         db.busy_timeout(PATIENCE)?;
+        rows::allow(&db)?;
         Ok(db)
     }
 

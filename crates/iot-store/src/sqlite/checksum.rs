@@ -1,8 +1,9 @@
-//! Checksums of what is packed: a row of the journal, a chunk, a row of roll-ups. SQLite has none for its pages, so
-//! that a bit that turns over on a disk would else be served as a value.
+//! Checksums of what is packed (a row of the journal, a chunk, a row of roll-ups) and of values in plain columns.
+//! SQLite has none for its pages, so that a bit that turns over on a disk would else be served as a value.
 //!
-//! A checksum is a CRC-32. It tells damage and no intent: who can write the file can write the checksum. What lies
-//! in plain columns has none.
+//! A checksum is a CRC-32. It tells damage and no intent: who can write the file can write the checksum.
+
+use rusqlite::types::ValueRef;
 
 /// Bytes of a checksum behind what it is of.
 const LENGTH: usize = 4;
@@ -16,6 +17,39 @@ pub(crate) fn of(numbers: &[i64], columns: &str, bits: &[u8]) -> u32 {
     sum.update(columns.as_bytes());
     sum.update(bits);
     sum.finalize()
+}
+
+/// The checksum of values in plain columns, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Values(crc32fast::Hasher);
+
+impl Values {
+    /// Adds a value with its type, and its length where that differs.
+    pub(crate) fn add(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Null => self.0.update(&[0]),
+            ValueRef::Integer(value) => self.add_bytes(1, &value.to_le_bytes()),
+            // Of a negative zero SQLite makes a zero.
+            ValueRef::Real(value) => self.add_bytes(2, &(value + 0.0).to_le_bytes()),
+            ValueRef::Text(value) => self.add_long(3, value),
+            ValueRef::Blob(value) => self.add_long(4, value),
+        }
+    }
+
+    fn add_bytes(&mut self, of: u8, bytes: &[u8]) {
+        self.0.update(&[of]);
+        self.0.update(bytes);
+    }
+
+    fn add_long(&mut self, of: u8, bytes: &[u8]) {
+        self.add_bytes(of, &bytes.len().to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// The checksum of what was added.
+    pub(crate) fn finish(self) -> i64 {
+        self.0.finalize().into()
+    }
 }
 
 /// Puts the checksum behind the bytes, little end first.

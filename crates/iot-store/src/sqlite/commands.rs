@@ -11,7 +11,7 @@ use rusqlite::{
     types::{ToSqlOutput, Value},
 };
 
-use super::{cause, fault::Fault, nodes, value};
+use super::{cause, fault::Fault, nodes, rows, value};
 
 /// Writes a command in place of what was known of it. `kept` counts those that have ended; where they are more
 /// than `limit`, those that ended first go.
@@ -46,7 +46,9 @@ pub(crate) fn put(
         command.state().word(),
         command.ended().map(|at| at.0),
     ])?;
-    let mut insert = db.prepare_cached("INSERT INTO command_step VALUES (?, ?, ?, ?, ?)")?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO command_step (command, position, state, at, cause) VALUES (?, ?, ?, ?, ?)",
+    )?;
     for (position, step) in (0_i64..).zip(&command.steps) {
         let cause = step.cause.as_ref().map(cause::write).transpose()?;
         insert.execute(params![command.id.0, position, step.state.word(), step.at.0, cause])?;
@@ -114,15 +116,18 @@ fn select_all(db: &Connection, select: &str, values: Vec<Value>) -> Result<Vec<C
     let mut commands = Vec::new();
     let mut select = db.prepare_cached(select)?;
     let mut select_steps =
-        db.prepare_cached("SELECT state, at, cause FROM command_step WHERE command = ? ORDER BY position")?;
+        db.prepare_cached("SELECT * FROM command_step WHERE command = ? ORDER BY position")?;
     let mut rows = select.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
+        rows::check(row)?;
         let mut command = read(row)?;
         let mut steps = select_steps.query([command.id.0])?;
         while let Some(step) = steps.next()? {
-            let cause = step.get::<_, Option<String>>(2)?.map(|cause| cause::read(&cause)).transpose()?;
-            let state = parse_state(&step.get::<_, Box<str>>(0)?)?;
-            command.steps.push(Step { state, at: UnixMillis(step.get(1)?), cause });
+            rows::check(step)?;
+            let cause =
+                step.get::<_, Option<String>>("cause")?.map(|cause| cause::read(&cause)).transpose()?;
+            let state = parse_state(&step.get::<_, Box<str>>("state")?)?;
+            command.steps.push(Step { state, at: UnixMillis(step.get("at")?), cause });
         }
         commands.push(command);
     }

@@ -18,7 +18,7 @@ use super::{
     chunk,
     fault::Fault,
     recent::Recent,
-    rollup, snapshot,
+    rollup, rows, snapshot,
     verify::{VerifyError, open_known},
 };
 use crate::buckets::Buckets;
@@ -136,12 +136,12 @@ impl Inner {
         let source = db.prepare_cached(find)?.query_row([query.node.as_str()], pair).optional()?;
         let Some((source, folded)) = source else { return Ok(Vec::new()) };
         let mut gaps: BTreeMap<(BootId, u32), GapView> = BTreeMap::new();
-        let mut select =
-            db.prepare_cached("SELECT boot, before, missing, arrived FROM gap WHERE source = ?")?;
+        let mut select = db.prepare_cached("SELECT * FROM gap WHERE source = ?")?;
         let mut rows = select.query([source])?;
         while let Some(row) = rows.next()? {
-            let (boot, before) = (BootId(row.get(0)?), row.get(1)?);
-            let (missing, arrived) = (row.get(2)?, UnixMillis(row.get(3)?));
+            rows::check(row)?;
+            let (boot, before) = (BootId(row.get("boot")?), row.get("before")?);
+            let (missing, arrived) = (row.get("missing")?, UnixMillis(row.get("arrived")?));
             gaps.insert((boot, before), GapView { arrived, boot, before, missing });
         }
         for gap in self.recent.of_source(source, folded) {

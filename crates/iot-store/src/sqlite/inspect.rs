@@ -1,8 +1,8 @@
 //! [`Inspection`]: looks through the file of a running hub in small steps, on a connection of its own.
 //!
 //! Each step is a short transaction of its own, so that the write-ahead log can be emptied between two. How
-//! fast the steps follow one another is up to whoever calls. Indexes of the readings and pages that nothing
-//! refers to are left to [`super::verify`], which looks at a file that nobody changes.
+//! fast the steps follow one another is up to whoever calls. Roll-ups, and pages that
+//! nothing refers to, are left to [`super::verify`], which looks at a file that nobody changes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,17 @@ use rusqlite::Connection;
 
 use super::{
     fault::Fault,
-    integrity::{self, CHUNKS, Depth, SMALL},
+    integrity::{self, CHUNKS, Depth},
     open::{SqliteDisk, open_reader},
+    rows::{self, LARGE, SMALL},
     verify::VerifyError,
 };
 
 /// Chunks that one step unpacks at most: some milliseconds.
 const STEP: i64 = 32;
+
+/// Tables whose rows have no checksum of their own.
+const UNSUMMED: [&str; 2] = ["journal", "sqlite_schema"];
 
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +60,7 @@ impl Inspection {
             let db = open_reader(path, SqliteDisk::default())?;
             let span = "SELECT coalesce(min(id), 1) - 1, coalesce(max(id), 0) FROM chunk";
             let (chunk, last_chunk) = db.query_row(span, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let tables = ["forgotten", "gap"].into_iter().chain(SMALL).chain(["sqlite_schema"]).collect();
+            let tables = LARGE.into_iter().chain(SMALL).chain(UNSUMMED).collect();
             Ok(Self { path: path.into(), db, tables, chunk, last_chunk })
         };
         begin().map_err(|fault: Fault| VerifyError::of(path, &fault))
@@ -73,6 +77,9 @@ impl Inspection {
     fn next(&mut self) -> Result<Option<Progress>, Fault> {
         if let Some(table) = self.tables.pop() {
             integrity::table(&self.db, table, Depth::Full)?;
+            if !UNSUMMED.contains(&table) {
+                rows::check_all(&self.db, table)?;
+            }
             return Ok(Some(self.progress()));
         }
         let mut select = self.db.prepare_cached(CHUNKS)?;
@@ -80,6 +87,7 @@ impl Inspection {
         let mut last = None;
         while let Some(row) = rows.next()? {
             integrity::unpack(row)?;
+            integrity::indexed(&self.db, row)?;
             last = Some(row.get(0)?);
         }
         // Chunks that are made while this looks are looked at next time.

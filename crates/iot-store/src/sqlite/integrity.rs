@@ -9,11 +9,15 @@ use std::{collections::HashMap, path::Path};
 use rusqlite::Connection;
 use tracing::info;
 
-use super::{chunk, fault::Fault, journal, open::SqliteDisk, schema::NEWEST, snapshot};
-
-/// Tables that a hub reads whole when it starts, so that looking at them costs little.
-pub(crate) const SMALL: [&str; 8] =
-    ["node", "module", "command", "command_step", "source", "series", "run", "latest"];
+use super::{
+    chunk,
+    fault::Fault,
+    journal,
+    open::SqliteDisk,
+    rows::{self, LARGE, SMALL},
+    schema::NEWEST,
+    snapshot,
+};
 
 /// Chunks that are unpacked when a file is opened: those that were written last.
 const CHUNKS_AT_OPENING: i64 = 64;
@@ -60,9 +64,15 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: Sqlite
         info!(path = %path.display(), "the hub that had this file last did not close it; its log is played over it");
     }
     length(db, path, disk)?;
-    table(db, "sqlite_schema", Depth::Quick)?;
-    for name in SMALL {
+    for name in ["sqlite_schema", "journal", "command_step"] {
         table(db, name, Depth::Quick)?;
+    }
+    for name in SMALL {
+        // A hub finds rows by the indexes of these.
+        table(db, name, Depth::Full)?;
+        if schema >= rows::SINCE {
+            rows::check_all(db, name)?;
+        }
     }
     // Those of an older schema are unpacked one and all when they are packed anew.
     if schema == NEWEST { newest(db) } else { Ok(()) }
@@ -137,6 +147,9 @@ pub(crate) fn whole(
     length(&db, path, SqliteDisk::default())?;
     healthy(&db, "PRAGMA integrity_check(100)")?;
     references(&db, "PRAGMA foreign_key_check")?;
+    for name in SMALL.into_iter().chain(LARGE) {
+        rows::check_all(&db, name)?;
+    }
     // Ids, states and values are read as at a start, and refused as there.
     snapshot::load(&db)?;
     let count = |sql: &str| -> Result<u64, Fault> {
@@ -186,6 +199,16 @@ pub(crate) fn unpack(row: &rusqlite::Row<'_>) -> Result<u64, Fault> {
         return Ok(u64::try_from(readings.len()).unwrap_or(u64::MAX));
     }
     Err(of(&format!("measured from {earliest} to {latest}, it says, and its readings say {times:?}")))
+}
+
+/// The index by which chunks are found must have the one of this row of [`CHUNKS`].
+pub(crate) fn indexed(db: &Connection, row: &rusqlite::Row<'_>) -> Result<(), Fault> {
+    let find = "SELECT count(*) FROM chunk INDEXED BY chunk_by_series
+                WHERE series = ? AND latest = ? AND earliest = ? AND id = ?";
+    let [id, series, latest, earliest]: [i64; 4] =
+        [row.get("id")?, row.get("series")?, row.get("latest")?, row.get("earliest")?];
+    let found: i64 = db.prepare_cached(find)?.query_row([series, latest, earliest, id], |row| row.get(0))?;
+    if found == 1 { Ok(()) } else { Err(Fault::Unreadable(format!("chunk {id} is not in its index"))) }
 }
 
 /// Reads the journal, and counts the readings that are not in chunks yet.

@@ -14,7 +14,8 @@
 //! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
 //! | `upkeep/` | what is done behind commits: from the journal into chunks |
 //! | `snapshot.rs`, `history.rs`, `recent.rs`, `chronicle.rs` | what is read: at the start, and by pages |
-//! | `numbers.rs`, `value.rs`, `checksum.rs`, `fault.rs` | numbers for series, values on disk, checksums, what went wrong |
+//! | `numbers.rs`, `value.rs`, `fault.rs` | numbers for series, values on disk, what went wrong |
+//! | `checksum.rs`, `rows.rs` | checksums, and how each row in plain columns gets one |
 
 mod audit;
 mod backup;
@@ -38,6 +39,7 @@ mod recent;
 mod replace;
 mod restore;
 mod rollup;
+mod rows;
 mod schema;
 mod snapshot;
 mod upkeep;
@@ -175,21 +177,9 @@ impl SqliteStore {
         Ok(SqliteChronicle::new(&self.path, reader))
     }
 
-    /// Empties the log after a failure. What a commit that failed has written stays behind the end of the log, and
-    /// what several of them left there could not be told from a log that is damaged.
-    fn empty_log(&self) -> Result<(), Fault> {
-        // A reader in the way is no fault: the log is then emptied after another failure.
-        Ok(self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
-    }
-
     /// Writes the batch in one transaction, and gives what is known afterwards.
     fn write(&mut self, batch: &Batch) -> Result<Known, Fault> {
-        let mut known = if let Some(known) = self.known.take() {
-            known
-        } else {
-            self.empty_log()?;
-            Known::load(&self.db)?
-        };
+        let mut known = if let Some(known) = self.known.take() { known } else { Known::load(&self.db)? };
         let db = self.db.transaction()?;
         self.draft.clear();
         let mut readings = batch.readings.iter();

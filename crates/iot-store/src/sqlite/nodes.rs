@@ -55,7 +55,7 @@ pub(crate) fn forget(db: &Connection, node: &NodeId) -> Result<(), Fault> {
     for statement in [
         "DELETE FROM node WHERE id = ?",
         "DELETE FROM command WHERE node = ?",
-        "INSERT INTO forgotten SELECT series.number FROM series JOIN source ON source.number = series.source WHERE node = ?",
+        "INSERT INTO forgotten (series) SELECT series.number FROM series JOIN source ON source.number = series.source WHERE node = ?",
         "DELETE FROM source WHERE node = ?",
     ] {
         db.prepare_cached(statement)?.execute([node.as_str()])?;

@@ -13,7 +13,9 @@ use thiserror::Error;
 
 use super::{
     fault::Fault,
-    integrity, log,
+    integrity,
+    log::{self, Beginning},
+    rows,
     schema::{APPLICATION_ID, NEWEST, migrations},
 };
 
@@ -126,7 +128,7 @@ pub(crate) fn open(path: &Path, disk: SqliteDisk) -> Result<Opened, OpenError> {
     let lock = if disk.vfs.is_none() { Some(make_files(path)?) } else { None };
     let unusable = |fault: Fault| OpenError::Unusable { why: fault.explain(path).why };
     let log = (disk.renew)(path).map_err(|source| OpenError::Io { path: path.into(), source })?;
-    log::check(&log).map_err(unusable)?;
+    let beginning = log::check(&log).map_err(unusable)?;
     let writer = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = connect(path, writer, disk).map_err(|error| unusable(error.into()))?;
     let schema = identify(&writer).map_err(unusable)?;
@@ -136,7 +138,7 @@ pub(crate) fn open(path: &Path, disk: SqliteDisk) -> Result<Opened, OpenError> {
         Schema::Ours(schema) => integrity::at_opening(&writer, path, schema, disk).map_err(unusable)?,
         Schema::Empty => {}
     }
-    prepare(&mut writer, disk).map_err(unusable)?;
+    prepare(&mut writer, disk, beginning).map_err(unusable)?;
     Ok(Opened { writer, reader: open_reader(path, disk).map_err(unusable)?, lock })
 }
 
@@ -253,7 +255,7 @@ pub(crate) fn identify(db: &Connection) -> Result<Schema, Fault> {
 }
 
 /// Brings the file to the newest schema and notes that it is in use.
-fn prepare(db: &mut Connection, disk: SqliteDisk) -> Result<(), Fault> {
+fn prepare(db: &mut Connection, disk: SqliteDisk, log: Beginning) -> Result<(), Fault> {
     // Stepped to its end, because SQLite tells the new mode before it has written it: where that fails, it would
     // go on without a write-ahead log.
     let mode = db
@@ -264,6 +266,11 @@ fn prepare(db: &mut Connection, disk: SqliteDisk) -> Result<(), Fault> {
         return Err(Fault::Unreadable(format!("its journal mode stays {}", mode.concat())));
     }
     db.execute_batch(WRITER)?;
+    rows::allow(db)?;
+    if log == Beginning::Half {
+        // SQLite would go on with the salts of the log before, whose frames could then be taken for this one's.
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
     db.pragma_update_and_check(None, "wal_autocheckpoint", disk.checkpoint, |_| Ok(()))?;
     db.set_prepared_statement_cache_capacity(64);
     // A transaction that reads before it writes would otherwise fail where another program wrote in between.

@@ -18,6 +18,7 @@ use super::{
     column::Column,
     fault::Fault,
     form::{Form, to_float, to_numbers},
+    rows,
 };
 use crate::buckets::Buckets;
 
@@ -60,7 +61,7 @@ pub(crate) fn add(db: &Connection, series: i64, readings: &[ReadingView]) -> Res
         buckets.add(reading);
     }
     let mut upsert = db.prepare_cached(
-        "INSERT INTO bucket VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (series, start) DO UPDATE SET
+        "INSERT INTO bucket (series, start, count, min, max, sum) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (series, start) DO UPDATE SET
          count = count + excluded.count, min = min(min, excluded.min),
          max = max(max, excluded.max), sum = sum + excluded.sum",
     )?;
@@ -162,18 +163,18 @@ pub(crate) fn is_in(query: &RollupQuery, start: UnixMillis) -> bool {
 
 /// Adds the buckets in plain rows.
 fn read_open(db: &Connection, series: i64, from: i64, to: i64, buckets: &mut Buckets) -> Result<(), Fault> {
-    let mut select = db.prepare_cached(
-        "SELECT start, count, min, max, sum FROM bucket WHERE series = ? AND start >= ? AND start < ?",
-    )?;
-    let mut rows = select.query([series, from, to])?;
-    while let Some(row) = rows.next()? {
-        let count: i64 = row.get(1)?;
+    let mut select =
+        db.prepare_cached("SELECT * FROM bucket WHERE series = ? AND start >= ? AND start < ?")?;
+    let mut open = select.query([series, from, to])?;
+    while let Some(row) = open.next()? {
+        rows::check(row)?;
+        let count: i64 = row.get("count")?;
         buckets.merge(&Bucket {
-            start: UnixMillis(row.get(0)?),
+            start: UnixMillis(row.get("start")?),
             count: count.cast_unsigned(),
-            min: row.get(2)?,
-            max: row.get(3)?,
-            sum: row.get::<_, f64>(4)?.clamp(f64::MIN, f64::MAX),
+            min: row.get("min")?,
+            max: row.get("max")?,
+            sum: row.get::<_, f64>("sum")?.clamp(f64::MIN, f64::MAX),
         });
     }
     Ok(())

@@ -5,13 +5,13 @@ mod chunk_1;
 use rusqlite::{Transaction, params};
 use rusqlite_migration::{HookError, HookResult, M, Migrations};
 
-use super::{chunk, fault::Fault, rollup, upkeep::merge};
+use super::{chunk, fault::Fault, rollup, rows, upkeep::merge};
 
 /// Marks a file as a hub's: `IOTH`.
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
 
 /// The newest schema that this hub knows.
-pub(crate) const NEWEST: i32 = 4;
+pub(crate) const NEWEST: i32 = 5;
 
 /// Each step from one schema to the next.
 pub(crate) fn migrations() -> Migrations<'static> {
@@ -22,6 +22,9 @@ pub(crate) fn migrations() -> Migrations<'static> {
         }),
         M::up(include_str!("schema/3.sql")),
         M::up(include_str!("schema/4.sql")),
+        M::up_with_hook(include_str!("schema/5.sql"), |db: &Transaction<'_>| -> HookResult {
+            rows::begin(db).map_err(|fault| HookError::Hook(fault.to_string()))
+        }),
     ])
 }
 

@@ -137,7 +137,18 @@ fn a_file_of_a_newer_hub_is_refused() {
 }
 
 #[test]
-fn a_damaged_file_that_nobody_closed_is_refused_with_advice() {
+fn another_program_cannot_write_rows_by_which_the_file_would_be_damaged() {
+    let (_directory, path) = in_directory();
+    drop(SqliteStore::open(&path).unwrap());
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let refused = other.execute_batch("UPDATE state SET present = 12").unwrap_err().to_string();
+    assert!(refused.contains("row_checksum"), "{refused}");
+    drop(other);
+    SqliteStore::open(&path).unwrap();
+}
+
+#[test]
+fn a_damaged_file_is_refused_with_advice() {
     let (_directory, path) = in_directory();
     let (mut store, history) =
         SqliteStore::open_with(&path, SqliteLimits { journal: 4_000, ..SqliteLimits::default() }).unwrap();
@@ -146,8 +157,6 @@ fn a_damaged_file_that_nobody_closed_is_refused_with_advice() {
         store.commit(&report("a", round, &many)).unwrap();
     }
     drop((store, history));
-    // Closed in good order and marked as if it had not been, so that all of it is in the one file.
-    rusqlite::Connection::open(&path).unwrap().execute_batch("UPDATE state SET clean = 0").unwrap();
     let mut bytes = fs::read(&path).unwrap();
     for page in bytes.chunks_mut(4_096).skip(3) {
         page[..64].fill(0xA5);

@@ -1,5 +1,7 @@
 //! How all is, and what happened.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use iot_core::view::{Need, Overview, PresenceCounts};
 use serde::Serialize;
@@ -28,6 +30,7 @@ struct OverviewDocument {
     under_way: usize,
     open_registration: bool,
     needs: Vec<Json>,
+    limits_reached: BTreeMap<&'static str, usize>,
 }
 
 #[derive(Serialize)]
@@ -52,12 +55,23 @@ impl From<PresenceCounts> for Presences {
 /// # Errors
 /// As the backend's.
 pub(crate) async fn overview<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
-    let Overview { hub, presence, modules, waiting, under_way, needs, open_registration } =
+    let Overview { hub, presence, modules, waiting, under_way, needs, open_registration, limits_reached } =
         web.backend.overview().await?;
+    let limits = limits_reached.into_iter().chain(web.reached.counts());
+    let limits_reached = limits.map(|(limit, count)| (limit.word(), count)).collect();
     let needs = needs.iter().map(need).collect();
     let (now, presence) = (web.now().0, presence.into());
-    let document =
-        OverviewDocument { hub, now, presence, modules, waiting, under_way, open_registration, needs };
+    let document = OverviewDocument {
+        hub,
+        now,
+        presence,
+        modules,
+        waiting,
+        under_way,
+        open_registration,
+        needs,
+        limits_reached,
+    };
     Ok(body::json(StatusCode::OK, &document))
 }
 

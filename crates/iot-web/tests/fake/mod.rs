@@ -12,7 +12,7 @@ use std::{
 };
 
 use iot_core::{
-    Answer, CommandState, Event, IotError, NodeId, Request,
+    Answer, CommandState, Event, IotError, Limit, NodeId, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::{Catalogue, ValueType},
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
@@ -224,6 +224,7 @@ impl Backend for Fake {
             under_way: state.commands.iter().filter(|command| command.state.is_under_way()).count(),
             needs,
             open_registration: state.open,
+            limits_reached: [(Limit::Sessions, 3)].into(),
         })
     }
 

@@ -45,11 +45,15 @@ impl Answer {
 
 impl Hub {
     pub(crate) async fn start() -> Self {
+        Self::start_with(WebConfig::default()).await
+    }
+
+    pub(crate) async fn start_with(config: WebConfig) -> Self {
         let fake = Fake::new();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has one");
         let (stop, stopped) = oneshot::channel();
-        let config = WebConfig { hosts: vec!["hub.example".into()] };
+        let config = WebConfig { hosts: vec!["hub.example".into()], ..config };
         let shutdown = async move { stopped.await.unwrap_or_default() };
         let served = tokio::spawn(serve(listener, fake.clone(), config, shutdown));
         Self { fake, address, stop, served }

@@ -12,4 +12,5 @@ mod markup;
 mod pages;
 mod requests;
 mod scripts;
+mod slow;
 mod store;

@@ -256,11 +256,12 @@ impl Process {
                 around.network.close(&mut around.course, session, Side::Hub);
                 let input = Input::SessionClosed { session: SessionId(session) };
                 self.hub.handle(now, input, self.commit.open());
+            } else if let Some(delivery) = self.start_delivery(around) {
+                self.hub.handle(now, Input::DeliveryStarted { delivery }, self.commit.open());
             } else {
                 break;
             }
         }
-        self.start_deliveries(around);
         self.begin(around, now);
     }
 
@@ -330,7 +331,7 @@ impl Process {
                 }
             }
             // The simulated nodes are plain, so none has a key that must answer.
-            Effect::Deliver { delivery, to, frames, key: _ } => {
+            Effect::Deliver { delivery, to, frames, .. } => {
                 let host = match to.ip() {
                     std::net::IpAddr::V4(ip) => ip.octets()[3],
                     std::net::IpAddr::V6(_) => 0,
@@ -392,18 +393,18 @@ impl Process {
         }
     }
 
-    fn start_deliveries(&mut self, around: &mut Around) {
+    /// Dials the next node whose turn has come.
+    fn start_delivery(&mut self, around: &mut Around) -> Option<DeliveryId> {
         let is_free = |(_, waiting): &(u64, Dialled)| {
             !self.dialled.values().any(|dialled| dialled.host == waiting.host)
         };
-        let Some(at) = self.waiting.iter().position(is_free) else { return };
-        if let Some((delivery, dialled)) = self.waiting.remove(at) {
-            self.dialled.insert(delivery, dialled);
-            let latency = around.course.draw(around.course.weather.latency);
-            around.course.after(latency, Event::Dial { life: self.life, delivery });
-            around.course.after(DIAL_LIMIT, Event::DialLimit { life: self.life, delivery });
-            self.start_deliveries(around);
-        }
+        let at = self.waiting.iter().position(is_free)?;
+        let (delivery, dialled) = self.waiting.remove(at)?;
+        self.dialled.insert(delivery, dialled);
+        let latency = around.course.draw(around.course.weather.latency);
+        around.course.after(latency, Event::Dial { life: self.life, delivery });
+        around.course.after(DIAL_LIMIT, Event::DialLimit { life: self.life, delivery });
+        Some(DeliveryId(delivery))
     }
 
     /// Whether a link is this process's delivery.

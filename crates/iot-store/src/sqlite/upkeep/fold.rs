@@ -111,7 +111,9 @@ fn note_reports(db: &Connection, source: i64, reports: &[Report], last: i64) -> 
         return Ok(());
     }
     let mut runs = runs_of(db, source)?;
-    let mut insert_gap = db.prepare_cached("INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?)")?;
+    let mut insert_gap = db.prepare_cached(
+        "INSERT OR IGNORE INTO gap (source, boot, before, missing, arrived) VALUES (?, ?, ?, ?, ?)",
+    )?;
     for report in reports {
         note_run(&mut runs, BootId(report.boot), report.sequence);
         if report.gap > 0 {
@@ -120,7 +122,8 @@ fn note_reports(db: &Connection, source: i64, reports: &[Report], last: i64) -> 
         }
     }
     db.prepare_cached("DELETE FROM run WHERE source = ?")?.execute([source])?;
-    let mut insert = db.prepare_cached("INSERT INTO run VALUES (?, ?, ?, ?)")?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO run (source, position, boot, highest) VALUES (?, ?, ?, ?)")?;
     for (position, (boot, highest)) in (0_i64..).zip(runs) {
         insert.execute(params![source, position, boot.0, highest])?;
     }
@@ -142,7 +145,7 @@ fn add_readings(
     let Some(latest) = readings.last() else { return Ok(None) };
     let (value_type, value) = to_columns(&latest.value);
     db.prepare_cached(
-        "INSERT INTO latest VALUES (?, ?, ?, ?, ?) ON CONFLICT (series) DO UPDATE SET
+        "INSERT INTO latest (series, value_type, value, measured, arrived) VALUES (?, ?, ?, ?, ?) ON CONFLICT (series) DO UPDATE SET
          value_type = excluded.value_type, value = excluded.value,
          measured = excluded.measured, arrived = excluded.arrived
          WHERE excluded.measured >= latest.measured",

@@ -1,14 +1,16 @@
 //! [`MemoryStore`]: everything in memory, bounded. Clones share it, so that a hub which is started anew
-//! on a clone finds what the one before it stored.
+//! on a clone finds what the one before it stored. Commands and changes are kept by [`Ledger`].
+
+mod ledger;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use iot_core::{
     NodeId, Series, UnixMillis,
-    audit::{AuditEntry, AuditQuery, AuditRecord},
+    audit::{AuditEntry, AuditQuery},
     store::{
         Batch, Bucket, Chronicle, CommandRecord, GapQuery, GapView, History, NodeRecord, ReadingQuery,
         Record, RollupQuery, Snapshot, Store, StoreError, StoredReading,
@@ -17,8 +19,9 @@ use iot_core::{
 };
 use iot_proto::{BootId, CommandId};
 
+use self::ledger::Ledger;
 use crate::{
-    batch::{RECALLED, check, note_run},
+    batch::{check, note_run},
     buckets::Buckets,
     ring::Ring,
 };
@@ -56,14 +59,7 @@ struct Kept {
     series: BTreeMap<Series, Ring>,
     /// What is missing between the reports of each node, by run and the number of the report behind it.
     gaps: BTreeMap<NodeId, BTreeMap<(BootId, u32), GapView>>,
-    /// By id, which is by age.
-    commands: BTreeMap<CommandId, CommandRecord>,
-    /// Those of `commands` that have ended, by when they did.
-    ended: BTreeSet<(UnixMillis, CommandId)>,
-    /// What people changed, oldest first.
-    audit: VecDeque<AuditEntry>,
-    /// How many changes there have been.
-    changes: u64,
+    ledger: Ledger,
 }
 
 impl MemoryStore {
@@ -94,7 +90,7 @@ impl Store for MemoryStore {
                 .flat_map(|(node, runs)| runs.iter().map(|(boot, sequence)| (node.clone(), *boot, *sequence)))
                 .collect(),
             latest: latest.filter_map(|(series, ring)| Some((series.clone(), ring.latest()?))).collect(),
-            commands: kept.recalled(),
+            commands: kept.ledger.recalled(),
         })
     }
 
@@ -119,9 +115,9 @@ impl Store for MemoryStore {
                         kept.keep_reading(node, *arrived, reading, limits.readings);
                     }
                 }
-                Record::Command(command) => kept.keep_command(command, limits.ended_commands),
+                Record::Command(command) => kept.ledger.keep_command(command, limits.ended_commands),
                 Record::Replaced { old, new, modules } => kept.replace((old, new), modules, limits.readings),
-                Record::Audit(record) => kept.keep_change(record, limits.audit),
+                Record::Audit(record) => kept.ledger.keep_change(record, limits.audit),
             }
         }
         Ok(())
@@ -173,35 +169,19 @@ impl History for MemoryStore {
 
 impl Chronicle for MemoryStore {
     fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandRecord>, StoreError> {
-        let kept = self.kept();
-        let fits = |command: &&CommandRecord| {
-            filter.node.as_ref().is_none_or(|node| command.node == *node)
-                && filter.module.is_none_or(|module| command.wanted.module() == Some(module))
-                && filter.before.is_none_or(|before| command.id < before)
-                && (filter.states.is_empty() || filter.states.contains(&command.state()))
-        };
-        Ok(kept.commands.values().rev().filter(fits).take(filter.limit).cloned().collect())
+        Ok(self.kept().ledger.commands(filter))
     }
 
     fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, StoreError> {
-        Ok(self.kept().commands.get(&id).cloned())
+        Ok(self.kept().ledger.command(id))
     }
 
     fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
-        let kept = self.kept();
-        let fitting = kept.audit.iter().rev().filter(|entry| query.fits(entry));
-        Ok(fitting.take(query.limit).cloned().collect())
+        Ok(self.kept().ledger.audit(query))
     }
 }
 
 impl Kept {
-    /// Commands under way, and the last ones that ended, by id.
-    fn recalled(&self) -> Vec<CommandRecord> {
-        let last: BTreeSet<_> = self.ended.iter().rev().take(RECALLED).map(|(_, id)| *id).collect();
-        let is_recalled = |command: &&CommandRecord| command.ended().is_none() || last.contains(&command.id);
-        self.commands.values().filter(is_recalled).cloned().collect()
-    }
-
     fn replace(&mut self, (old, new): (&NodeId, &NodeId), modules: &[u8], limit: usize) {
         let moving: Vec<_> = self
             .series
@@ -219,19 +199,7 @@ impl Kept {
             }
             self.series.insert(series, ring);
         }
-        for command in self.commands.values_mut().filter(|command| command.node == *old) {
-            if command.wanted.module().is_none_or(|module| modules.contains(&module)) {
-                command.node = new.clone();
-            }
-        }
-    }
-
-    fn keep_change(&mut self, record: &AuditRecord, limit: usize) {
-        self.changes += 1;
-        self.audit.push_back(AuditEntry { number: self.changes, record: record.clone() });
-        while self.audit.len() > limit {
-            self.audit.pop_front();
-        }
+        self.ledger.give((old, new), modules);
     }
 
     fn forget(&mut self, node: &NodeId) {
@@ -239,9 +207,7 @@ impl Kept {
         self.sequences.remove(node);
         self.gaps.remove(node);
         self.series.retain(|series, _| series.node != *node);
-        self.commands.retain(|_, command| command.node != *node);
-        let commands = &self.commands;
-        self.ended.retain(|(_, id)| commands.contains_key(id));
+        self.ledger.forget(node);
     }
 
     fn keep_sequence(&mut self, node: &NodeId, boot: BootId, sequence: u32) {
@@ -268,19 +234,6 @@ impl Kept {
         let series = Series { node: node.clone(), module: *module, channel: *channel };
         let ring = self.series.entry(series).or_insert_with(|| Ring::like(value));
         ring.insert(ReadingView { value: value.clone(), measured: *measured, arrived }, limit);
-    }
-
-    fn keep_command(&mut self, command: &CommandRecord, limit: usize) {
-        let before = self.commands.insert(command.id, command.clone());
-        if let Some(at) = before.and_then(|before| before.ended()) {
-            self.ended.remove(&(at, command.id));
-        }
-        self.ended.extend(command.ended().map(|at| (at, command.id)));
-        while self.ended.len() > limit {
-            if let Some((_, oldest)) = self.ended.pop_first() {
-                self.commands.remove(&oldest);
-            }
-        }
     }
 }
 

@@ -1,0 +1,72 @@
+//! [`Pace`]: how many messages a second a session may send, and how long it is not read when it sends more.
+
+use core::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a session that sends too much is not told again, nor the log.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
+
+/// Counts the messages of one session. Whoever sends more than allowed is read more slowly and loses nothing.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Time that each message takes up.
+    each: Duration,
+    /// Time's worth of messages that may come at once.
+    burst: Duration,
+    /// Up to when the time of the messages so far reaches.
+    used_until: Instant,
+    told: Option<Instant>,
+}
+
+impl Pace {
+    /// Allows so many messages a second, and twice as many at once.
+    pub(crate) fn new(per_second: u32) -> Self {
+        let each = Duration::from_secs(1) / per_second.max(1);
+        Self { each, burst: Duration::from_secs(2), used_until: Instant::now(), told: None }
+    }
+
+    /// Messages that are allowed in a second.
+    pub(crate) fn per_second(&self) -> u32 {
+        u32::try_from(Duration::from_secs(1).as_nanos() / self.each.as_nanos().max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// A message has come.
+    pub(crate) fn count(&mut self) {
+        self.used_until = self.used_until.max(Instant::now()) + self.each;
+    }
+
+    /// Until when the session is not to be read, where it has sent too much.
+    pub(crate) fn read_again_at(&self) -> Option<Instant> {
+        Some(self.used_until - self.burst).filter(|at| *at > Instant::now())
+    }
+
+    /// Whether it is time to say so.
+    pub(crate) fn is_news(&mut self) -> bool {
+        let is_news = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
+        if is_news {
+            self.told = Some(Instant::now());
+        }
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_at_once_is_read_as_far_as_the_burst_and_then_as_allowed() {
+        let mut pace = Pace::new(10);
+        for _ in 0..20 {
+            pace.count();
+        }
+        assert_eq!(pace.read_again_at(), None);
+        for _ in 0..10 {
+            pace.count();
+        }
+        let wait = pace.read_again_at().expect("too much") - Instant::now();
+        assert!(wait <= Duration::from_secs(1) && wait > Duration::from_millis(500), "{wait:?}");
+        assert!(pace.is_news() && !pace.is_news(), "once");
+    }
+}

@@ -1,0 +1,132 @@
+//! The table of all limits: what each is by default, which setting changes it, and what happens beyond.
+//!
+//! `docs/limits.md` shows it to people and is held to it by a test here.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use iot_core::{Limit, config::HubConfig};
+use iot_net::{DialConfig, LINES_PER_PEER, NetConfig};
+use iot_proto::{Limits, MAX_FRAME, MAX_MODULES};
+use iot_web::WebConfig;
+
+use crate::Config;
+
+/// The limits as a table in Markdown, with the defaults.
+pub fn table() -> String {
+    let mut table = String::from("| limit | word | default | setting | beyond |\n|---|---|---|---|---|\n");
+    for limit in Limit::ALL {
+        let (value, setting, beyond) = row(*limit);
+        let setting = setting.map_or_else(|| "none".into(), |setting| format!("`{setting}`"));
+        // Writing to a string never fails.
+        let _ = writeln!(table, "| {} | `{}` | {value} | {setting} | {beyond} |", limit.what(), limit.word());
+    }
+    for (what, value, beyond) in unnamed() {
+        let _ = writeln!(table, "| {what} | | {value} | none | {beyond} |");
+    }
+    table
+}
+
+const TOLD: &str = "told `too-many`, closed, asked back later";
+const SILENT: &str = "closed without a word";
+
+/// Default, setting, and what happens beyond.
+fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
+    let (config, hub, web) = (Config::default(), HubConfig::default(), WebConfig::default());
+    let net = NetConfig::new(([0, 0, 0, 0], 0).into());
+    let plain = |value: usize| value.to_string();
+    match limit {
+        Limit::Sessions => (plain(config.max_sessions), Some("max_sessions"), TOLD),
+        Limit::SessionsPerAddress => {
+            (plain(config.max_sessions_per_address), Some("max_sessions_per_address"), TOLD)
+        }
+        Limit::HalfOpen => (plain(hub.max_half_open), None, TOLD),
+        Limit::HalfOpenPerAddress => (plain(hub.max_half_open_per_address), None, TOLD),
+        Limit::Hello => (seconds(hub.hello_within), None, "told `timed-out`, closed"),
+        Limit::Connections => {
+            (plain(net.server.max_connections), Some("max_sessions"), "waits in the operating system's queue")
+        }
+        Limit::ConnectionsPerAddress => {
+            (plain(net.server.max_connections_per_address), Some("max_sessions_per_address"), SILENT)
+        }
+        Limit::Messages => (
+            config.max_messages_per_s.to_string(),
+            Some("max_messages_per_s"),
+            "told `too-many`, read more slowly; nothing is lost",
+        ),
+        Limit::Unread => (format!("{} KiB", net.server.outbox_limit / 1024), None, "told `too-many`, closed"),
+        Limit::Nodes => (plain(config.max_nodes), Some("max_nodes"), TOLD),
+        Limit::Waiting => (plain(hub.max_waiting), None, TOLD),
+        Limit::WaitingPerAddress => (plain(hub.max_waiting_per_address), None, TOLD),
+        Limit::Modules => (MAX_MODULES.to_string(), None, "told `too-many`"),
+        Limit::Queued => (plain(hub.max_queued), None, "whoever commands is told `too-many`"),
+        Limit::Dials => (plain(DialConfig::default().max_waiting), None, "tried again later"),
+        Limit::LogLines => {
+            (format!("{LINES_PER_PEER} a minute"), None, "left out; the log says how many were")
+        }
+        Limit::WebConnections => {
+            (plain(web.max_connections), Some("max_web_connections"), "waits in the operating system's queue")
+        }
+        Limit::WebConnectionsPerAddress => (
+            plain(web.max_connections_per_address),
+            Some("max_web_connections_per_address"),
+            "answered 503, closed",
+        ),
+    }
+}
+
+/// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
+fn unnamed() -> [(&'static str, String, &'static str); 8] {
+    let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
+    let slow = "closed";
+    [
+        (
+            "bytes of a frame before hello",
+            Limits::UNTIL_AGREED.frame.to_string(),
+            "told `frame-too-long`, closed",
+        ),
+        ("bytes of a frame after hello", MAX_FRAME.to_string(), "told `frame-too-long`, closed"),
+        ("deliveries under way", dial.max_dials.to_string(), "wait for their turn"),
+        (
+            "time of a delivery, from its turn",
+            seconds(hub.dial_within + hub.answer_within),
+            "tried again later",
+        ),
+        ("attempts at one address", "1 a second".into(), "wait"),
+        ("time for the head of a request", seconds(web.head_within), slow),
+        ("time for the body of a request", seconds(web.body_within), "answered 408, closed"),
+        ("time in which a reader must take something", seconds(web.read_within), slow),
+    ]
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_the_table_of_the_code() {
+        let document = include_str!("../../../docs/limits.md");
+        let table = table();
+        for row in table.lines() {
+            assert!(
+                document.lines().any(|line| line == row),
+                "docs/limits.md has no line\n{row}\nthe table is\n{table}"
+            );
+        }
+        let rows = document.lines().filter(|line| line.starts_with('|')).count();
+        assert_eq!(rows, table.lines().count(), "docs/limits.md has a row that the code does not have");
+    }
+
+    #[test]
+    fn what_the_configuration_says_by_default_is_what_the_parts_take_by_default() {
+        let (config, net, web) =
+            (Config::default(), NetConfig::new(([0, 0, 0, 0], 0).into()), WebConfig::default());
+        assert_eq!(config.max_messages_per_s, net.max_messages_per_s);
+        assert_eq!(config.max_web_connections, web.max_connections);
+        assert_eq!(config.max_web_connections_per_address, web.max_connections_per_address);
+    }
+}
