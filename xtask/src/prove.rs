@@ -28,6 +28,9 @@ const SHORT: &[(&str, &[&str])] = &[
     ("sim", &["--seeds", "300", "--plant", "early-ack"]),
     ("sim", &["--seeds", "300", "--plant", "forget"]),
     ("sim", &["--seeds", "300", "--plant", "store-again"]),
+    ("pair", &["--runs", "700"]),
+    ("pair", &["--runs", "10", "--plant", "seen-secret"]),
+    ("pair", &["--runs", "3", "--plant", "unchecked-nonce"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
 ];
@@ -45,6 +48,8 @@ pub(crate) enum Proof {
     Bitrot(Passed),
     /// Simulate hub, nodes and network from seeds: no promise is broken.
     Sim(Passed),
+    /// Attack joining: nobody is let in whom no person has let in.
+    Pair(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
     Time(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
@@ -113,6 +118,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
         Proof::Diskfull(options) => diskfull(sh, options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
+        Proof::Pair(Passed { options }) => in_process(sh, "pair", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
     }
 }

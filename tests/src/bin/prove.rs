@@ -10,7 +10,7 @@ use iot_tests::{
     prove::{
         bitrot, diskfull, iofail,
         kill9::{self, Figures, Plan},
-        powerloss, sim, time,
+        pair, powerloss, sim, time,
     },
 };
 
@@ -29,6 +29,8 @@ enum Proof {
     Diskfull(diskfull::Options),
     /// Simulate hub, nodes and network from seeds; no promise may be broken
     Sim(sim::Options),
+    /// Attack joining; nobody may be let in whom no person has let in
+    Pair(pair::Options),
     /// Let clocks step, stop and be wrong; no promise may be broken
     Time(time::Options),
 }
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
         Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
+        Proof::Pair(options) => ("pair", pair::run(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
     };
     match outcome {

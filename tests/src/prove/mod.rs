@@ -11,6 +11,7 @@ pub mod diskfull;
 mod found;
 pub mod iofail;
 pub mod kill9;
+pub mod pair;
 pub mod powerloss;
 pub mod sim;
 mod story;
