@@ -34,6 +34,14 @@
   const tellAge = (time) => { time.textContent = age(Number(time.dataset.age)); };
   const tellAges = () => document.querySelectorAll("[data-age]").forEach(tellAge);
 
+  const tellLeft = (time) => {
+    const ms = Math.max(0, Number(time.dataset.left) - Date.now() - ahead), s = Math.ceil(ms / 1000);
+    time.textContent = `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")} left`;
+  };
+  const tellAllLeft = () => document.querySelectorAll("[data-left]").forEach(tellLeft);
+  tellAllLeft();
+  setInterval(tellAllLeft, 1000);
+
   // ---- a reading patches its place ----
   const wash = (element) => {
     element.classList.remove("changed");
@@ -125,6 +133,7 @@
     for (const [id, alert] of places) document.getElementById(id)?.append(alert);
     document.title = page.title;
     tellAges();
+    tellAllLeft();
   };
   const load = async () => {
     timer = null;
@@ -188,7 +197,7 @@
     stream.onopen = () => { const missed = lostAt || fetchedAt || Date.now() + ahead - html.dataset.now > 2000; on(); if (missed) refresh(); };
     stream.onerror = () => { off(); if (stream.readyState === EventSource.CLOSED) { pause(); setTimeout(connect, 5000); } };
     stream.addEventListener("reading", onReading);
-    for (const name of ["node", "modules", "command", "gone", "notice", "store", "resync"]) stream.addEventListener(name, refresh);
+    for (const name of ["node", "modules", "command", "joining", "gone", "notice", "store", "resync"]) stream.addEventListener(name, refresh);
   };
   const pause = () => { stream?.close(); stream = null; };
   document.addEventListener("visibilitychange", () => {

@@ -32,6 +32,9 @@ const SHORT: &[(&str, &[&str])] = &[
     ("claim", &["--plant", "look-first"]),
     ("web", &["--rounds", "3", "--nodes", "10"]),
     ("web", &["--rounds", "2", "--nodes", "10", "--plant", "own-page"]),
+    ("pair", &["--runs", "700"]),
+    ("pair", &["--runs", "10", "--plant", "seen-secret"]),
+    ("pair", &["--runs", "3", "--plant", "unchecked-nonce"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
     ("flood", &["--seconds", "5", "--nodes", "200", "--plant", "impostors"]),
@@ -54,6 +57,8 @@ pub(crate) enum Proof {
     Claim(Passed),
     /// Simulate hub, nodes and network from seeds: no promise is broken.
     Sim(Passed),
+    /// Attack joining: nobody is let in whom no person has let in.
+    Pair(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
     Time(Passed),
     /// Attack the pages from other sites, with names and with paths: nothing comes of it.
@@ -130,6 +135,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Claim(Passed { options }) => in_process(sh, "claim", options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
         Proof::Web(Passed { options }) => in_process(sh, "web", options),
+        Proof::Pair(Passed { options }) => in_process(sh, "pair", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
         Proof::Flood(Passed { options }) => in_process(sh, "flood", options),
         Proof::Slow(Passed { options }) => in_process(sh, "slow", options),

@@ -74,6 +74,10 @@ pub enum Deed {
     Replace,
     /// A node was forgotten with everything of it.
     Forget,
+    /// The window for joining was opened, or a secret added to it.
+    OpenWindow,
+    /// The window for joining was closed.
+    CloseWindow,
     /// A command was sent.
     Command,
     /// A command was cancelled.
@@ -102,7 +106,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -114,6 +118,8 @@ impl Deed {
         Self::Unarchive,
         Self::Replace,
         Self::Forget,
+        Self::OpenWindow,
+        Self::CloseWindow,
         Self::Command,
         Self::Cancel,
         Self::Claim,
@@ -147,6 +153,8 @@ impl Deed {
             Self::Unarchive => "unarchive",
             Self::Replace => "replace",
             Self::Forget => "forget",
+            Self::OpenWindow => "open-window",
+            Self::CloseWindow => "close-window",
             Self::Command => "command",
             Self::Cancel => "cancel",
             Self::Claim => "claim",

@@ -28,6 +28,8 @@ pub enum DeadlineReason {
     Delivery,
     /// A message sent for someone waits for its answer.
     Answer,
+    /// The window for joining closes, or a node that was compared has not come.
+    Joining,
 }
 
 /// What a timer is for; each has at most one.
@@ -43,6 +45,10 @@ pub(crate) enum Timer {
     Redial(NodeNumber),
     Delivery(DeliveryId),
     Answer(Ticket),
+    /// The window for joining closes.
+    Window,
+    /// A node whose digits were typed must have come.
+    Matched(NodeNumber),
 }
 
 impl Timer {
@@ -53,6 +59,7 @@ impl Timer {
             Self::Command(_) | Self::Expiry(_) | Self::Redial(_) => DeadlineReason::Command,
             Self::Delivery(_) => DeadlineReason::Delivery,
             Self::Answer(_) => DeadlineReason::Answer,
+            Self::Window | Self::Matched(_) => DeadlineReason::Joining,
         }
     }
 }

@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{net::SocketAddr, ops::Range};
 
-use iot_proto::{Body, Correlation, Frame, NodeKey};
+use iot_proto::{Body, Correlation, Frame, JoinMessage, JoinSecret, NodeKey, Refusal};
 
 use crate::{Answer, DeliveryId, Event, IotError, NamedBy, NodeId, SessionId, Ticket, store::Batch};
 
@@ -27,6 +27,13 @@ pub enum Effect {
         session: SessionId,
         /// Largest frame in bytes, header included.
         frame: usize,
+    },
+    /// Go on with a node that joins on a session.
+    Join {
+        /// The connection.
+        session: SessionId,
+        /// What to do next.
+        turn: JoinTurn,
     },
     /// End a session once everything sent before has left.
     Close {
@@ -69,6 +76,19 @@ pub enum Effect {
         /// What was refused and why. Boxed, because it is rare and would make every effect larger.
         error: Box<IotError>,
     },
+}
+
+/// What the hub does next with a node that joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinTurn {
+    /// Answer the handshake, with this secret where the node has named one.
+    Begin(Option<JoinSecret>),
+    /// Say this under encryption.
+    Say(JoinMessage),
+    /// Say this under encryption, and end the connection once it has left.
+    SayLast(JoinMessage),
+    /// Say no more than this, and end the connection.
+    Refuse(Refusal),
 }
 
 /// What one or more inputs want done.
@@ -149,6 +169,11 @@ impl Effects {
         let encoded = frame.encode_to_vec(&mut self.bytes);
         debug_assert!(encoded.is_ok(), "the core let a body pass that is too long");
         start..self.bytes.len()
+    }
+
+    /// Goes on with a node that joins.
+    pub(crate) fn join(&mut self, session: SessionId, turn: JoinTurn) {
+        self.list.push(Effect::Join { session, turn });
     }
 
     /// Answers a question.

@@ -118,6 +118,18 @@ pub enum IotError {
         /// What is in the way.
         why: &'static str,
     },
+    /// What was asked about joining does not fit how the window stands.
+    #[error("{why}")]
+    Joining {
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// No node that joins shows these digits.
+    #[error("no node shows these digits; {left} more such entries may be made")]
+    WrongDigits {
+        /// How many more wrong entries there may be before nobody joins with digits any more.
+        left: u32,
+    },
     /// No such node.
     #[error("no node {node} is known")]
     UnknownNode {
@@ -284,9 +296,10 @@ impl IotError {
         match self {
             Self::Frame(error) => error.code(),
             Self::Message { source, .. } => source.code(),
-            Self::OutOfTurn { .. } | Self::Standing { .. } | Self::Irreplaceable { .. } => {
-                ErrorCode::OUT_OF_TURN
-            }
+            Self::OutOfTurn { .. }
+            | Self::Standing { .. }
+            | Self::Irreplaceable { .. }
+            | Self::Joining { .. } => ErrorCode::OUT_OF_TURN,
             Self::Version { .. } => ErrorCode::VERSION_UNSUPPORTED,
             Self::TooMany { .. } => ErrorCode::TOO_MANY,
             Self::TimedOut { .. } => ErrorCode::TIMED_OUT,
@@ -304,9 +317,11 @@ impl IotError {
             Self::KindDisabled { .. } => ErrorCode::KIND_DISABLED,
             Self::ModuleNotRegistered { .. } => ErrorCode::MODULE_NOT_REGISTERED,
             Self::Value(error) => error.code(),
-            Self::Label { .. } | Self::Tag { .. } | Self::ReasonMissing { .. } | Self::TooLong { .. } => {
-                ErrorCode::OUT_OF_RANGE
-            }
+            Self::WrongDigits { .. }
+            | Self::Label { .. }
+            | Self::Tag { .. }
+            | Self::ReasonMissing { .. }
+            | Self::TooLong { .. } => ErrorCode::OUT_OF_RANGE,
             Self::Node { code, .. } | Self::Earlier { code, .. } => *code,
             Self::NotAsWanted { .. } => ErrorCode::FAILED,
             Self::WrongNode { .. } => ErrorCode::WRONG_NODE,
@@ -339,6 +354,8 @@ impl IotError {
             Self::Archived { .. } => "Take the node out of the archive on its page.",
             Self::Standing { .. } => "See the node's page for what can be done with it.",
             Self::Irreplaceable { .. } => "Choose a node that waits in the inbox or has been let in.",
+            Self::Joining { .. } => "See the page where nodes join.",
+            Self::WrongDigits { .. } => "Type the twelve digits that the node shows now.",
             Self::UnknownNode { .. } => "See the list of nodes for those that are known.",
             Self::KindUnsupported { .. } => "Put the kind's folder into modules/ of the data directory.",
             Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",

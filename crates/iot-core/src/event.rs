@@ -15,6 +15,8 @@ pub enum Event {
         /// The node.
         node: NodeId,
     },
+    /// The window for joining was opened or closed, or somebody joins in it.
+    Joining,
     /// A node's modules changed.
     Modules {
         /// The node.

@@ -11,6 +11,7 @@ use crate::{
     commands::{CommandIds, Dials, Ledger},
     config::HubConfig,
     deadlines::{Deadline, Deadlines},
+    joining::Joining,
     limit::{Limit, Reached},
     registry::{NodeNumber, Registry},
     sessions::{Pending, Phase, Route, Sessions},
@@ -35,6 +36,7 @@ pub struct Hub {
     pub(crate) deadlines: Deadlines,
     pub(crate) ids: CommandIds,
     pub(crate) activity: Activity,
+    pub(crate) joining: Joining,
     pub(crate) reached: Reached,
 }
 
@@ -52,6 +54,7 @@ impl Hub {
             asks: BTreeMap::new(),
             deadlines: Deadlines::default(),
             activity: Activity::default(),
+            joining: Joining::default(),
             reached: Reached::default(),
         };
         hub.restore(now, snapshot);
@@ -71,6 +74,7 @@ impl Hub {
                     session.proven = Some(key);
                 }
             }
+            Input::Joining { session, news } => self.join_news(now, session, news, out),
             Input::Received { session, frame } => {
                 if let Err(error) = self.process_message(now, session, &frame, out) {
                     self.refuse(session, &frame, error, out);
@@ -126,7 +130,7 @@ impl Hub {
     ) -> Result<(), IotError> {
         let Some(phase) = self.sessions.get(session).map(|session| session.phase) else { return Ok(()) };
         match phase {
-            Phase::Closing => return Ok(()),
+            Phase::Closing | Phase::Joining => return Ok(()),
             Phase::Open { node } => self.heard(now, node, frame, out),
             Phase::Anonymous => {}
         }
@@ -232,7 +236,7 @@ impl Hub {
     pub(crate) fn open_node(&self, session: SessionId, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
         match self.sessions.get(session).map(|session| session.phase) {
             Some(Phase::Open { node }) => Ok(node),
-            Some(Phase::Anonymous | Phase::Closing) | None => {
+            Some(Phase::Anonymous | Phase::Joining | Phase::Closing) | None => {
                 Err(IotError::OutOfTurn { kind: frame.kind, why: "say hello first" })
             }
         }

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 
-use iot_proto::{CommandId, Frame, FrameError, MessageKind, NodeKey};
+use iot_proto::{CommandId, Digits, Frame, FrameError, JoinMessage, JoinSecret, MessageKind, NodeKey};
 
 use crate::{DeliveryId, NodeId, SessionId, Ticket, view::Wanted};
 
@@ -23,6 +23,13 @@ pub enum Input<'a> {
         session: SessionId,
         /// The key.
         key: NodeKey,
+    },
+    /// A node joins on a session, and comes so far. No frame arrives there.
+    Joining {
+        /// The connection.
+        session: SessionId,
+        /// How far.
+        news: JoinNews,
     },
     /// A frame arrived on a session.
     Received {
@@ -82,6 +89,36 @@ pub enum Input<'a> {
     },
     /// A deadline has come.
     Tick,
+}
+
+/// How far a node has come that joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinNews {
+    /// It has asked to join.
+    Asks(JoinWay),
+    /// It has proven its key, and where it named a secret that it has that.
+    Proven {
+        /// The key.
+        key: NodeKey,
+        /// The hash of everything that was said in the handshake.
+        transcript: [u8; 32],
+        /// Random bytes that are used for nothing else: the hub's nonce.
+        nonce: [u8; 32],
+    },
+    /// It has said something under encryption.
+    Says(JoinMessage),
+}
+
+/// How a node joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinWay {
+    /// With the secret that has this number.
+    Secret {
+        /// The number.
+        slot: [u8; 4],
+    },
+    /// With digits that a person compares.
+    Code,
 }
 
 /// What someone may ask the hub to do.
@@ -172,6 +209,30 @@ pub enum Request {
         node: NodeId,
         /// The hardware that comes: a node that waits or has been let in.
         by: NodeId,
+    },
+    /// Let nodes join for a while.
+    OpenWindow {
+        /// For how long, in seconds: at most [`MAX_WINDOW_S`](crate::MAX_WINDOW_S).
+        for_s: u32,
+        /// A new secret for one node.
+        secret: JoinSecret,
+    },
+    /// Let one more node join with a secret: a new one, or one that is printed on the node.
+    AddSecret {
+        /// The secret.
+        secret: JoinSecret,
+    },
+    /// Let no more nodes join.
+    CloseWindow,
+    /// Let the node in that shows these digits.
+    EnterDigits {
+        /// The digits.
+        digits: Digits,
+    },
+    /// Turn a node away that shows digits.
+    EndJoining {
+        /// Its connection.
+        session: SessionId,
     },
     /// Send one message to an address: on the session of the node there if it has one, else by dialling.
     Send {

@@ -68,11 +68,12 @@
 //! |---|---|
 //! | `hub.rs` | [`Hub`]: which part handles an input, and nothing else |
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
-//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, admission, naming, replace, session, tick, restore |
+//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, admission, window, join, naming, replace, session, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
 //! | `target.rs` | which addresses are dialled: [`Dialling`] |
 //! | `limit.rs`, `origin.rs` | limits that a peer can reach, and whom they count as one peer |
 //! | `sessions.rs` | connections that nodes opened, and requests that wait for an answer |
+//! | `joining.rs` | the window in which nodes join, its secrets and counts, and who joins |
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
 //! | `audit.rs` | what a change that a person makes is kept as |
 //! | `people/` | who may use the hub: rules of users, roles, logins, tokens and the claim; no part of [`Hub`] |
@@ -117,6 +118,7 @@ mod flow;
 mod hub;
 mod ids;
 mod input;
+mod joining;
 mod limit;
 mod origin;
 pub mod people;
@@ -129,12 +131,13 @@ mod time;
 pub mod view;
 
 pub use deadlines::{Deadline, DeadlineReason};
-pub use effect::{Effect, Effects};
+pub use effect::{Effect, Effects, JoinTurn};
 pub use error::IotError;
 pub use event::Event;
 pub use hub::Hub;
 pub use ids::{DeliveryId, NodeId, Series, SessionId, Ticket};
-pub use input::{Answer, Input, Request};
+pub use input::{Answer, Input, JoinNews, JoinWay, Request};
+pub use joining::MAX_WINDOW_S;
 pub use limit::{Limit, Reached};
 pub use origin::Origin;
 pub use target::{Dialling, NamedBy};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   SessionOpened -> Anonymous -- hello --> Open{node} -- close, replaced, silent --> Closing -> SessionClosed
+//!                       |\______ joins --> Joining -- admitted, refused, cut --> Closing
 //!                        \______ no hello in time, refused, broken frame _______________^
 //! ```
 
@@ -19,8 +20,17 @@ pub(crate) enum Phase {
     Anonymous,
     /// The peer said hello and was welcomed.
     Open { node: NodeNumber },
+    /// The peer joins; it sends no frames.
+    Joining,
     /// Told to end; nothing that still arrives counts.
     Closing,
+}
+
+impl Phase {
+    /// Whether it counts as a connection on which nobody has said hello.
+    fn is_half_open(self) -> bool {
+        matches!(self, Self::Anonymous | Self::Joining)
+    }
 }
 
 /// What an answer is waited for.
@@ -141,19 +151,19 @@ impl Session {
 pub(crate) struct Tally {
     /// Connections that are not closing.
     pub(crate) live: usize,
-    /// Those of them on which nobody has said hello.
+    /// Those of them on which nobody has said hello; whoever joins is among them.
     pub(crate) half_open: usize,
 }
 
 impl Tally {
     fn add(&mut self, phase: Phase) {
         self.live += usize::from(phase != Phase::Closing);
-        self.half_open += usize::from(phase == Phase::Anonymous);
+        self.half_open += usize::from(phase.is_half_open());
     }
 
     fn take(&mut self, phase: Phase) {
         self.live -= usize::from(phase != Phase::Closing);
-        self.half_open -= usize::from(phase == Phase::Anonymous);
+        self.half_open -= usize::from(phase.is_half_open());
     }
 }
 

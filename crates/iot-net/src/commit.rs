@@ -256,6 +256,7 @@ mod tests {
         let session = |effect: &Effect| match effect {
             Effect::Close { session } => session.0,
             Effect::Send { .. }
+            | Effect::Join { .. }
             | Effect::Widen { .. }
             | Effect::Deliver { .. }
             | Effect::EndDelivery { .. }

@@ -4,6 +4,8 @@
 //! read into a pooled buffer, all frames in it handled in place, and one write of all answers. What is
 //! said is the handler's business; here is only how bytes travel.
 
+mod join;
+
 use core::{
     future::poll_fn,
     pin::{Pin, pin},
@@ -26,7 +28,7 @@ use crate::{
     open::Place,
     outbox::{Protection, Stage},
     pool::{BufferPool, PooledBuffer},
-    secure::{self, Seal, SecureError},
+    secure::{self, Answered, Seal, SecureError},
 };
 
 /// How long the first record of an encrypted connection may take to arrive once it has begun, and the first
@@ -65,6 +67,12 @@ enum Link {
     Answered(Box<(NodeKey, Seal)>),
     /// As records of a peer that has proven its key.
     Proven(Seal),
+}
+
+/// What the first record of an encrypted connection wants.
+enum Opened {
+    Session(Answered),
+    Joins(join::Asked),
 }
 
 /// Bytes that have arrived, behind those of an unfinished frame.
@@ -204,7 +212,7 @@ impl Connection {
             Link::Undecided(_) | Link::Plain => self.take_frames(bytes, handler).await,
             Link::Opening(identity) => {
                 let identity = Arc::clone(identity);
-                self.open(&identity, bytes).await
+                self.open(&identity, bytes, handler).await
             }
             Link::Answered(_) | Link::Proven(_) => self.take_records(bytes, handler).await,
         }
@@ -236,18 +244,32 @@ impl Connection {
     }
 
     /// Answers the first record of an encrypted connection.
-    async fn open<'b>(&mut self, identity: &Arc<HubIdentity>, bytes: &'b [u8]) -> Result<&'b [u8], End> {
+    async fn open<'b>(
+        &mut self,
+        identity: &Arc<HubIdentity>,
+        bytes: &'b [u8],
+        handler: &mut impl RequestHandler,
+    ) -> Result<&'b [u8], End> {
         let opened = async {
             let Some((record, used)) = Record::split(bytes, 0)? else { return Ok(None) };
             // What follows belongs to a session that the other side cannot know yet.
             if used < bytes.len() {
                 return Err(SecureError::Forged);
             }
-            secure::answer(identity, record).await.map(Some)
+            match join::asks(record)? {
+                Some(asked) => Ok(Some(Opened::Joins(asked))),
+                None => {
+                    secure::answer(identity, record).await.map(|answered| Some(Opened::Session(answered)))
+                }
+            }
         };
         match opened.await {
             Ok(None) => Ok(bytes),
-            Ok(Some(answered)) => {
+            Ok(Some(Opened::Joins(asked))) => {
+                let joins = handler.joining(&self.context);
+                Err(self.join(identity, asked, joins).await)
+            }
+            Ok(Some(Opened::Session(answered))) => {
                 self.context.outbox().push_as_is(&answered.reply);
                 self.deadline = Some(Box::pin(sleep(OPENING_LIMIT)));
                 self.link = Link::Answered(Box::new((answered.key, answered.seal)));

@@ -23,6 +23,7 @@ use crate::{
     executor::Executor,
     handle::{Call, Refusing},
     handler::Context,
+    joins::Joins,
     store_thread::StoreThread,
 };
 
@@ -80,8 +81,15 @@ impl Driver {
 
     /// A session's connection has ended.
     pub(crate) fn closed(self: &Rc<Self>, session: SessionId) {
-        self.state.borrow_mut().executor.sessions.remove(&session);
+        self.state.borrow_mut().executor.forget(session);
         self.apply(Input::SessionClosed { session });
+    }
+
+    /// A node joins on a session.
+    pub(crate) fn joins(self: &Rc<Self>, session: SessionId) -> Joins {
+        let (sender, turns) = mpsc::unbounded_channel();
+        self.state.borrow_mut().executor.joining.insert(session, sender);
+        Joins::new(Rc::clone(self), session, turns)
     }
 
     /// Tells the hub what happened, and does what can be done at once.

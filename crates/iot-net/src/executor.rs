@@ -6,10 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 
 use iot_core::{
-    Answer, DeliveryId, Effect, Effects, Event, IotError, Limit, NodeId, Origin, Reached, SessionId, Ticket,
-    store::StoreError,
+    Answer, DeliveryId, Effect, Effects, Event, IotError, JoinTurn, Limit, NodeId, Origin, Reached,
+    SessionId, Ticket, store::StoreError,
 };
-use tokio::sync::{broadcast, oneshot};
+use iot_proto::Refusal;
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -27,6 +28,8 @@ pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
 #[derive(Debug)]
 pub(crate) struct Executor {
     pub(crate) sessions: HashMap<SessionId, Context>,
+    /// Sessions on which nodes join, and where what the hub wants said there goes.
+    pub(crate) joining: HashMap<SessionId, mpsc::UnboundedSender<JoinTurn>>,
     pub(crate) dialler: Dialler,
     /// Deliveries that could not be begun, and why; the hub is told next.
     pub(crate) unserved: VecDeque<(DeliveryId, Box<str>)>,
@@ -41,6 +44,7 @@ impl Executor {
     pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>, reached: Reached) -> Self {
         Self {
             sessions: HashMap::new(),
+            joining: HashMap::new(),
             dialler,
             unserved: VecDeque::new(),
             questions: HashMap::new(),
@@ -61,6 +65,12 @@ impl Executor {
         self.last_ticket = Ticket(self.last_ticket.0 + 1);
         self.questions.insert(self.last_ticket, answer);
         self.last_ticket
+    }
+
+    /// The connection of a session has ended.
+    pub(crate) fn forget(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+        self.joining.remove(&session);
     }
 
     /// Executes a batch and gives its buffer back.
@@ -90,6 +100,7 @@ impl Executor {
                     context.outbox().push(bytes.get(frames).unwrap_or_default());
                 }
             }
+            Effect::Join { session, turn } => self.join(session, turn),
             Effect::Close { session } => {
                 if let Some(context) = self.sessions.get(&session) {
                     context.close();
@@ -141,6 +152,10 @@ impl Executor {
                 }
             }
             Effect::Publish(_) => {}
+            // Who joins is not told that it was let in; it comes back, and has been let in by then.
+            Effect::Join { session, turn: JoinTurn::Say(_) | JoinTurn::SayLast(_) } => {
+                self.join(session, JoinTurn::Refuse(Refusal::BUSY));
+            }
             Effect::Deliver { delivery, .. } => {
                 self.unserved.push_back((delivery, not_stored().to_string().into()));
             }
@@ -148,11 +163,19 @@ impl Executor {
                 self.resolve(ticket, answer.and_then(|_| Err(not_stored())));
             }
             Effect::Widen { .. }
+            | Effect::Join { .. }
             | Effect::Close { .. }
             | Effect::EndDelivery { .. }
             | Effect::Refused { .. } => {
                 self.apply(effect, &[]);
             }
+        }
+    }
+
+    fn join(&self, session: SessionId, turn: JoinTurn) {
+        if let Some(turns) = self.joining.get(&session) {
+            // The connection may have ended meanwhile.
+            let _ = turns.send(turn);
         }
     }
 

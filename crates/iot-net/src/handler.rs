@@ -11,7 +11,7 @@ use iot_proto::{
     Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind, NodeKey,
 };
 
-use crate::{outbox::Outbox, secure::SecureError};
+use crate::{joins::Joins, outbox::Outbox, secure::SecureError};
 
 /// Handles one connection: [`setup`](Self::setup) once, [`handle`](Self::handle) for each frame in the
 /// order in which they came, [`finish`](Self::finish) once. Only `handle` must be written.
@@ -23,6 +23,14 @@ pub trait RequestHandler {
     /// The connection has been accepted; nothing has been read.
     async fn setup(&mut self, context: &Context) {
         let _ = context;
+    }
+
+    /// A node asks to join on this connection, which carries no frames then. `None` where nobody joins.
+    ///
+    /// By default nobody does. A handler around another one hands this on to it.
+    fn joining(&mut self, context: &Context) -> Option<Joins> {
+        let _ = context;
+        None
     }
 
     /// Waits until the handler can take more. The connection is not read before, so that its sender waits

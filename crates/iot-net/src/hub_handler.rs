@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use crate::{
     driver::Driver,
     handler::{Context, End, RequestHandler},
+    joins::Joins,
     pace::Pace,
 };
 
@@ -67,6 +68,10 @@ impl RequestHandler for HubHandler {
         context.set_frame_limit(Limits::UNTIL_AGREED.frame);
         self.session = Some(context.session());
         self.driver.opened(context.clone());
+    }
+
+    fn joining(&mut self, context: &Context) -> Option<Joins> {
+        Some(self.driver.joins(context.session()))
     }
 
     async fn ready(&mut self, context: &Context) {

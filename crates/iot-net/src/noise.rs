@@ -5,11 +5,12 @@
 //! and secrets wiped by the primitives in `resolver.rs`; directions take their next key on time. Records,
 //! frames and who is let in are others' business.
 
+pub(crate) mod joining;
 mod resolver;
 
 use std::sync::LazyLock;
 
-use iot_proto::{HubKey, TAG_LEN};
+use iot_proto::{HubKey, JoinSecret, TAG_LEN};
 use snow::{Builder, HandshakeState, StatelessTransportState, params::NoiseParams};
 use thiserror::Error;
 use x25519_dalek::{PublicKey, StaticSecret};
@@ -99,6 +100,16 @@ impl core::fmt::Debug for HubIdentity {
     }
 }
 
+/// A new secret, with which one node may join.
+///
+/// # Errors
+/// The operating system has no random bytes.
+pub fn new_secret() -> std::io::Result<JoinSecret> {
+    let mut secret = Zeroizing::new([0; 16]);
+    getrandom::fill(secret.as_mut_slice())?;
+    Ok(JoinSecret::new(*secret))
+}
+
 /// Reads the first message of a handshake, whose payload is put into `payload`.
 pub(crate) fn asked(
     own: &HubIdentity,
@@ -106,7 +117,7 @@ pub(crate) fn asked(
     message: &[u8],
     payload: &mut [u8],
 ) -> Result<Asked, Forged> {
-    let begin = begin(own).prologue(prologue).and_then(Builder::build_responder);
+    let begin = begin(own, &IK).prologue(prologue).and_then(Builder::build_responder);
     let mut handshake = begin.map_err(|_| Forged)?;
     let len = handshake.read_message(message, payload).map_err(|_| Forged)?;
     let theirs = handshake.get_remote_static().and_then(|key| key.try_into().ok());
@@ -136,7 +147,7 @@ pub(crate) fn ask(
     payload: &[u8],
     out: &mut [u8],
 ) -> Result<Asking, Forged> {
-    let begin = begin(own).remote_public_key(theirs).and_then(|builder| builder.prologue(prologue));
+    let begin = begin(own, &IK).remote_public_key(theirs).and_then(|builder| builder.prologue(prologue));
     let mut handshake = begin.and_then(Builder::build_initiator).map_err(|_| Forged)?;
     let written = handshake.write_message(payload, out);
     written.ok().filter(|len| *len == out.len()).ok_or(Forged)?;
@@ -184,8 +195,8 @@ impl Transport {
     }
 }
 
-fn begin(own: &HubIdentity) -> Builder<'_> {
-    let builder = Builder::with_resolver(IK.clone(), Box::new(Resolver::new(own.clone())));
+fn begin<'a>(own: &'a HubIdentity, params: &NoiseParams) -> Builder<'a> {
+    let builder = Builder::with_resolver(params.clone(), Box::new(Resolver::new(own.clone())));
     // Only a second key would be refused.
     builder.local_private_key(own.secret()).unwrap_or_else(|_| unreachable!("it is the first key"))
 }

@@ -51,8 +51,8 @@ pub enum SecureError {
         /// Newest that it speaks.
         max: u8,
     },
-    /// Nobody joins over the wire yet.
-    #[error("nodes do not join with {0:?}")]
+    /// A node that joins is not wanted, or not any more.
+    #[error("no node joins with {0:?} here now")]
     NotJoining(Purpose),
     /// A record of another type than what comes next.
     #[error("{0:?} does not come next")]
@@ -75,6 +75,9 @@ pub enum SecureError {
     /// The hub has no key to prove itself with.
     #[error("this hub has no key of its own")]
     NoIdentity,
+    /// The operating system has no random bytes.
+    #[error("the operating system has no random bytes")]
+    Random,
     /// The hub is ending.
     #[error("the hub is ending")]
     Ending,
@@ -101,6 +104,7 @@ impl SecureError {
             | Self::TooSlow { .. }
             | Self::Refused(_)
             | Self::NoIdentity
+            | Self::Random
             | Self::Ending => Refusal::OTHER,
         }
     }
@@ -283,7 +287,7 @@ fn our_limit() -> u16 {
 }
 
 /// Computes on a worker thread, and waits for it.
-async fn on_worker<T: Send + 'static>(
+pub(crate) async fn on_worker<T: Send + 'static>(
     compute: impl FnOnce() -> Result<T, SecureError> + Send + 'static,
 ) -> Result<T, SecureError> {
     let _turn = WORKERS.acquire().await.map_err(|_| SecureError::Ending)?;

@@ -91,6 +91,8 @@ mod config;
 mod dialled;
 mod error;
 mod event;
+#[cfg(feature = "noise")]
+pub mod join;
 mod keepalive;
 mod node;
 mod registration;

@@ -5,6 +5,7 @@
 //! its own while it waits.
 
 mod device;
+mod joining;
 mod socket;
 
 use alloc::{boxed::Box, string::ToString};
@@ -18,6 +19,7 @@ use tokio::{
 };
 
 pub use self::device::{Device, Ends};
+pub use self::joining::{JoinFailed, join, new_key, random};
 pub use self::socket::{CONNECT_LIMIT, PROOF_LIMIT};
 use self::socket::{Connecting, Socket, accept, connect, listen, open, ready};
 

@@ -89,6 +89,9 @@ pub enum OpeningError {
     /// The limit for records is outside of what may be agreed on.
     #[error("records of {0} bytes are outside of 512 to 16384")]
     Record(u16),
+    /// What is said while a node joins is not defined, not as long as it must be, or not for this side to say.
+    #[error("message {0} of joining is not defined, or not said by this side")]
+    Joining(u8),
 }
 
 /// A message that could not be decoded: it is answered with an error, and the session goes on.

@@ -5,7 +5,7 @@ use core::{fmt, str::FromStr};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::NodeKey;
+use crate::{NodeKey, base32};
 
 /// The hub's static X25519 public key. It proves something only inside an encrypted session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,11 +21,8 @@ pub struct KeyId([u8; 15]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{what} is not written so")]
 pub struct KeyTextError {
-    what: &'static str,
+    pub(crate) what: &'static str,
 }
-
-/// The digits: no I, L, O and U, which are mistaken for others.
-const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Digits of an id, and bytes of its text with the dashes between groups of four.
 const ID_DIGITS: usize = 24;
@@ -47,30 +44,31 @@ impl HubKey {
 
 impl KeyId {
     fn of(label: &[u8], key: &[u8; 32]) -> Self {
-        let hash = Sha256::new().chain_update(label).chain_update([0]).chain_update(key).finalize();
         let mut id = [0; 15];
-        id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        id.iter_mut().zip(hash(label, &[key])).for_each(|(to, from)| *to = from);
         Self(id)
     }
+
+    /// The id of these bytes, as it travels.
+    pub fn from_bytes(bytes: [u8; 15]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, as they travel.
+    pub fn to_bytes(self) -> [u8; 15] {
+        self.0
+    }
+}
+
+/// SHA-256 over a label, a zero byte and fields of fixed lengths.
+pub(crate) fn hash(label: &[u8], fields: &[&[u8]]) -> [u8; 32] {
+    let begun = Sha256::new().chain_update(label).chain_update([0]);
+    fields.iter().fold(begun, Sha256::chain_update).finalize().into()
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut bits, mut held, mut written) = (0_u32, 0, 0);
-        for byte in self.0 {
-            bits = bits << 8 | u32::from(byte);
-            held += 8;
-            while held >= 5 {
-                held -= 5;
-                if written > 0 && written % 4 == 0 {
-                    f.write_str("-")?;
-                }
-                let digit = usize::try_from(bits >> held & 31).unwrap_or_default();
-                fmt::Write::write_char(f, DIGITS.get(digit).copied().unwrap_or_default().into())?;
-                written += 1;
-            }
-        }
-        Ok(())
+        base32::write(&self.0, ID_DIGITS, f)
     }
 }
 
@@ -80,28 +78,12 @@ impl FromStr for KeyId {
     /// Reads an id as it is shown, and no other way: each id has one text.
     fn from_str(text: &str) -> Result<Self, KeyTextError> {
         let wrong = KeyTextError { what: "an id: 24 digits in six groups" };
-        let (mut bits, mut held, mut id) = (0_u32, 0, [0; 15]);
-        let mut bytes = id.iter_mut();
-        if text.len() != ID_TEXT {
-            return Err(wrong);
-        }
-        for (at, byte) in text.bytes().enumerate() {
-            if at % 5 == 4 {
-                if byte != b'-' {
-                    return Err(wrong);
-                }
-                continue;
-            }
-            let digit = (0..).zip(DIGITS).find_map(|(digit, known)| (*known == byte).then_some(digit));
-            bits = bits << 5 | digit.ok_or(wrong)?;
-            held += 5;
-            if held >= 8 {
-                held -= 8;
-                let low = u8::try_from(bits >> held & 0xFF).unwrap_or_default();
-                *bytes.next().ok_or(wrong)? = low;
-            }
-        }
-        Ok(Self(id))
+        let is_dash = |at: usize| at % 5 == 4;
+        let has_dashes = text.bytes().enumerate().all(|(at, byte)| is_dash(at) == (byte == b'-'));
+        let mut id = [0; 15];
+        let digits = text.bytes().filter(|byte| *byte != b'-');
+        let read = base32::read(digits, &mut id).ok_or(wrong)?;
+        if text.len() == ID_TEXT && has_dashes && read == ID_DIGITS { Ok(Self(id)) } else { Err(wrong) }
     }
 }
 

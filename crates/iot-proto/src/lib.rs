@@ -40,6 +40,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "key-ids")]
+mod base32;
 mod body;
 mod encode;
 mod error;
@@ -47,6 +49,8 @@ mod frame;
 mod from_hub;
 mod from_node;
 mod ids;
+#[cfg(feature = "key-ids")]
+mod joining;
 #[cfg(feature = "key-ids")]
 mod key;
 mod kind;
@@ -75,6 +79,8 @@ pub use from_node::{
     Report, Sleep, Taken, UpdateState, UpdateStatus,
 };
 pub use ids::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
+#[cfg(feature = "key-ids")]
+pub use joining::{CODES, Digits, JoinBytes, JoinMessage, JoinSecret, below_codes, commitment, join_code};
 #[cfg(feature = "key-ids")]
 pub use key::{HubKey, KeyId, KeyTextError};
 pub use kind::MessageKind;

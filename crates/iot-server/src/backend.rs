@@ -1,6 +1,6 @@
 //! What the web server sees of the hub: an adapter from its [`Backend`] to the hub's handle and history.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
@@ -8,10 +8,13 @@ use iot_core::{
     catalogue::Catalogue,
     people::People,
     store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
-    view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
+    view::{
+        CommandFilter, CommandView, JoiningView, NodeFilter, NodeView, Notice, Overview, ReadingView,
+        Replacement,
+    },
 };
 use iot_net::HubHandle;
-use iot_proto::{CommandId, UnixMillis};
+use iot_proto::{CommandId, JoinSecret, UnixMillis};
 use iot_web::{Backend, BackupData, BackupRefused, StoreView};
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -26,6 +29,8 @@ pub(crate) struct HubBackend {
     pub(crate) people: Arc<dyn People>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) care: Arc<Care>,
+    /// Where nodes connect.
+    pub(crate) tcp_addr: SocketAddr,
 }
 
 impl HubBackend {
@@ -142,6 +147,19 @@ impl Backend for HubBackend {
 
     fn people(&self) -> Arc<dyn People> {
         Arc::clone(&self.people)
+    }
+
+    async fn joining(&self) -> Result<JoiningView, IotError> {
+        self.hub.read(|view: View<'_>| view.joining()).await
+    }
+
+    fn new_secret(&self) -> Result<JoinSecret, IotError> {
+        let none = IotError::Joining { why: "the operating system has no random bytes" };
+        iot_net::new_secret().map_err(|_| none)
+    }
+
+    fn hub_address(&self) -> SocketAddr {
+        self.tcp_addr
     }
 
     fn store(&self) -> watch::Receiver<StoreView> {

@@ -166,6 +166,7 @@ impl IotServer {
             people,
             catalogue: Arc::clone(&catalogue),
             care: Arc::clone(&care),
+            tcp_addr: hub.local_addr(),
         };
         let (web_stop, stopped) = oneshot::channel();
         let web_config = web_config(config);

@@ -160,7 +160,8 @@ impl Fleet {
         let (archetype, name) = archetype::of(number);
         let mut random = Random::new(config.seed, u64::from(number) + 1);
         let address = config.first_address.map(|first| node_address(first, number));
-        let keys = config.hub_key.map(|hub| node::keys(&mut random, hub));
+        let own = config.own.as_ref().filter(|_| number == 0);
+        let keys = config.hub_key.map(|hub| node::keys(&mut random, own, hub));
         let id = keys.as_ref().map_or_else(|| format!("plain:{name}"), |keys| keys.public().id().to_string());
         let spec = Spec {
             name: name.clone(),

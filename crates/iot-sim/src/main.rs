@@ -12,7 +12,7 @@ use std::{
 
 use clap::Parser;
 use iot_proto::{DIAL_PORT, HUB_PORT, HubKey};
-use iot_sim::{FIRST_ADDRESS, Fleet, FleetConfig, Plan, Search, Stats, discover};
+use iot_sim::{FIRST_ADDRESS, Fleet, FleetConfig, Invitation, Plan, Search, Stats, Way, discover, join_hub};
 
 /// Simulates nodes that connect to a hub, report and obey.
 ///
@@ -65,6 +65,8 @@ struct Args {
     /// The hub's key, as its log shows it: the nodes have keys and encrypt. Without it they are plain
     #[arg(long, value_name = "KEY")]
     hub_key: Option<HubKey>,
+    #[command(flatten)]
+    joining: JoinArgs,
     /// Address of the first node; the others follow. Default for a hub on this machine: 127.16.0.1
     #[arg(long, value_name = "ADDRESS")]
     first_address: Option<Ipv4Addr>,
@@ -83,6 +85,27 @@ struct Args {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// How a node comes to know its hub.
+#[derive(Debug, clap::Args)]
+struct JoinArgs {
+    /// Join a hub with the secret, or the whole invitation, that its page shows; then run one node that has joined
+    #[arg(long, value_name = "SECRET", conflicts_with_all = ["hub_key", "join_code"])]
+    join: Option<Invitation>,
+    /// Join a hub with twelve digits to be typed into its page; then run one node that has joined
+    #[arg(long, conflicts_with = "hub_key")]
+    join_code: bool,
+}
+
+impl JoinArgs {
+    /// How to join, where that is wanted.
+    fn way(&self) -> Option<Way> {
+        match &self.join {
+            Some(invitation) => Some(Way::Secret(invitation.secret.clone())),
+            None => self.join_code.then_some(Way::Code),
+        }
+    }
 }
 
 /// How long to look for a hub.
@@ -108,9 +131,17 @@ async fn run(args: Args) -> Result<Stats, Box<dyn Error>> {
     } else {
         args.hub
     };
+    let hub = args.joining.join.as_ref().and_then(|invitation| invitation.hub).unwrap_or(hub);
+    let joined = match args.joining.way() {
+        Some(way) => Some(join_hub(hub, &way).await?),
+        None => None,
+    };
     let json = args.json;
     let duration = args.duration.map(Duration::from_secs);
-    let config = config(&args, hub);
+    let mut config = config(&args, hub);
+    if let Some((own, key)) = joined {
+        (config.own, config.hub_key, config.nodes) = (Some(own), Some(key), 1);
+    }
     let listening = match config.node_port {
         Some(port) => format!("and listen on port {port}"),
         None => "and do not listen".to_owned(),

@@ -244,14 +244,15 @@ fn write(runner: &mut Runner<'_, SimDevice>, bytes: &[u8]) -> Result<(), Control
     if written == bytes.len() { Ok(()) } else { Err(ControlError::Write(io::ErrorKind::WriteZero.into())) }
 }
 
-/// The keys of a simulated node. They follow from the seed, so that it is the same node in every run: a real
-/// one draws its key from a good random generator.
-pub(crate) fn keys(random: &mut Random, hub: HubKey) -> Keys {
+/// The keys of a simulated node. Where it has not joined they follow from the seed, so that it is the same node in
+/// every run: a real one draws its key from a good random generator.
+pub(crate) fn keys(random: &mut Random, own: Option<&KeyPair>, hub: HubKey) -> Keys {
     let mut secret = [0; 32];
     for part in secret.chunks_exact_mut(8) {
         part.copy_from_slice(&random.draw().to_le_bytes());
     }
-    Keys { own: KeyPair::from_secret(secret), hub, hub_key: 1 }
+    let own = own.cloned().unwrap_or_else(|| KeyPair::from_secret(secret));
+    Keys { own, hub, hub_key: 1 }
 }
 
 /// Where node `number` connects from and listens.

@@ -5,6 +5,7 @@ use core::{
     time::Duration,
 };
 
+use iot_node::noise::KeyPair;
 use iot_proto::HubKey;
 
 use crate::FIRST_ADDRESS;
@@ -16,6 +17,8 @@ pub struct FleetConfig {
     pub hub: SocketAddr,
     /// The hub's key: the nodes have keys too, and encrypt. `None` makes plain nodes, which have names.
     pub hub_key: Option<HubKey>,
+    /// The key pair of the first node, where it has joined with it; the others follow from the seed.
+    pub own: Option<KeyPair>,
     /// How many nodes.
     pub nodes: u32,
     /// Everything random follows from this.
@@ -43,6 +46,7 @@ impl FleetConfig {
         Self {
             hub,
             hub_key: None,
+            own: None,
             nodes,
             seed: 1,
             first_address: Some(FIRST_ADDRESS),

@@ -1,6 +1,6 @@
 //! [`Backend`]: all that pages and the API need of the hub. Whoever composes the server implements it.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use iot_core::{
     Answer, Event, IotError, NodeId, Request,
@@ -8,9 +8,12 @@ use iot_core::{
     catalogue::Catalogue,
     people::People,
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
-    view::{CommandFilter, CommandView, NodeFilter, NodeView, Notice, Overview, ReadingView, Replacement},
+    view::{
+        CommandFilter, CommandView, JoiningView, NodeFilter, NodeView, Notice, Overview, ReadingView,
+        Replacement,
+    },
 };
-use iot_proto::{CommandId, UnixMillis};
+use iot_proto::{CommandId, JoinSecret, UnixMillis};
 use tokio::sync::{broadcast, mpsc::Receiver, watch};
 
 use crate::{BackupData, BackupRefused, StoreView};
@@ -114,6 +117,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Who may use the hub.
     fn people(&self) -> Arc<dyn People>;
+
+    /// Whether nodes may join, and who does.
+    fn joining(&self) -> impl Future<Output = Result<JoiningView, IotError>> + Send;
+
+    /// A new secret, with which one node may join.
+    ///
+    /// # Errors
+    /// [`IotError::Joining`] where there are no random bytes.
+    fn new_secret(&self) -> Result<JoinSecret, IotError>;
+
+    /// Where nodes find the hub.
+    fn hub_address(&self) -> SocketAddr;
 
     /// How the store is, and every change of that.
     fn store(&self) -> watch::Receiver<StoreView>;

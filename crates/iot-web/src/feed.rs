@@ -116,6 +116,7 @@ impl<B: Backend> Feed<B> {
                 self.kinds.retain(|(known, _), _| *known != node);
                 self.send("modules", &json!({ "node": node.as_str() })).await
             }
+            Event::Joining => self.send("joining", &json!({})).await,
             Event::Gone { node } => {
                 self.kinds.retain(|(known, _), _| *known != node);
                 self.send("gone", &json!({ "node": node.as_str() })).await

@@ -20,6 +20,7 @@ mod guard;
 mod handler;
 mod host;
 mod input;
+mod joining;
 mod page;
 mod patient;
 mod people;

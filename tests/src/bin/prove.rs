@@ -10,7 +10,7 @@ use iot_tests::{
     prove::{
         bitrot, claim, diskfull, flood, iofail,
         kill9::{self, Figures, Plan},
-        powerloss, sim, slow, time, web,
+        pair, powerloss, sim, slow, time, web,
     },
 };
 
@@ -31,6 +31,8 @@ enum Proof {
     Claim(claim::Options),
     /// Simulate hub, nodes and network from seeds; no promise may be broken
     Sim(sim::Options),
+    /// Attack joining; nobody may be let in whom no person has let in
+    Pair(pair::Options),
     /// Let clocks step, stop and be wrong; no promise may be broken
     Time(time::Options),
     /// Attack the pages from other sites, with names and with paths; nothing may come of it
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
         Proof::Claim(options) => ("claim", claim::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
+        Proof::Pair(options) => ("pair", pair::run(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
         Proof::Web(options) => ("web", web::run(&options)),
         Proof::Flood(options) => ("flood", flood::run(&options)),

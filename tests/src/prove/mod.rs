@@ -14,6 +14,7 @@ pub mod flood;
 mod found;
 pub mod iofail;
 pub mod kill9;
+pub mod pair;
 pub mod powerloss;
 pub mod sim;
 mod site;

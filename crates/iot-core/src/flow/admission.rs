@@ -90,7 +90,13 @@ impl Hub {
     }
 
     /// Takes a node out of everything.
-    fn remove(&mut self, now: Now, number: NodeNumber, id: &NodeId, out: &mut Effects) -> Option<Node> {
+    pub(crate) fn remove(
+        &mut self,
+        now: Now,
+        number: NodeNumber,
+        id: &NodeId,
+        out: &mut Effects,
+    ) -> Option<Node> {
         // First what waits for it, so that nothing is sent or dialled for it while it goes.
         for command in self.ledger.forget(number) {
             self.deadlines.cancel(Timer::Command(command));
@@ -98,6 +104,7 @@ impl Hub {
         }
         self.take_away(now, number, id, out);
         self.deadlines.cancel(Timer::Presence(number));
+        self.deadlines.cancel(Timer::Matched(number));
         self.deadlines.cancel(Timer::Redial(number));
         self.dials.reached(number);
         let node = self.registry.remove(number)?;
@@ -206,6 +213,7 @@ impl Hub {
             return;
         }
         self.registry.set_admission(number, admission);
+        self.deadlines.cancel(Timer::Matched(number));
         if let Some(node) = self.registry.get(number) {
             out.audit(asker, deed, node.target(), before.word(), admission.word());
         }
@@ -237,9 +245,10 @@ impl Hub {
         let Some(node) = self.registry.get(number) else { return };
         let error = match node.admission {
             AdmissionState::Archived => IotError::Archived { node: id.clone() },
-            AdmissionState::Pending | AdmissionState::Admitted | AdmissionState::Revoked => {
-                IotError::Revoked { node: id.clone() }
-            }
+            AdmissionState::Pending
+            | AdmissionState::Matched
+            | AdmissionState::Admitted
+            | AdmissionState::Revoked => IotError::Revoked { node: id.clone() },
         };
         if let Some(session) = node.session {
             self.end_session(now, session, &error, out);

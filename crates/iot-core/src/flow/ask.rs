@@ -63,6 +63,11 @@ impl Hub {
             Request::Archive { node } => self.archive(now, asker, &node, out),
             Request::Unarchive { node } => self.unarchive(now, asker, &node, out),
             Request::Forget { node } => self.forget(now, asker, &node, out),
+            Request::OpenWindow { for_s, secret } => self.open_window(now, asker, for_s, secret, out),
+            Request::AddSecret { secret } => self.add_secret(asker, secret, out),
+            Request::CloseWindow => self.close_window(now, asker, out),
+            Request::EnterDigits { digits } => self.enter_digits(now, asker, digits, out),
+            Request::EndJoining { session } => self.end_joining(now, session, out),
             Request::Replace { node, by } => self.replace(now, asker, (&node, &by), out),
             // Not done at once: it has been dealt with before.
             Request::Send { .. } => Ok(()),

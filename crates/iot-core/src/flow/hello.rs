@@ -86,6 +86,11 @@ impl Hub {
             Some(node) if node.admission == AdmissionState::Archived => {
                 Err(IotError::Archived { node: node.id.clone() })
             }
+            Some(node) if node.admission == AdmissionState::Matched => {
+                // What it said at the end of joining was lost; this says as much.
+                self.has_joined(now, number, out);
+                Ok((number, version))
+            }
             _ => Ok((number, version)),
         }
     }
@@ -111,7 +116,10 @@ impl Hub {
         let node = Node::new((id.clone(), key), admission, facts, now.wall);
         let sentence = match admission {
             AdmissionState::Pending => format!("{} waits to be admitted.", node.title),
-            AdmissionState::Admitted | AdmissionState::Revoked | AdmissionState::Archived => {
+            AdmissionState::Matched
+            | AdmissionState::Admitted
+            | AdmissionState::Revoked
+            | AdmissionState::Archived => {
                 format!("{} joined: registration is open.", node.title)
             }
         };
@@ -215,7 +223,7 @@ impl Node {
     /// The node's admission as it is told to it.
     pub(crate) fn wire_admission(&self) -> Admission {
         match self.admission {
-            AdmissionState::Pending => Admission::PENDING,
+            AdmissionState::Pending | AdmissionState::Matched => Admission::PENDING,
             AdmissionState::Revoked | AdmissionState::Archived => Admission::REVOKED,
             AdmissionState::Admitted if self.disabled.is_some() => Admission::DISABLED,
             AdmissionState::Admitted => Admission::ADMITTED,

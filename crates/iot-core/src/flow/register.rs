@@ -74,7 +74,7 @@ impl Node {
             (Err(error), _) => error.code(),
             (Ok(_), AdmissionState::Admitted) if self.disabled.is_some() => ErrorCode::DISABLED,
             (Ok(_), AdmissionState::Admitted) => ErrorCode::OK,
-            (Ok(_), AdmissionState::Pending) => ErrorCode::PENDING_APPROVAL,
+            (Ok(_), AdmissionState::Pending | AdmissionState::Matched) => ErrorCode::PENDING_APPROVAL,
             (Ok(_), AdmissionState::Revoked | AdmissionState::Archived) => ErrorCode::REVOKED,
         }
     }

@@ -89,6 +89,9 @@ impl Hub {
         match (admission(old), admission(new)) {
             _ if old == new => refused("they are the same"),
             (Some(AdmissionState::Pending), _) => refused("a node that waits has nothing to move"),
+            (Some(AdmissionState::Matched), _) | (_, Some(AdmissionState::Matched)) => {
+                refused("a node that has not confirmed its digits takes no place and has none")
+            }
             (_, Some(AdmissionState::Revoked)) => refused("the new one is revoked"),
             (_, Some(AdmissionState::Archived)) => refused("the new one is in the archive"),
             _ => Ok((old, new)),

@@ -6,9 +6,10 @@ use core::time::Duration;
 use iot_proto::Capabilities;
 
 use crate::{
-    CommandState, Hub, IotError, Now,
+    AdmissionState, CommandState, Hub, IotError, Now,
     commands::Command,
     deadlines::Timer,
+    joining::lapses_in,
     registry::Node,
     store::{CommandRecord, SleepRecord, Snapshot},
 };
@@ -39,7 +40,11 @@ impl Hub {
                 None => node.presence.expect_since_start(now, keepalive, returns),
             }
             let due = node.presence.deadline();
+            let lapses = (node.admission == AdmissionState::Matched).then(|| lapses_in(now, &node));
             let number = self.registry.add(node);
+            if let Some(left) = lapses {
+                self.deadlines.set(Timer::Matched(number), now.instant + left);
+            }
             if let Some(at) = due {
                 self.deadlines.set(Timer::Presence(number), at);
             }

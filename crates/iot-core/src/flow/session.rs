@@ -171,6 +171,7 @@ impl Hub {
                 self.node_left(now, node, session, reason, out);
             }
             Phase::Anonymous => self.stop_expecting(session, out),
+            Phase::Joining => self.join_ended(now, session, out),
             Phase::Closing => {}
         }
     }
@@ -220,7 +221,7 @@ impl Hub {
         let Some(session) = self.sessions.get(session) else { return };
         let node = match session.phase {
             Phase::Open { node } => self.registry.get(node).map(|node| node.id.clone()),
-            Phase::Anonymous | Phase::Closing => None,
+            Phase::Anonymous | Phase::Joining | Phase::Closing => None,
         };
         out.list.push(Effect::Refused { peer: session.peer, node, error: Box::new(error) });
     }

@@ -25,6 +25,8 @@ impl Hub {
                 }
                 Timer::Redial(node) => self.pump(now, node, out),
                 Timer::Delivery(delivery) => self.delivery_due(now, delivery, out),
+                Timer::Window => self.window_due(now, out),
+                Timer::Matched(node) => self.match_lapsed(now, node, out),
                 Timer::Answer(ticket) => self.ask_due(now, ticket, out),
             }
         }

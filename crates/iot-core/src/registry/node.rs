@@ -167,7 +167,9 @@ impl Node {
     pub(crate) fn check_admission(&self) -> Result<(), IotError> {
         let node = || self.id.clone();
         match self.admission {
-            AdmissionState::Pending => Err(IotError::PendingApproval { node: node() }),
+            AdmissionState::Pending | AdmissionState::Matched => {
+                Err(IotError::PendingApproval { node: node() })
+            }
             AdmissionState::Revoked => Err(IotError::Revoked { node: node() }),
             AdmissionState::Archived => Err(IotError::Archived { node: node() }),
             AdmissionState::Admitted if self.disabled.is_some() => Err(IotError::Disabled { node: node() }),

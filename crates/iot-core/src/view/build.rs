@@ -23,8 +23,8 @@ const FAILED_SHOWN: usize = 20;
 /// The hub at one instant, for those who read: every call makes plain data.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    hub: &'a Hub,
-    now: Now,
+    pub(super) hub: &'a Hub,
+    pub(super) now: Now,
 }
 
 impl<'a> View<'a> {

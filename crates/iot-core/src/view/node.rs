@@ -17,6 +17,8 @@ use crate::{
 pub enum AdmissionState {
     /// Waits for a person.
     Pending,
+    /// Let in by a person who typed its digits; it has not confirmed that it knows its hub.
+    Matched,
     /// Let in.
     Admitted,
     /// Let in once, and not any more.
@@ -26,7 +28,7 @@ pub enum AdmissionState {
 }
 
 impl AdmissionState {
-    const ALL: [Self; 4] = [Self::Pending, Self::Admitted, Self::Revoked, Self::Archived];
+    const ALL: [Self; 5] = [Self::Pending, Self::Matched, Self::Admitted, Self::Revoked, Self::Archived];
 
     /// The state that has this [word](Self::word).
     pub fn from_word(word: &str) -> Option<Self> {
@@ -37,6 +39,7 @@ impl AdmissionState {
     pub fn word(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Matched => "matched",
             Self::Admitted => "admitted",
             Self::Revoked => "revoked",
             Self::Archived => "archived",

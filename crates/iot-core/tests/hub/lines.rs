@@ -1,9 +1,10 @@
 //! What the hub wants done, as lines that people read. Words follow the protocol; a command is `c1`, `c2`, …
 //! in the order in which they were taken.
 
-use iot_core::{Answer, Effect, Effects, Event, IotError, store::Record};
+use iot_core::{Answer, Effect, Effects, Event, IotError, JoinTurn, store::Record};
 use iot_proto::{
-    Admission, CommandId, Correlation, ErrorCode, Frame, HubMessage, Identity, MAX_FRAME, OwnedValue, Value,
+    Admission, CommandId, Correlation, ErrorCode, Frame, HubMessage, Identity, JoinMessage, MAX_FRAME,
+    OwnedValue, Value,
 };
 
 /// Short names of commands.
@@ -90,6 +91,7 @@ fn effect_line(effect: &Effect, out: &Effects, names: &mut Names) -> Option<Stri
     };
     Some(match effect {
         Effect::Send { session, frames } => format!("{} < {}", session.0, told(frames)),
+        Effect::Join { session, turn } => format!("{} <- {}", session.0, turn_words(turn)),
         Effect::Close { session } => format!("close {}", session.0),
         Effect::Deliver { delivery, to, key, frames, .. } => {
             let proven = if key.is_some() { " by key" } else { "" };
@@ -111,6 +113,25 @@ fn effect_line(effect: &Effect, out: &Effects, names: &mut Names) -> Option<Stri
         },
         Effect::Widen { .. } | Effect::Publish(_) => return None,
     })
+}
+
+fn turn_words(turn: &JoinTurn) -> String {
+    let said = |message: &JoinMessage| match message {
+        JoinMessage::Commitment(_) => "commitment".into(),
+        JoinMessage::Disclosure(_) => "disclosure".into(),
+        JoinMessage::Answer(answer) => format!("answer {answer}"),
+        JoinMessage::Admitted(id) => format!("admitted {id}"),
+        JoinMessage::Nonce(_) | JoinMessage::Stored | JoinMessage::Unequal => {
+            panic!("{message:?} is the node's")
+        }
+    };
+    match turn {
+        JoinTurn::Begin(Some(_)) => "begin with the secret".into(),
+        JoinTurn::Begin(None) => "begin".into(),
+        JoinTurn::Say(message) => said(message),
+        JoinTurn::SayLast(message) => format!("{}, last", said(message)),
+        JoinTurn::Refuse(why) => format!("refused {}", why.0),
+    }
 }
 
 fn message_words(frame: &Frame<'_>, message: &HubMessage<'_>, names: &mut Names) -> String {

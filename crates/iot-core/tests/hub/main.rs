@@ -12,6 +12,7 @@ mod delivery;
 mod determinism;
 mod end;
 mod hello;
+mod joining;
 mod keys;
 mod ledger;
 mod limits;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use iot_core::{
-    Answer, DeliveryId, Effect, Effects, Hub, Input, Instant, NodeId, Now, Request, Ticket, UnixMillis,
-    catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
+    Answer, DeliveryId, Effect, Effects, Hub, Input, Instant, JoinTurn, NodeId, Now, Request, Ticket,
+    UnixMillis, catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
 };
 use iot_proto::{CommandId, MAX_FRAME};
 
@@ -296,7 +296,11 @@ impl World {
             Effect::Widen { session, frame } => {
                 assert!(self.sessions.contains_key(&session.0) && *frame <= MAX_FRAME);
             }
-            Effect::Close { session } => {
+            Effect::Join { session, turn: JoinTurn::Begin(_) | JoinTurn::Say(_) } => {
+                assert!(self.sessions.contains_key(&session.0), "only open sessions are told anything");
+            }
+            Effect::Join { session, turn: JoinTurn::SayLast(_) | JoinTurn::Refuse(_) }
+            | Effect::Close { session } => {
                 self.sessions.remove(&session.0).expect("a session is closed once");
             }
             Effect::Deliver { delivery, frames: at, .. } => {

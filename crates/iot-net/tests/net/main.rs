@@ -2,6 +2,7 @@
 //! hub with its store.
 
 mod hub;
+mod joining;
 mod keyed;
 mod limits;
 mod node;

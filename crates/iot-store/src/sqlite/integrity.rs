@@ -69,6 +69,9 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: Sqlite
         table(db, name, Depth::Quick)?;
     }
     for name in SMALL {
+        if schema < rows::SINCE && !db.table_exists(None, name)? {
+            continue; // it comes with a later schema
+        }
         // A hub finds rows by the indexes of these.
         table(db, name, Depth::Full)?;
         if schema >= rows::SINCE {

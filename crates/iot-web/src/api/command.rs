@@ -209,6 +209,7 @@ pub(crate) async fn command_when_ended<B: Backend>(
             Ok(Ok(
                 Event::Node { .. }
                 | Event::Modules { .. }
+                | Event::Joining
                 | Event::Gone { .. }
                 | Event::Reading { .. }
                 | Event::Command { .. }

@@ -110,6 +110,8 @@ fn said(deed: Deed) -> &'static str {
         Deed::Unarchive => "Taken out of the archive",
         Deed::Replace => "Hardware replaced",
         Deed::Forget => "Forgotten",
+        Deed::OpenWindow => "Joining allowed",
+        Deed::CloseWindow => "Joining ended",
         Deed::Command => "Command sent",
         Deed::Cancel => "Command cancelled",
         Deed::Claim => "Hub claimed",

@@ -99,7 +99,7 @@ pub(crate) async fn node<B: Backend>(
 impl Standing {
     fn of(node: &NodeView) -> Self {
         match (node.admission, node.presence.state) {
-            (AdmissionState::Pending, _) => Self::Waiting,
+            (AdmissionState::Pending | AdmissionState::Matched, _) => Self::Waiting,
             (AdmissionState::Revoked, _) => Self::Revoked,
             (AdmissionState::Archived, _) => Self::Archived,
             (AdmissionState::Admitted, PresenceState::Disabled) => Self::Disabled,

@@ -224,7 +224,7 @@ impl Row {
             presence: words.presence(&node.presence),
             standing: match node.admission {
                 AdmissionState::Revoked => Some(("tag bad", node.admission.word())),
-                AdmissionState::Archived => Some(("tag", node.admission.word())),
+                AdmissionState::Archived | AdmissionState::Matched => Some(("tag", node.admission.word())),
                 AdmissionState::Pending | AdmissionState::Admitted => None,
             },
             tags: node.tags.clone(),

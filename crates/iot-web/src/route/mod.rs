@@ -24,6 +24,8 @@ pub(crate) enum Route {
     Act(Act, Surface),
     /// Something to do about who may use the hub, asked by a form.
     People(PeopleAct),
+    /// Something to do about joining.
+    Join(JoinAct, Surface),
     /// Begin a backup.
     BackUp(Surface),
     /// The file of a backup, by its name.
@@ -68,6 +70,7 @@ pub(crate) enum Page {
     Module(NodeId, u8),
     Commands,
     Inbox,
+    Joining,
     Store,
     Catalogue,
     Kind(Box<str>),
@@ -101,6 +104,7 @@ pub(crate) enum Api {
     AuditExport,
     Replacement(NodeId),
     Account,
+    Joining,
 }
 
 /// Something to do.
@@ -139,6 +143,21 @@ pub(crate) enum PeopleAct {
     AddToken,
     /// Revoke a token, by its number.
     RevokeToken(u64),
+}
+
+/// Something to do about joining.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JoinAct {
+    /// Let nodes join for a while.
+    Open,
+    /// Let no more nodes join.
+    Close,
+    /// Let one more node join with a secret.
+    Secret,
+    /// Let the node in that shows these digits.
+    Digits,
+    /// Turn a node away that shows digits.
+    End,
 }
 
 /// Something to do with a node as a whole.
@@ -250,6 +269,8 @@ mod tests {
             ("/nodes/plain:porch/modules/7", Route::Page(Page::Module(porch(), 7))),
             ("/commands", Route::Page(Page::Commands)),
             ("/inbox", Route::Page(Page::Inbox)),
+            ("/joining", Route::Page(Page::Joining)),
+            ("/api/v1/joining", Route::Api(Api::Joining)),
             ("/store", Route::Page(Page::Store)),
             ("/api/v1/store", Route::Api(Api::Store)),
             ("/api/v1/backups/hub-1.db", Route::BackupFile("hub-1.db".into())),
@@ -312,6 +333,22 @@ mod tests {
             let api = format!("/api/v1{path}");
             assert_eq!(post(&api), Ok(Route::Act(expected, Surface::Api)), "{api}");
             assert_eq!(get(&path), Err(Miss::Method { allow: "POST" }), "GET {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_done_about_joining_has_its_route_on_the_page_and_in_the_api() {
+        for (word, act) in [
+            ("open", JoinAct::Open),
+            ("close", JoinAct::Close),
+            ("secret", JoinAct::Secret),
+            ("digits", JoinAct::Digits),
+            ("end", JoinAct::End),
+        ] {
+            let path = format!("/joining/{word}");
+            assert_eq!(post(&path), Ok(Route::Join(act, Surface::Page)));
+            assert_eq!(post(&format!("/api/v1{path}")), Ok(Route::Join(act, Surface::Api)));
+            assert_eq!(get(&path), Err(Miss::Method { allow: "POST" }));
         }
     }
 

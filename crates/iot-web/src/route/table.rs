@@ -10,7 +10,7 @@ use iot_proto::CommandId;
 use matchit::{Params, Router};
 use percent_encoding::percent_decode_str;
 
-use super::{Act, Api, May, Miss, NodeAct, Page, PeopleAct, Route, Surface, command_id};
+use super::{Act, Api, JoinAct, May, Miss, NodeAct, Page, PeopleAct, Route, Surface, command_id};
 
 /// Who may look, who may command and admit, and who may say who may.
 const VIEWERS: May = May::Role(Role::Viewer);
@@ -18,13 +18,19 @@ const OPERATORS: May = May::Role(Role::Operator);
 const ADMINS: May = May::Role(Role::Admin);
 
 /// Every path, in the order in which people think of them, and whom it is for.
-const PATHS: [(&str, Place, May); 62] = [
+const PATHS: [(&str, Place, May); 74] = [
     ("/", Place::Page(Thing::Overview), VIEWERS),
     ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
     ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
     ("/nodes/{node}/modules/{module}", Place::Page(Thing::Module), VIEWERS),
     ("/commands", Place::Page(Thing::Commands), VIEWERS),
     ("/inbox", Place::Page(Thing::Inbox), VIEWERS),
+    ("/joining", Place::Page(Thing::Joining), OPERATORS),
+    ("/joining/open", Place::Join(JoinAct::Open, Surface::Page), OPERATORS),
+    ("/joining/close", Place::Join(JoinAct::Close, Surface::Page), OPERATORS),
+    ("/joining/secret", Place::Join(JoinAct::Secret, Surface::Page), OPERATORS),
+    ("/joining/digits", Place::Join(JoinAct::Digits, Surface::Page), OPERATORS),
+    ("/joining/end", Place::Join(JoinAct::End, Surface::Page), OPERATORS),
     ("/store", Place::Page(Thing::Store), VIEWERS),
     ("/store/backup", Place::BackUp, OPERATORS),
     ("/catalogue", Place::Page(Thing::Catalogue), VIEWERS),
@@ -57,6 +63,12 @@ const PATHS: [(&str, Place, May); 62] = [
     ("/api/v1/export", Place::Api(Thing::Export), VIEWERS),
     ("/api/v1/commands", Place::Api(Thing::Commands), VIEWERS),
     ("/api/v1/commands/{command}", Place::Api(Thing::Command), VIEWERS),
+    ("/api/v1/joining", Place::Api(Thing::Joining), OPERATORS),
+    ("/api/v1/joining/open", Place::Join(JoinAct::Open, Surface::Api), OPERATORS),
+    ("/api/v1/joining/close", Place::Join(JoinAct::Close, Surface::Api), OPERATORS),
+    ("/api/v1/joining/secret", Place::Join(JoinAct::Secret, Surface::Api), OPERATORS),
+    ("/api/v1/joining/digits", Place::Join(JoinAct::Digits, Surface::Api), OPERATORS),
+    ("/api/v1/joining/end", Place::Join(JoinAct::End, Surface::Api), OPERATORS),
     ("/api/v1/store", Place::Api(Thing::Store), VIEWERS),
     ("/api/v1/backup", Place::Backups, OPERATORS),
     ("/api/v1/backups/{name}", Place::BackupFile, ADMINS),
@@ -149,6 +161,7 @@ pub(super) enum Place {
     Page(Thing),
     Api(Thing),
     Act(Deed, Surface),
+    Join(JoinAct, Surface),
     /// Where a form begins a backup.
     BackUp,
     /// Where scripts begin and list backups.
@@ -197,6 +210,7 @@ pub(super) enum Thing {
     Commands,
     Command,
     Inbox,
+    Joining,
     Store,
     Catalogue,
     Kind,
@@ -228,7 +242,7 @@ impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) | Self::BackUp | Self::Forget(_) => Takes::Post,
+            Self::Act(..) | Self::Join(..) | Self::BackUp | Self::Forget(_) => Takes::Post,
             Self::Door(gate) => gate.takes(),
             Self::Backups | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
@@ -252,6 +266,7 @@ impl Place {
                 Some(page) => Route::Page(page),
                 None => Route::People(gate.act(params)?),
             },
+            Self::Join(act, surface) => Route::Join(act, surface),
             Self::BackUp => Route::BackUp(Surface::Page),
             Self::Backups => Route::Api(Api::Backups),
             Self::BackupFile => Route::BackupFile(text(params, "name")?),
@@ -278,6 +293,7 @@ impl Place {
             | Self::Page(_)
             | Self::Api(_)
             | Self::Act(..)
+            | Self::Join(..)
             | Self::BackUp
             | Self::BackupFile
             | Self::Events
@@ -350,6 +366,7 @@ impl Thing {
             Self::Module => Page::Module(node(params)?, module(params)?),
             Self::Commands => Page::Commands,
             Self::Inbox => Page::Inbox,
+            Self::Joining => Page::Joining,
             Self::Store => Page::Store,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
@@ -378,6 +395,7 @@ impl Thing {
             Self::Export => Api::Export,
             Self::Commands => Api::Commands,
             Self::Command => Api::Command(command(params)?),
+            Self::Joining => Api::Joining,
             Self::Store => Api::Store,
             Self::Catalogue => Api::Catalogue,
             Self::Kind => Api::Kind(text(params, "kind")?),

@@ -9,6 +9,7 @@ mod scene;
 pub(crate) use self::people::{PASSWORD, People};
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -19,11 +20,11 @@ use iot_core::{
     catalogue::{Catalogue, ValueType},
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
-        CommandFilter, CommandView, Desired, Need, NodeFilter, NodeView, Notice, Overview, PresenceCounts,
-        PropertyView, ReadingView, Replacement, Step, Wanted,
+        CommandFilter, CommandView, Desired, JoiningView, Need, NodeFilter, NodeView, Notice, Overview,
+        PresenceCounts, PropertyView, ReadingView, Replacement, Step, Wanted,
     },
 };
-use iot_proto::{BootId, CommandId, Finite, Name, OwnedValue, UnixMillis};
+use iot_proto::{BootId, CommandId, Finite, JoinSecret, Name, OwnedValue, UnixMillis};
 use iot_web::{Backend, BackupData, BackupRefused, StoreView};
 use tokio::sync::{
     broadcast,
@@ -39,6 +40,7 @@ pub(crate) struct Fake {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) store: watch::Sender<StoreView>,
     pub(crate) people: People,
+    pub(crate) joining: watch::Sender<JoiningView>,
 }
 
 /// What the hub knows, and what it was asked.
@@ -75,7 +77,8 @@ impl Fake {
         let (events, _) = broadcast::channel(64);
         let store = watch::Sender::new(kept::store());
         let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));
-        Self { catalogue, state, events, store, people: People::with_everybody() }
+        let joining = watch::Sender::new(JoiningView::default());
+        Self { catalogue, state, events, store, people: People::with_everybody(), joining }
     }
 
     /// A hub that nobody owns.
@@ -244,6 +247,19 @@ impl Backend for Fake {
         Ok(nodes)
     }
 
+    async fn joining(&self) -> Result<JoiningView, IotError> {
+        drop(self.alive()?);
+        Ok(self.joining.borrow().clone())
+    }
+
+    fn new_secret(&self) -> Result<JoinSecret, IotError> {
+        Ok(JoinSecret::new([9; 16]))
+    }
+
+    fn hub_address(&self) -> SocketAddr {
+        SocketAddr::from(([192, 168, 137, 1], 5070))
+    }
+
     async fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
         let (old, new) = (self.node(node).await?, self.node(by).await?);
         if node == by {
@@ -361,6 +377,11 @@ impl Backend for Fake {
             | Request::Archive { .. }
             | Request::Unarchive { .. }
             | Request::Forget { .. }
+            | Request::OpenWindow { .. }
+            | Request::AddSecret { .. }
+            | Request::CloseWindow
+            | Request::EnterDigits { .. }
+            | Request::EndJoining { .. }
             | Request::Replace { .. } => Ok(Answer::Done),
             Request::Send { .. } => Err(IotError::Stopping),
         }

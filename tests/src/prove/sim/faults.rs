@@ -155,7 +155,7 @@ impl World {
 
     /// A person lets in whoever waits; once nothing goes wrong any more, also whoever was turned away.
     pub(super) fn let_in_who_waits(&mut self) {
-        use iot_core::AdmissionState::{Admitted, Archived, Pending, Revoked};
+        use iot_core::AdmissionState::{Admitted, Archived, Matched, Pending, Revoked};
         let Some(view) = self.machine.view(&self.around.course) else { return };
         let is_end = self.healed_at.is_some();
         let mut requests = Vec::new();
@@ -167,7 +167,7 @@ impl World {
                 Admitted if is_end && node.presence.state == iot_core::PresenceState::Disabled => {
                     requests.push(Request::Enable { node: id });
                 }
-                Admitted | Revoked | Archived => {}
+                Admitted | Matched | Revoked | Archived => {}
             }
         }
         for request in requests {

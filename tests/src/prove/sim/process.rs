@@ -349,7 +349,7 @@ impl Process {
             Effect::Resolve { ticket, answer } => {
                 around.book.ledger.answered(&mut around.course, ticket, &answer);
             }
-            Effect::Publish(_) | Effect::Refused { .. } => {}
+            Effect::Publish(_) | Effect::Join { .. } | Effect::Refused { .. } => {}
         }
     }
 
@@ -371,6 +371,7 @@ impl Process {
             }
             Effect::Publish(_) => {}
             Effect::Widen { .. }
+            | Effect::Join { .. }
             | Effect::Close { .. }
             | Effect::EndDelivery { .. }
             | Effect::Refused { .. } => self.perform(around, effect, bytes),

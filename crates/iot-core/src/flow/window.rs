@@ -1,0 +1,207 @@
+//! The window for joining: opened and closed by people, who also type the digits of nodes.
+
+use alloc::{format, string::String, vec::Vec};
+use core::time::Duration;
+
+use iot_proto::{Digits, JoinMessage, JoinSecret, Refusal};
+
+use super::audit::Asker;
+use crate::{
+    AdmissionState, Effects, Event, Hub, IotError, JoinTurn, NodeId, Now, SessionId,
+    audit::{Deed, Target},
+    deadlines::Timer,
+    joining::{Ended, Given, MATCHED_FOR, MAX_SECRETS, MAX_WINDOW_S, Stage, Window},
+};
+
+impl Hub {
+    /// Lets nodes join for a while, and one of them with this secret.
+    ///
+    /// # Errors
+    /// [`IotError::TooLong`]; [`IotError::Joining`] where a window is open already.
+    pub(crate) fn open_window(
+        &mut self,
+        now: Now,
+        asker: Asker<'_>,
+        for_s: u32,
+        secret: JoinSecret,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        if self.joining.window.is_some() {
+            return Err(IotError::Joining { why: "nodes may join already" });
+        }
+        if for_s > MAX_WINDOW_S {
+            let (given_s, limit_s) = (for_s.into(), MAX_WINDOW_S.into());
+            return Err(IotError::TooLong { what: "a window for joining", given_s, limit_s });
+        }
+        let closes = now.instant + Duration::from_secs(for_s.into());
+        self.deadlines.set(Timer::Window, closes);
+        self.joining.window = Some(Window::new(asker.by, closes, secret));
+        self.joining.last = None;
+        out.audit(asker, Deed::OpenWindow, target(), "", format!("for {for_s} s"));
+        self.activity.note(now.wall, None, format!("Nodes may join: opened by {}.", asker.by), out);
+        out.publish(Event::Joining);
+        Ok(())
+    }
+
+    /// Lets one more node join with a secret.
+    ///
+    /// # Errors
+    /// [`IotError::Joining`] where no window is open, or the secret is there; [`IotError::TooMany`].
+    pub(crate) fn add_secret(
+        &mut self,
+        asker: Asker<'_>,
+        secret: JoinSecret,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let window = self.joining.window.as_mut().ok_or(CLOSED)?;
+        if window.secret(secret.slot()).is_some() {
+            return Err(IotError::Joining { why: "this secret is in the window already" });
+        }
+        if window.secrets.len() >= MAX_SECRETS {
+            let limit = u64::try_from(MAX_SECRETS).unwrap_or(u64::MAX);
+            return Err(IotError::TooMany { what: "secrets", limit });
+        }
+        window.secrets.push(Given { secret, taken: None });
+        out.audit(asker, Deed::OpenWindow, target(), "", "one more secret");
+        out.publish(Event::Joining);
+        Ok(())
+    }
+
+    /// Lets no more nodes join.
+    ///
+    /// # Errors
+    /// [`IotError::Joining`] where no window is open.
+    pub(crate) fn close_window(
+        &mut self,
+        now: Now,
+        asker: Asker<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        if self.joining.window.is_none() {
+            return Err(CLOSED);
+        }
+        out.audit(asker, Deed::CloseWindow, target(), "", "");
+        self.end_window(now, format!("closed by {}", asker.by), out);
+        Ok(())
+    }
+
+    /// The time of the window is over.
+    pub(crate) fn window_due(&mut self, now: Now, out: &mut Effects) {
+        self.end_window(now, "its time was over".into(), out);
+    }
+
+    /// Lets the node in that shows these digits, as soon as it has the hub's answer.
+    ///
+    /// # Errors
+    /// [`IotError::Joining`] where nobody joins with digits, [`IotError::WrongDigits`], why the node cannot be let in.
+    pub(crate) fn enter_digits(
+        &mut self,
+        now: Now,
+        asker: Asker<'_>,
+        digits: Digits,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let window = self.joining.window.as_mut().ok_or(CLOSED)?;
+        if let Some(why) = window.no_digits {
+            return Err(IotError::Joining { why });
+        }
+        let Some(session) = self.joining.showing(digits.code) else {
+            let left = self.joining.window.as_mut().map_or(0, Window::wrong_entry);
+            if left == 0 {
+                self.end_digits(now, out);
+            }
+            out.publish(Event::Joining);
+            return Err(IotError::WrongDigits { left });
+        };
+        let Some(run) = self.joining.runs.get_mut(&session) else { return Err(CLOSED) };
+        let Stage::Shown { key, .. } = run.stage else { return Err(CLOSED) };
+        let number = self.record_of(now, key, AdmissionState::Matched)?;
+        if let Some(run) = self.joining.runs.get_mut(&session) {
+            run.stage = Stage::Matched { node: number };
+        }
+        if let Some(node) = self.registry.get(number) {
+            out.records.records.extend(node.record());
+            out.audit(asker, Deed::Admit, node.target(), "", "joins with digits");
+        }
+        self.deadlines.set(Timer::Matched(number), now.instant + MATCHED_FOR);
+        self.deadlines.set(Timer::Hello(session), now.instant + self.config.hello_within);
+        out.join(session, JoinTurn::Say(JoinMessage::Answer(digits.answer)));
+        out.publish(Event::Joining);
+        Ok(())
+    }
+
+    /// Turns a node away that joins with digits.
+    ///
+    /// # Errors
+    /// [`IotError::Joining`] where it does not join any more.
+    pub(crate) fn end_joining(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let stage = self.joining.runs.get(&session).map(|run| &run.stage);
+        if !matches!(stage, Some(Stage::Asked | Stage::Committed { .. } | Stage::Shown { .. })) {
+            return Err(IotError::Joining { why: "this node does not join any more" });
+        }
+        self.refuse_joining(now, session, Refusal::NOT_JOINING, out);
+        Ok(())
+    }
+
+    /// Nobody joins with digits any more; secrets go on.
+    pub(crate) fn end_digits(&mut self, now: Now, out: &mut Effects) {
+        self.refuse_all(now, |stage| !matches!(stage, Stage::Named { .. } | Stage::Matched { .. }), out);
+        let Some(window) = &mut self.joining.window else { return };
+        if let Some(why) = window.no_digits {
+            let text = format!("Nobody joins with digits any more: {why}. Use a secret.");
+            window.note(now.wall, None, text.clone(), out);
+            self.activity.note(now.wall, None, text, out);
+        }
+    }
+
+    fn end_window(&mut self, now: Now, why: String, out: &mut Effects) {
+        self.deadlines.cancel(Timer::Window);
+        // What a person has typed already still counts.
+        self.refuse_all(now, |stage| !matches!(stage, Stage::Matched { .. }), out);
+        let Some(window) = self.joining.window.take() else { return };
+        let Window { unfinished, news, .. } = window;
+        self.activity.note(now.wall, None, format!("No more nodes may join: {why}."), out);
+        self.joining.last = Some(Ended { why: why.into(), at: now.wall, unfinished, news });
+        out.publish(Event::Joining);
+    }
+
+    fn refuse_all(&mut self, now: Now, which: impl Fn(&Stage) -> bool, out: &mut Effects) {
+        let runs = self.joining.runs.iter().filter(|(_, run)| which(&run.stage));
+        let runs: Vec<_> = runs.map(|(session, _)| *session).collect();
+        for session in runs {
+            self.refuse_joining(now, session, Refusal::NOT_JOINING, out);
+        }
+    }
+
+    /// A node whose digits were typed has not come.
+    pub(crate) fn match_lapsed(&mut self, now: Now, number: crate::registry::NodeNumber, out: &mut Effects) {
+        let matched = self.registry.get(number).filter(|node| node.admission == AdmissionState::Matched);
+        let Some(id) = matched.map(|node| node.id.clone()) else { return };
+        self.unmatch(now, &id, "it did not come within a day", out);
+    }
+
+    /// Forgets a node whose digits were typed, since it does not know its hub.
+    pub(crate) fn unmatch(&mut self, now: Now, id: &NodeId, why: &str, out: &mut Effects) {
+        let Some(number) = self.registry.find(id) else { return };
+        self.remove(now, number, id, out);
+        let text = format!("{id} is not let in: {why}.");
+        if let Some(window) = &mut self.joining.window {
+            window.note(now.wall, None, text.clone(), out);
+        }
+        self.activity.note(now.wall, None, text, out);
+    }
+}
+
+/// Nobody may join.
+pub(crate) const CLOSED: IotError =
+    IotError::Joining { why: "nodes may not join now: open the window first" };
+
+/// The window as the target of a change.
+fn target() -> Target {
+    Target { title: "window for joining".into(), ..Target::default() }
+}

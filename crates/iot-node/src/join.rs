@@ -1,0 +1,427 @@
+//! [`Join`]: how a node comes to know its hub and is let in, with a secret or with digits that a person compares.
+//!
+//! It has no IO, no clock and no allocator. The firmware opens a connection to the hub, moves bytes between it and
+//! the socket, and goes on until it knows the hub's key:
+//!
+//! ```text
+//!   socket ──bytes──▶ room, received ─▶ advance ─▶ Met, Revealed, Show, Trusted
+//!   socket ◀──bytes── waiting, sent ◀──────────── stored
+//! ```
+//!
+//! The firmware gives up a run that takes too long, and keeps the digits out of every log that leaves the node.
+
+use iot_proto::{
+    Digits, HubKey, JoinMessage, JoinSecret, MAX_UNPROVEN, NodeKey, Opening, OpeningError, Origin, Purpose,
+    RECORD_HEADER_LEN, Record, RecordError, RecordType, Refusal, TAG_LEN, VersionRange, below_codes,
+    commitment, join_code,
+};
+use thiserror::Error;
+
+use crate::{
+    Instant,
+    noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport},
+};
+
+/// Bytes of the hub's and of the node's second Noise message.
+const HUB_MESSAGE: usize = 96;
+const NODE_MESSAGE: usize = 64;
+
+/// Codes that a node reveals before it waits.
+const REVEALS: u8 = 3;
+
+/// First and longest time for which it waits then, in milliseconds.
+const FIRST_PAUSE_MS: u64 = 600_000;
+const LONGEST_PAUSE_MS: u64 = 86_400_000;
+
+/// Random bytes for one run with a code. Each comes from a good random generator and is used for nothing else, ever.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "they are secret")]
+pub struct Randomness {
+    /// For the handshake.
+    pub ephemeral: [u8; 32],
+    /// What the node adds to the code.
+    pub nonce: [u8; 32],
+    /// From which the answer follows.
+    pub answer: [u8; 8],
+}
+
+/// One run of joining.
+#[derive(Debug)]
+pub struct Join {
+    state: State,
+    own: NodeKey,
+    received: [u8; MAX_UNPROVEN],
+    held: usize,
+    going: [u8; MAX_UNPROVEN],
+    gone: usize,
+    filled: usize,
+}
+
+/// What is still to be said by the hub.
+#[derive(Debug)]
+enum State {
+    /// Its second Noise message.
+    Asked(Handshake, Way),
+    /// Something under encryption.
+    Talking(Talk, Next),
+    /// Nothing more.
+    Over,
+}
+
+/// How the node joins.
+#[derive(Clone, Copy)]
+enum Way {
+    Secret,
+    Code { nonce: [u8; 32], answer: u32 },
+}
+
+#[derive(Debug)]
+struct Talk {
+    transport: Transport,
+    transcript: [u8; 32],
+    hub: HubKey,
+}
+
+#[derive(Clone, Copy)]
+enum Next {
+    Admission,
+    Commitment { nonce: [u8; 32], answer: u32 },
+    Disclosure { commitment: [u8; 32], nonce: [u8; 32], answer: u32 },
+    Answer { answer: u32 },
+}
+
+/// What [`Join::advance`] has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinStep {
+    /// The hub has the secret and this key. Store it as unconfirmed: where the connection ends now, try a session with
+    /// it before joining again.
+    Met(HubKey),
+    /// A nonce is on its way, so that this run counts: see [`Reveals::made`].
+    Revealed,
+    /// Show these digits, and nothing else of the run, until it ends.
+    Show(Digits),
+    /// The hub is the one whose person typed the digits, or gave the secret. Store its key, then call
+    /// [`Join::stored`].
+    Trusted(HubKey),
+    /// More bytes are needed.
+    Nothing,
+}
+
+/// The run has ended, and nothing may be stored: close the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// What came is no record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// What came says what is not defined.
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
+    /// What came was not said by whoever has the secret, or not now.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
+    /// The hub will not go on, for a reason of section 14 of the protocol. It has not proven that it is the hub.
+    #[error("refused with {0}")]
+    Refused(u8),
+    /// A record or message that does not come now.
+    #[error("what came does not come next")]
+    OutOfTurn,
+    /// The nonce is not the one that the hub had bound itself to: somebody is in between.
+    #[error("the hub did not keep to its commitment: somebody may be in between")]
+    Broken,
+    /// What the person typed is not what this node shows: somebody is in between, or another node was meant.
+    #[error("the digits that were typed are not those of this node")]
+    WrongAnswer,
+    /// The hub admits somebody else.
+    #[error("the hub admits another node")]
+    WrongNode,
+    /// It has ended before.
+    #[error("this run has ended before")]
+    Over,
+}
+
+impl Join {
+    /// Joins with a secret. `ephemeral` are random bytes that are used for nothing else, ever.
+    ///
+    /// # Errors
+    /// [`JoinError::Noise`], which no good random bytes give.
+    pub fn with_secret(own: &KeyPair, secret: &JoinSecret, ephemeral: [u8; 32]) -> Result<Self, JoinError> {
+        let psk = secret.psk();
+        let parties =
+            Parties { pattern: Pattern::XxPsk0, role: Role::Initiator, own, theirs: None, psk: Some(&psk) };
+        Self::begin(&parties, Purpose::JoinSecret { slot: secret.slot() }, ephemeral, Way::Secret)
+    }
+
+    /// Joins with digits that a person compares. Ask [`Reveals`] first whether it may.
+    ///
+    /// # Errors
+    /// [`JoinError::Noise`], which no good random bytes give.
+    pub fn with_code(own: &KeyPair, random: Randomness) -> Result<Self, JoinError> {
+        let parties = Parties { pattern: Pattern::Xx, role: Role::Initiator, own, theirs: None, psk: None };
+        let way = Way::Code { nonce: random.nonce, answer: below_codes(random.answer) };
+        Self::begin(&parties, Purpose::JoinCode, random.ephemeral, way)
+    }
+
+    fn begin(
+        parties: &Parties<'_>,
+        purpose: Purpose,
+        ephemeral: [u8; 32],
+        way: Way,
+    ) -> Result<Self, JoinError> {
+        let opening = Opening { purpose, versions: VersionRange::OURS, hub_key: 0 };
+        let mut handshake = Handshake::new(parties, opening.prologue().as_ref(), ephemeral);
+        let mut message = [0; MAX_UNPROVEN];
+        let len = handshake.write(&[], &mut message)?;
+        let mut join = Self {
+            state: State::Asked(handshake, way),
+            own: NodeKey(parties.own.public()),
+            received: [0; MAX_UNPROVEN],
+            held: 0,
+            going: [0; MAX_UNPROVEN],
+            gone: 0,
+            filled: 0,
+        };
+        join.push(opening.clear().as_ref());
+        join.push(message.get(..len).unwrap_or_default());
+        Ok(join)
+    }
+
+    /// Where bytes that arrive are to be put.
+    pub fn room(&mut self) -> &mut [u8] {
+        self.received.get_mut(self.held..).unwrap_or_default()
+    }
+
+    /// The first `len` bytes of [`room`](Self::room) have arrived.
+    pub fn received(&mut self, len: usize) {
+        self.held = (self.held + len).min(MAX_UNPROVEN);
+    }
+
+    /// Goes on with what has arrived. Call it until it gives [`JoinStep::Nothing`].
+    ///
+    /// # Errors
+    /// [`JoinError`]; send what waits, and close the connection.
+    pub fn advance(&mut self) -> Result<JoinStep, JoinError> {
+        let stepped = self.step();
+        if stepped.is_err() {
+            self.state = State::Over;
+        }
+        stepped
+    }
+
+    /// The hub's key has been stored after [`JoinStep::Trusted`]: tells the hub, where it waits for that.
+    ///
+    /// # Errors
+    /// [`JoinError::OutOfTurn`] before.
+    pub fn stored(&mut self) -> Result<(), JoinError> {
+        match core::mem::replace(&mut self.state, State::Over) {
+            State::Talking(mut talk, Next::Answer { .. }) => self.say(&mut talk, &JoinMessage::Stored),
+            State::Talking(_, Next::Admission) => Ok(()),
+            State::Asked(..) | State::Talking(..) | State::Over => Err(JoinError::OutOfTurn),
+        }
+    }
+
+    /// Bytes that wait to go out.
+    pub fn waiting(&self) -> &[u8] {
+        self.going.get(self.gone..self.filled).unwrap_or_default()
+    }
+
+    /// The first `len` waiting bytes have gone out.
+    pub fn sent(&mut self, len: usize) {
+        self.gone = (self.gone + len).min(self.filled);
+        if self.gone == self.filled {
+            (self.gone, self.filled) = (0, 0);
+        }
+    }
+
+    fn step(&mut self) -> Result<JoinStep, JoinError> {
+        let received = self.received;
+        let held = received.get(..self.held).unwrap_or_default();
+        let Some((record, used)) = Record::split(held, MAX_UNPROVEN)? else { return Ok(JoinStep::Nothing) };
+        if let Some(Refusal(why)) = Refusal::of(record) {
+            return Err(JoinError::Refused(why));
+        }
+        self.received.copy_within(used..self.held, 0);
+        self.held -= used;
+        match core::mem::replace(&mut self.state, State::Over) {
+            State::Asked(handshake, way) if record.kind == RecordType::Reply => {
+                self.answered(handshake, way, record.body)
+            }
+            State::Talking(mut talk, next) if record.kind == RecordType::Data => {
+                let message = talk.open(record.body)?;
+                self.told(talk, next, message)
+            }
+            State::Asked(..) | State::Talking(..) => Err(JoinError::OutOfTurn),
+            State::Over => Err(JoinError::Over),
+        }
+    }
+
+    /// The hub has answered: it is told who the node is.
+    fn answered(
+        &mut self,
+        mut handshake: Handshake,
+        way: Way,
+        message: &[u8],
+    ) -> Result<JoinStep, JoinError> {
+        if message.len() != HUB_MESSAGE {
+            return Err(NoiseError::Length { len: message.len() }.into());
+        }
+        handshake.read(message, &mut [])?;
+        let hub = HubKey(handshake.theirs().ok_or(JoinError::OutOfTurn)?);
+        let mut reply = [0; NODE_MESSAGE];
+        handshake.write(&[], &mut reply)?;
+        self.push(&Record::header(RecordType::Reply, NODE_MESSAGE)?);
+        self.push(&reply);
+        let transcript = handshake.hash();
+        let talk = Talk { transport: handshake.finish()?, transcript, hub };
+        let (next, step) = match way {
+            Way::Secret => (Next::Admission, JoinStep::Met(hub)),
+            Way::Code { nonce, answer } => (Next::Commitment { nonce, answer }, JoinStep::Nothing),
+        };
+        self.state = State::Talking(talk, next);
+        Ok(step)
+    }
+
+    /// The hub has said something under encryption.
+    fn told(&mut self, mut talk: Talk, next: Next, message: JoinMessage) -> Result<JoinStep, JoinError> {
+        let (next, step) = match (next, message) {
+            (Next::Admission, JoinMessage::Admitted(id)) => {
+                if id != self.own.id() {
+                    return Err(JoinError::WrongNode);
+                }
+                (Next::Admission, JoinStep::Trusted(talk.hub))
+            }
+            (Next::Commitment { nonce, answer }, JoinMessage::Commitment(commitment)) => {
+                self.say(&mut talk, &JoinMessage::Nonce(nonce))?;
+                (Next::Disclosure { commitment, nonce, answer }, JoinStep::Revealed)
+            }
+            (Next::Disclosure { commitment: bound, nonce, answer }, JoinMessage::Disclosure(theirs)) => {
+                if !are_equal(&bound, &commitment(&talk.transcript, &theirs)) {
+                    return Err(JoinError::Broken);
+                }
+                let code = join_code(&talk.transcript, &theirs, &nonce);
+                (Next::Answer { answer }, JoinStep::Show(Digits { code, answer }))
+            }
+            (Next::Answer { answer }, JoinMessage::Answer(typed)) => {
+                if !are_equal(&answer.to_le_bytes(), &typed.to_le_bytes()) {
+                    self.say(&mut talk, &JoinMessage::Unequal)?;
+                    return Err(JoinError::WrongAnswer);
+                }
+                (Next::Answer { answer }, JoinStep::Trusted(talk.hub))
+            }
+            _ => return Err(JoinError::OutOfTurn),
+        };
+        self.state = State::Talking(talk, next);
+        Ok(step)
+    }
+
+    fn say(&mut self, talk: &mut Talk, message: &JoinMessage) -> Result<(), JoinError> {
+        let text = message.encode();
+        let len = text.as_ref().len();
+        let mut room = [0; MAX_UNPROVEN];
+        let sealed = room.get_mut(..len).unwrap_or_default();
+        sealed.copy_from_slice(text.as_ref());
+        let tag = talk.transport.seal(sealed)?;
+        self.push(&Record::header(RecordType::Data, len + TAG_LEN)?);
+        self.push(room.get(..len).unwrap_or_default());
+        self.push(&tag);
+        Ok(())
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let room = self.going.get_mut(self.filled..).unwrap_or_default();
+        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        self.filled = (self.filled + bytes.len()).min(MAX_UNPROVEN);
+    }
+}
+
+impl Talk {
+    fn open(&mut self, body: &[u8]) -> Result<JoinMessage, JoinError> {
+        let mut room = [0; MAX_UNPROVEN - RECORD_HEADER_LEN];
+        let too_long = NoiseError::Length { len: body.len() };
+        let (text, tag) = body.split_last_chunk::<TAG_LEN>().ok_or(too_long)?;
+        let room = room.get_mut(..text.len()).ok_or(too_long)?;
+        room.copy_from_slice(text);
+        self.transport.open(room, tag)?;
+        Ok(JoinMessage::decode(room, Origin::Hub)?)
+    }
+}
+
+/// Whether two secrets are equal, in a time that does not depend on where they differ.
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    let differs = one.iter().zip(other).fold(0, |differs, (one, other)| differs | one ^ other);
+    one.len() == other.len() && core::hint::black_box(differs) == 0
+}
+
+impl core::fmt::Debug for Way {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Secret => "Secret",
+            Self::Code { .. } => "Code",
+        })
+    }
+}
+
+impl core::fmt::Debug for Next {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Admission => "Admission",
+            Self::Commitment { .. } => "Commitment",
+            Self::Disclosure { .. } => "Disclosure",
+            Self::Answer { .. } => "Answer",
+        })
+    }
+}
+
+/// How many codes a node has revealed since it was switched on. Whoever is in between has one guess in each, so
+/// after three it waits for 10 minutes, then twice as long each time, at most a day. A press of its button begins anew.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reveals {
+    made: u8,
+    pause_ms: u64,
+    not_before: Option<Instant>,
+}
+
+impl Reveals {
+    /// Until when no run may begin; `None` where one may begin now.
+    pub fn waits_until(&self, now: Instant) -> Option<Instant> {
+        self.not_before.filter(|not_before| *not_before > now)
+    }
+
+    /// A run has given [`JoinStep::Revealed`].
+    pub fn made(&mut self, now: Instant) {
+        self.made = self.made.saturating_add(1);
+        if self.made >= REVEALS {
+            self.pause_ms = (self.pause_ms * 2).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+            self.not_before = Some(now.after(core::time::Duration::from_millis(self.pause_ms)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn after_three_codes_a_node_waits_for_ten_minutes_and_then_twice_as_long_up_to_a_day() {
+        let (mut reveals, mut now) = (Reveals::default(), Instant(0));
+        for _ in 0..2 {
+            reveals.made(now);
+            assert_eq!(reveals.waits_until(now), None);
+        }
+        for minutes in [10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440] {
+            reveals.made(now);
+            let until = now.after(Duration::from_mins(minutes));
+            assert_eq!(reveals.waits_until(now), Some(until), "{minutes}");
+            now = until;
+            assert_eq!(reveals.waits_until(now), None);
+        }
+    }
+
+    #[test]
+    fn secrets_are_equal_only_whole() {
+        assert!(are_equal(b"abc", b"abc"));
+        assert!(!are_equal(b"abc", b"abd") && !are_equal(b"abc", b"ab") && !are_equal(b"ab", b"abc"));
+    }
+}
