@@ -1,5 +1,6 @@
 //! Routes: method and path to [`Route`], pure and whole. What a route answers is the handler's.
 
+mod gate;
 mod may;
 mod table;
 

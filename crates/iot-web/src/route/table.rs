@@ -2,15 +2,12 @@
 
 use std::sync::LazyLock;
 
-use iot_core::{
-    IotError, NodeId,
-    people::{Role, UserName},
-};
+use iot_core::{IotError, NodeId, people::Role};
 use iot_proto::CommandId;
 use matchit::{Params, Router};
 use percent_encoding::percent_decode_str;
 
-use super::{Act, Api, JoinAct, May, Miss, NodeAct, Page, PeopleAct, Route, Surface, command_id};
+use super::{Act, Api, JoinAct, May, Miss, NodeAct, Page, Route, Surface, command_id, gate::Gate};
 
 /// Who may look, who may command and admit, and who may say who may.
 const VIEWERS: May = May::Role(Role::Viewer);
@@ -179,22 +176,6 @@ pub(super) enum Place {
     ModuleFile,
 }
 
-/// Something about who may use the hub.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Gate {
-    Claim,
-    LogIn,
-    LogOut,
-    Account,
-    OwnPassword,
-    Tokens,
-    RevokeToken,
-    People,
-    UserRole,
-    UserPassword,
-    RemoveUser,
-}
-
 /// Something that can be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Thing {
@@ -304,59 +285,6 @@ impl Place {
     }
 }
 
-impl Gate {
-    fn takes(self) -> Takes {
-        match self {
-            Self::Claim | Self::LogIn | Self::People => Takes::Both,
-            Self::Account => Takes::Get,
-            Self::LogOut
-            | Self::OwnPassword
-            | Self::Tokens
-            | Self::RevokeToken
-            | Self::UserRole
-            | Self::UserPassword
-            | Self::RemoveUser => Takes::Post,
-        }
-    }
-
-    /// What is looked at there.
-    fn page(self) -> Option<Page> {
-        match self {
-            Self::Claim => Some(Page::Claim),
-            Self::LogIn => Some(Page::LogIn),
-            Self::People => Some(Page::People),
-            Self::Account => Some(Page::Account),
-            Self::LogOut
-            | Self::OwnPassword
-            | Self::Tokens
-            | Self::RevokeToken
-            | Self::UserRole
-            | Self::UserPassword
-            | Self::RemoveUser => None,
-        }
-    }
-
-    /// What is done there.
-    fn act(self, params: &Params<'_, '_>) -> Result<PeopleAct, Miss> {
-        let user = || UserName::new(&text(params, "user")?).map_err(|_| Miss::Nothing);
-        Ok(match self {
-            Self::Claim => PeopleAct::Claim,
-            Self::LogIn => PeopleAct::LogIn,
-            Self::LogOut => PeopleAct::LogOut,
-            Self::People => PeopleAct::Add,
-            Self::UserRole => PeopleAct::SetRole(user()?),
-            Self::UserPassword => PeopleAct::SetPassword(user()?),
-            Self::RemoveUser => PeopleAct::Remove(user()?),
-            Self::OwnPassword => PeopleAct::SetOwnPassword,
-            Self::Tokens => PeopleAct::AddToken,
-            Self::RevokeToken => {
-                PeopleAct::RevokeToken(text(params, "token")?.parse().map_err(|_| Miss::Nothing)?)
-            }
-            Self::Account => return Err(Miss::Nothing),
-        })
-    }
-}
-
 impl Thing {
     fn page(self, params: &Params<'_, '_>) -> Result<Page, Miss> {
         Ok(match self {
@@ -424,7 +352,7 @@ impl Deed {
 }
 
 /// A part of the path, decoded. The table guarantees that it is there.
-fn text(params: &Params<'_, '_>, name: &str) -> Result<Box<str>, Miss> {
+pub(super) fn text(params: &Params<'_, '_>, name: &str) -> Result<Box<str>, Miss> {
     let part = percent_decode_str(params.get(name).unwrap_or_default()).decode_utf8();
     part.map(Into::into).map_err(|_| Miss::Nothing)
 }
