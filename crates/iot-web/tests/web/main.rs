@@ -14,3 +14,4 @@ mod requests;
 mod scripts;
 mod slow;
 mod store;
+mod tls;
