@@ -3,7 +3,7 @@
 //! made so.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -89,7 +89,7 @@ pub(crate) fn write(data_dir: &Path, name: &str, content: &str) -> io::Result<()
     file.sync_all()?;
     fs::rename(&beside, path)?;
     #[cfg(unix)]
-    File::open(data_dir)?.sync_all()?;
+    fs::File::open(data_dir)?.sync_all()?;
     Ok(())
 }
 
