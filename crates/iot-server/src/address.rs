@@ -3,14 +3,29 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::{io, net::TcpListener};
 
+use crate::config::TlsWord;
+
 /// Address of a Windows machine on its own hotspot, where nodes of the original system looked for the hub.
 const HOTSPOT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 137, 1));
 
-/// Port of the web where nobody said otherwise.
-const WEB_PORT: u16 = 80;
+/// Ports of the web where nobody said otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UsualPorts {
+    /// Where people look who name no port.
+    pub(crate) first: u16,
+    /// Where that is not permitted or taken.
+    pub(crate) otherwise: u16,
+}
 
-/// Port of the web where 80 is not permitted or taken.
-const WEB_PORT_OTHERWISE: u16 = 8080;
+impl UsualPorts {
+    /// Those of plain or encrypted pages.
+    pub(crate) const fn of(tls: TlsWord) -> Self {
+        match tls {
+            TlsWord::Off => Self { first: 80, otherwise: 8080 },
+            TlsWord::SelfSigned | TlsWord::Files => Self { first: 443, otherwise: 8443 },
+        }
+    }
+}
 
 /// Where to listen: as given, else on the hotspot's address where this machine has it, else everywhere.
 pub(crate) fn choose_address(given: Option<IpAddr>) -> (IpAddr, &'static str) {
@@ -22,17 +37,21 @@ pub(crate) fn choose_address(given: Option<IpAddr>) -> (IpAddr, &'static str) {
     }
 }
 
-/// Opens the listener of the pages: on the given port, else on 80, else on 8080. Gives the refusal of 80
-/// where it is not the first choice.
+/// Opens the listener of the pages: on the given port, else on a usual one. Gives the refusal of the first of these
+/// where it is the other.
 ///
 /// # Errors
 /// What the operating system says of the given port, or of the last that was tried.
-pub(crate) fn bind_web(address: IpAddr, given: Option<u16>) -> io::Result<(TcpListener, Option<io::Error>)> {
+pub(crate) fn bind_web(
+    address: IpAddr,
+    given: Option<u16>,
+    usual: UsualPorts,
+) -> io::Result<(TcpListener, Option<io::Error>)> {
     let bind = |port| TcpListener::bind(SocketAddr::new(address, port));
     let Some(port) = given else {
-        return match bind(WEB_PORT) {
+        return match bind(usual.first) {
             Ok(listener) => Ok((listener, None)),
-            Err(refused) => bind(WEB_PORT_OTHERWISE).map(|listener| (listener, Some(refused))),
+            Err(refused) => bind(usual.otherwise).map(|listener| (listener, Some(refused))),
         };
     };
     bind(port).map(|listener| (listener, None))
@@ -43,13 +62,14 @@ mod tests {
     use super::*;
 
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const PLAIN: UsualPorts = UsualPorts::of(TlsWord::Off);
 
     #[test]
     fn what_was_given_is_never_replaced() {
         assert_eq!(choose_address(Some(LOCAL)).0, LOCAL);
-        let (taken, _) = bind_web(LOCAL, Some(0)).unwrap();
+        let (taken, _) = bind_web(LOCAL, Some(0), PLAIN).unwrap();
         let port = taken.local_addr().unwrap().port();
-        assert!(bind_web(LOCAL, Some(port)).is_err());
+        assert!(bind_web(LOCAL, Some(port), PLAIN).is_err());
     }
 
     #[test]
@@ -59,11 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_port_it_is_80_or_8080_and_the_reason_is_known() {
+    fn without_a_port_it_is_a_usual_one_and_the_reason_is_known() {
         // Which of the two is free depends on the machine; both taken is an error, not another port.
-        if let Ok((listener, refused)) = bind_web(LOCAL, None) {
-            let port = listener.local_addr().unwrap().port();
-            assert_eq!(port, if refused.is_some() { 8080 } else { 80 });
+        for (tls, first, otherwise) in [(TlsWord::Off, 80, 8080), (TlsWord::Files, 443, 8443)] {
+            if let Ok((listener, refused)) = bind_web(LOCAL, None, UsualPorts::of(tls)) {
+                let port = listener.local_addr().unwrap().port();
+                assert_eq!(port, if refused.is_some() { otherwise } else { first });
+            }
         }
     }
 }

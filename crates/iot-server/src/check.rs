@@ -1,12 +1,12 @@
 //! `iot-server check-config`: what is configured, and what is wrong with it.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use iot_core::config::Registration;
 use iot_server::{
     Config,
-    config::{Announce, StoreKind, YesNo},
+    config::{Announce, StoreKind, TlsWord, YesNo},
     modules, retention,
 };
 
@@ -56,6 +56,12 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         StoreKind::Disk => "disk",
         StoreKind::Memory => "memory",
     };
+    let (tls, usual_port) = match config.tls {
+        TlsWord::Off => ("off", "80, or else 8080"),
+        TlsWord::SelfSigned => ("self-signed", "443, or else 8443"),
+        TlsWord::Files => ("files", "443, or else 8443"),
+    };
+    let file = |path: &Option<PathBuf>| or(path.as_ref().map(|path| path.display().to_string()), "none");
     let dial_loopback = match config.dial_loopback {
         Some(YesNo::Yes) => "yes",
         Some(YesNo::No) => "no",
@@ -72,7 +78,10 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("address", or(address, "192.168.137.1 if this machine has it, else all")),
         ("tcp_port", config.tcp_port.to_string()),
         ("web_address", or(config.web_address.map(|ip| ip.to_string()), "as address")),
-        ("web_port", or(config.web_port.map(|port| port.to_string()), "80, or else 8080")),
+        ("web_port", or(config.web_port.map(|port| port.to_string()), usual_port)),
+        ("tls", tls.into()),
+        ("tls_certificate", file(&config.tls_certificate)),
+        ("tls_key", file(&config.tls_key)),
         ("node_port", config.node_port.to_string()),
         ("registration", registration.into()),
         ("announce", announce.into()),

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use iot_core::{NodeId, UnixMillis, people::Role};
 use iot_server::{
     Config,
-    config::{Announce, FILE_NAME, Layer, RegistrationWord, StoreKind},
+    config::{Announce, FILE_NAME, Layer, RegistrationWord, StoreKind, TlsWord},
 };
 use iot_web::rows;
 
@@ -283,9 +283,12 @@ pub(crate) struct Settings {
     /// Address of the pages [default: as --address]
     #[arg(long, global = true, env = "IOT_WEB_ADDRESS", value_name = "IP")]
     web_address: Option<IpAddr>,
-    /// Port of the pages; 0 takes a free one [default: 80, or else 8080]
+    /// Port of the pages; 0 takes a free one [default: 80, or else 8080; with TLS 443, or else 8443]
     #[arg(long, global = true, env = "IOT_WEB_PORT", value_name = "PORT")]
     web_port: Option<u16>,
+    /// Whether the pages are encrypted on their way [default: off]
+    #[arg(long, global = true, env = "IOT_TLS", value_enum)]
+    tls: Option<TlsWord>,
     /// Port on which nodes are dialled [default: 1234]
     #[arg(long, global = true, env = "IOT_NODE_PORT", value_name = "PORT")]
     node_port: Option<u16>,
@@ -330,6 +333,7 @@ impl Settings {
             tcp_port: self.tcp_port,
             web_address: self.web_address,
             web_port: self.web_port,
+            tls: self.tls,
             node_port: self.node_port,
             registration: self.registration,
             announce: self.announce,

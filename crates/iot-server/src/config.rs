@@ -18,7 +18,10 @@ use iot_store::RetentionPolicy;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use self::word::{Announce, RegistrationWord, StoreKind, TlsWord, YesNo};
 use crate::retention::RetentionLayer;
+
+mod word;
 
 /// Name of the configuration file in the data directory.
 pub const FILE_NAME: &str = "iot-hub.toml";
@@ -46,8 +49,15 @@ pub struct Config {
     pub tcp_port: u16,
     /// Where pages are served; `None` follows `address`.
     pub web_address: Option<IpAddr>,
-    /// Port on which pages are served; 0 takes a free one. `None` takes 80, or 8080 where 80 is not to be had.
+    /// Port on which pages are served; 0 takes a free one. `None` takes 80, or 8080 where 80 is not to be had;
+    /// with TLS 443, or 8443.
     pub web_port: Option<u16>,
+    /// Whether pages are encrypted on their way.
+    pub tls: TlsWord,
+    /// The certificate where `tls` is `files`, in PEM, followed by those that vouch for it.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub tls_key: Option<PathBuf>,
     /// Port on which nodes are dialled.
     pub node_port: u16,
     /// Whether nodes on this machine's loopback network are dialled; `None` where only this machine can
@@ -79,36 +89,6 @@ pub struct Config {
     pub max_web_connections_per_address: usize,
 }
 
-/// Yes or no, as it is written in files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum YesNo {
-    /// It is so.
-    Yes,
-    /// It is not.
-    No,
-}
-
-/// Whether the hub is announced on the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Announce {
-    /// Nodes find it by DNS-SD.
-    Yes,
-    /// Nodes must know its address.
-    No,
-}
-
-/// Where the hub keeps nodes, readings and commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// In `hub.db` of the data directory: a restart finds everything
-    Disk,
-    /// In memory, for tests and demonstrations: a restart forgets everything
-    Memory,
-}
-
 impl Default for Config {
     fn default() -> Self {
         let hub = HubConfig::default();
@@ -124,6 +104,9 @@ impl Default for Config {
             tcp_port: HUB_PORT,
             web_address: None,
             web_port: None,
+            tls: TlsWord::Off,
+            tls_certificate: None,
+            tls_key: None,
             node_port: DIAL_PORT,
             dial_loopback: None,
             registration: hub.registration,
@@ -187,6 +170,9 @@ impl Config {
         set(&mut self.tcp_port, layer.tcp_port);
         self.web_address = layer.web_address.or(self.web_address);
         self.web_port = layer.web_port.or(self.web_port);
+        set(&mut self.tls, layer.tls);
+        self.tls_certificate = layer.tls_certificate.or_else(|| self.tls_certificate.take());
+        self.tls_key = layer.tls_key.or_else(|| self.tls_key.take());
         set(&mut self.node_port, layer.node_port);
         set(&mut self.registration, layer.registration.map(Registration::from));
         set(&mut self.announce, layer.announce);
@@ -214,6 +200,11 @@ impl Config {
         }
         if !(5..=3600).contains(&self.keepalive.as_secs()) {
             return refuse("keepalive_s", format!("takes 5 to 3600, not {}", self.keepalive.as_secs()));
+        }
+        for (setting, file) in [("tls_certificate", &self.tls_certificate), ("tls_key", &self.tls_key)] {
+            if self.tls == TlsWord::Files && file.is_none() {
+                return refuse(setting, "must name a file where tls is files".into());
+            }
         }
         for (setting, value) in [
             ("max_sessions", self.max_sessions),
@@ -260,6 +251,9 @@ pub struct Layer {
     pub tcp_port: Option<u16>,
     pub web_address: Option<IpAddr>,
     pub web_port: Option<u16>,
+    pub tls: Option<TlsWord>,
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
     pub node_port: Option<u16>,
     pub registration: Option<RegistrationWord>,
     pub announce: Option<Announce>,
@@ -274,25 +268,6 @@ pub struct Layer {
     pub max_messages_per_s: Option<u32>,
     pub max_web_connections: Option<usize>,
     pub max_web_connections_per_address: Option<usize>,
-}
-
-/// [`Registration`] as it is written in files and flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum RegistrationWord {
-    /// Every node is admitted at once: for labs and demonstrations
-    Open,
-    /// A new node waits in the inbox until a person admits it
-    Approve,
-}
-
-impl From<RegistrationWord> for Registration {
-    fn from(word: RegistrationWord) -> Self {
-        match word {
-            RegistrationWord::Open => Self::Open,
-            RegistrationWord::Approve => Self::Approve,
-        }
-    }
 }
 
 /// Why a configuration cannot be used.
@@ -386,6 +361,8 @@ mod tests {
             ("backups_kept = 0", ["backups_kept", "1 to 65535"]),
             ("keepalive_s = 1", ["keepalive_s", "5 to 3600"]),
             ("name = \"\"", ["name", "1 to 64"]),
+            ("tls = \"files\"\ntls_key = \"a\"", ["tls_certificate", "must name a file"]),
+            ("tls = \"on\"", ["tls", "self-signed"]),
         ] {
             let error = read(text).unwrap_err().to_string();
             for part in parts {

@@ -56,8 +56,8 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
             format!("Log in as {USER} with the password {password}")
         };
         out::line(&format!(
-            "\n  Open http://{}/ to see the hub with {} simulated nodes. Ctrl-C ends both.\n  {enter}\n",
-            server.web_addr(),
+            "\n  Open {} to see the hub with {} simulated nodes. Ctrl-C ends both.\n  {enter}\n",
+            server.web_url(),
             options.nodes
         ));
         stop_signal().await?;

@@ -4,8 +4,8 @@
 //! read it: it is made so, and refused when it is not so any more. It is never logged and never shown.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,7 @@ use iot_proto::HubKey;
 use thiserror::Error;
 use tracing::info;
 
-use crate::config::StoreKind;
+use crate::{config::StoreKind, private};
 
 /// Name of the file in the data directory.
 pub const FILE_NAME: &str = "identity.key";
@@ -68,7 +68,8 @@ pub fn identity(store: StoreKind, data_dir: &Path) -> Result<HubIdentity, Identi
             Ok(file) => read(&path, file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let identity = HubIdentity::generate().map_err(failed)?;
-                write(data_dir, &path, &identity).map_err(failed)?;
+                let secret = format!("{}\n", HubKey(*identity.secret()));
+                private::write(data_dir, FILE_NAME, &secret).map_err(failed)?;
                 identity
             }
             Err(error) => return Err(failed(error)),
@@ -103,25 +104,10 @@ fn check_mode(_: &Path, _: &File) -> Result<(), IdentityError> {
     Ok(())
 }
 
-/// Writes beside the place and moves it there, so that the file is whole or not there.
-fn write(data_dir: &Path, path: &Path, identity: &HubIdentity) -> io::Result<()> {
-    fs::create_dir_all(data_dir)?;
-    let beside = path.with_added_extension("new");
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    writeln!(file, "{}", HubKey(*identity.secret()))?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    #[cfg(unix)]
-    File::open(data_dir)?.sync_all()?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -14,7 +14,7 @@
 //!     .start()
 //!     .await?;
 //!
-//! println!("nodes connect to {}, people open http://{}/", server.tcp_addr(), server.web_addr());
+//! println!("nodes connect to {}, people open {}", server.tcp_addr(), server.web_url());
 //! assert!(server.check_module_support("relay", 1).is_ok());
 //! assert!(server.module_files("relay")?.contains_key("module.toml"));
 //!
@@ -29,6 +29,7 @@ mod address;
 mod backend;
 mod builder;
 mod care;
+mod certificate;
 pub mod config;
 mod files;
 pub mod identity;
@@ -42,6 +43,7 @@ mod store;
 pub mod transfer;
 
 pub use builder::Builder;
+pub use certificate::CertificateError;
 pub use config::{Config, ConfigError};
 pub use owner::OwnerError;
 pub use private::PrivateError;

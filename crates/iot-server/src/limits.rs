@@ -78,7 +78,7 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
 }
 
 /// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
-fn unnamed() -> [(&'static str, String, &'static str); 8] {
+fn unnamed() -> [(&'static str, String, &'static str); 9] {
     let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
     let slow = "closed";
     [
@@ -95,6 +95,7 @@ fn unnamed() -> [(&'static str, String, &'static str); 8] {
             "tried again later",
         ),
         ("attempts at one address", "1 a second".into(), "wait"),
+        ("time for the TLS handshake of a page", seconds(web.head_within), slow),
         ("time for the head of a request", seconds(web.head_within), slow),
         ("time for the body of a request", seconds(web.body_within), "answered 408, closed"),
         ("time in which a reader must take something", seconds(web.read_within), slow),

@@ -1,8 +1,10 @@
 //! Whether the files of the data directory are the hub's alone. What others may write is not believed, and what
-//! others may read is no secret; so a hub refuses to start on either, and says what to do.
+//! others may read is no secret; so a hub refuses to start on either, and says what to do. What it makes itself is
+//! made so.
 
 use std::{
-    io,
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -39,14 +41,14 @@ pub enum PrivateError {
 /// [`PrivateError`], with what to do.
 #[cfg(unix)]
 pub(crate) fn check(data_dir: &Path) -> Result<(), PrivateError> {
-    use std::{fs, os::unix::fs::DirBuilderExt as _};
+    use std::os::unix::fs::DirBuilderExt as _;
 
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
     made.map_err(|source| PrivateError::Io { path: data_dir.into(), source })?;
     // A directory that others can read is no harm: its files say for themselves who may read them.
     check_mode(data_dir, 0o022, "written", "go-w")?;
     for name in ["hub.db", "hub.db-wal", "hub.db-shm"] {
-        check_mode(&data_dir.join(name), 0o077, "read or written", "600")?;
+        check_secret(&data_dir.join(name))?;
     }
     check_mode(&data_dir.join(crate::config::FILE_NAME), 0o022, "written", "go-w")
 }
@@ -54,6 +56,40 @@ pub(crate) fn check(data_dir: &Path) -> Result<(), PrivateError> {
 /// Access on this operating system is inherited from the directory above.
 #[cfg(not(unix))]
 pub(crate) fn check(_: &Path) -> Result<(), PrivateError> {
+    Ok(())
+}
+
+/// Checks that a secret file, where it is there, is the hub's alone.
+///
+/// # Errors
+/// [`PrivateError`], with what to do.
+#[cfg(unix)]
+pub(crate) fn check_secret(path: &Path) -> Result<(), PrivateError> {
+    check_mode(path, 0o077, "read or written", "600")
+}
+
+/// Access on this operating system is inherited from the directory above.
+#[cfg(not(unix))]
+pub(crate) fn check_secret(_: &Path) -> Result<(), PrivateError> {
+    Ok(())
+}
+
+/// Writes a file that is the hub's alone: beside the place first and then moved there, so that it is whole or not
+/// there.
+pub(crate) fn write(data_dir: &Path, name: &str, content: &str) -> io::Result<()> {
+    fs::create_dir_all(data_dir)?;
+    let path = data_dir.join(name);
+    let beside = path.with_added_extension("new");
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    #[cfg(unix)]
+    fs::File::open(data_dir)?.sync_all()?;
     Ok(())
 }
 
@@ -80,10 +116,7 @@ fn check_mode(
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::{
-        fs::{self, Permissions},
-        os::unix::fs::PermissionsExt as _,
-    };
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
     use super::*;
 

@@ -18,7 +18,7 @@ use iot_net::{
 };
 use iot_proto::Body;
 use iot_store::OpenError;
-use iot_web::WebConfig;
+use iot_web::{Tls, WebConfig};
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -29,9 +29,10 @@ use tracing::{error, info, warn};
 
 use crate::{
     Builder, Config,
-    address::{bind_web, choose_address},
+    address::{UsualPorts, bind_web, choose_address},
     backend::HubBackend,
     care::Care,
+    certificate::{CertificateError, certificate},
     config::{Announce, StoreKind},
     files::Files,
     identity::{IdentityError, identity},
@@ -56,6 +57,7 @@ pub struct IotServer {
     catalogue: Arc<Catalogue>,
     tcp_addr: SocketAddr,
     web_addr: SocketAddr,
+    web_url: String,
     web_stop: Option<oneshot::Sender<()>>,
     web: JoinHandle<()>,
 }
@@ -83,6 +85,9 @@ pub enum ServerError {
         /// What the operating system says.
         why: io::Error,
     },
+    /// There is no certificate to encrypt the pages with.
+    #[error("cannot encrypt the pages, which tls sets: {0}")]
+    Certificate(CertificateError),
     /// A kind that the configuration names does not exist.
     #[error("setting {setting}: {why}")]
     Kind {
@@ -139,7 +144,11 @@ impl IotServer {
         let catalogue = Arc::new(load_catalogue(&config)?);
         let (address, why) = choose_address(config.address);
         info!(%address, why, "address of the hub");
-        let (listener, web_addr) = listen_web(config.web_address.unwrap_or(address), config.web_port)?;
+        let web_address = config.web_address.unwrap_or(address);
+        let tls = certificate(&config, web_address).map_err(ServerError::Certificate)?;
+        let (listener, web_addr) = listen_web(web_address, config.web_port, UsualPorts::of(config.tls))?;
+        let web_url = format!("{}://{web_addr}/", if tls.is_some() { "https" } else { "http" });
+        info!(%web_addr, url = web_url, "pages are served");
 
         let hub_config = config.hub(address, RandomState::new().hash_one(web_addr));
         let mut net = net_config(&config, address);
@@ -169,7 +178,7 @@ impl IotServer {
             tcp_addr: hub.local_addr(),
         };
         let (web_stop, stopped) = oneshot::channel();
-        let web_config = web_config(config);
+        let web_config = web_config(config, tls);
         let web = tokio::spawn(async move {
             let shutdown = async {
                 // A server that is dropped without a word stops as well.
@@ -187,6 +196,7 @@ impl IotServer {
             care,
             catalogue,
             web_addr,
+            web_url,
             web_stop: Some(web_stop),
             web,
         })
@@ -200,6 +210,11 @@ impl IotServer {
     /// Where pages are served.
     pub fn web_addr(&self) -> SocketAddr {
         self.web_addr
+    }
+
+    /// What a browser opens.
+    pub fn web_url(&self) -> &str {
+        &self.web_url
     }
 
     /// How to ask the hub, read it and watch it.
@@ -287,9 +302,10 @@ fn opening(people: &dyn People, owner: Option<&Owner>) -> Result<Opening, Server
 }
 
 /// How pages are served.
-fn web_config(config: Config) -> WebConfig {
+fn web_config(config: Config, tls: Option<Tls>) -> WebConfig {
     WebConfig {
         hosts: config.web_hosts,
+        tls,
         max_connections: config.max_web_connections,
         max_connections_per_address: config.max_web_connections_per_address,
         ..WebConfig::default()
@@ -326,15 +342,19 @@ fn load_catalogue(config: &Config) -> Result<Catalogue, ServerError> {
 }
 
 /// Opens the listener of the pages, and says so where it is not on the port that people try first.
-fn listen_web(address: IpAddr, port: Option<u16>) -> Result<(TcpListener, SocketAddr), ServerError> {
-    let failed = |why| ServerError::Web { address: SocketAddr::new(address, port.unwrap_or(8080)), why };
-    let (listener, refused) = bind_web(address, port).map_err(failed)?;
+fn listen_web(
+    address: IpAddr,
+    port: Option<u16>,
+    usual: UsualPorts,
+) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let UsualPorts { first, otherwise } = usual;
+    let failed = |why| ServerError::Web { address: SocketAddr::new(address, port.unwrap_or(otherwise)), why };
+    let (listener, refused) = bind_web(address, port, usual).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let web_addr = listener.local_addr().map_err(failed)?;
     if let Some(refused) = refused {
-        warn!("port 80 is not to be had ({refused}): pages are on 8080");
+        warn!("port {first} is not to be had ({refused}): pages are on {otherwise}");
     }
-    info!(%web_addr, "pages are served");
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     Ok((listener, web_addr))
 }

@@ -12,6 +12,7 @@ mod asset;
 mod backend;
 mod body;
 mod config;
+mod connection;
 mod details;
 mod door;
 mod error;
@@ -29,14 +30,16 @@ mod route;
 pub mod rows;
 mod server;
 mod store;
+mod tls;
 mod web;
 mod wording;
 
 pub use backend::Backend;
 pub use config::WebConfig;
-pub use door::{Secret, SecretError, Transport, hash_password};
+pub use door::{Secret, SecretError, hash_password};
 pub use route::{May, RouteInfo, routes};
 pub use server::serve;
 pub use store::{
     BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
 };
+pub use tls::{Tls, TlsError};

@@ -2,12 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
+use hyper_util::server::graceful::GracefulShutdown;
 use iot_core::{IotError, Limit, Origin, Reached};
 use jiff::tz::TimeZone;
 use tokio::{
@@ -19,10 +14,9 @@ use tokio::{
 
 use crate::{
     Backend, WebConfig,
-    door::{CookieRule, Door},
-    guard,
+    connection::Connection,
+    door::{CookieRule, Door, Transport},
     host::Hosts,
-    patient::Patient,
     places::{Place, Places, Room},
     web::Web,
 };
@@ -58,8 +52,9 @@ pub async fn serve<B: Backend>(
     let hosts = Hosts::new(&machine.to_string_lossy(), config.hosts.iter().map(AsRef::as_ref));
     let (zone, reached) = (TimeZone::system(), Reached::default());
     let port = listener.local_addr().map_or(0, |address| address.port());
-    let door = Door::new(backend.people(), CookieRule::new(port, config.transport))?;
-    let mut acceptor = Acceptor::new(listener, &config, reached.clone());
+    let transport = if config.tls.is_some() { Transport::Encrypted } else { Transport::Plain };
+    let door = Door::new(backend.people(), CookieRule::new(port, transport))?;
+    let mut acceptor = Acceptor::new(listener, &config, transport, reached.clone());
     let web = Web {
         backend,
         zone,
@@ -82,19 +77,11 @@ pub async fn serve<B: Backend>(
             () = &mut shutdown => break,
         };
         let place = Arc::new(place);
-        let service =
-            guard::guarded(Web { peer: Some(peer.ip()), place: Some(Arc::clone(&place)), ..web.clone() });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(config.head_within)
-            .serve_connection(
-                TokioIo::new(Patient::new(stream, config.read_within)),
-                TowerToHyperService::new(service),
-            );
-        let connection = connections.watch(connection);
+        let web = Web { peer: Some(peer.ip()), place: Some(Arc::clone(&place)), ..web.clone() };
+        let connection = Connection::new(web, &config, connections.watcher());
         tasks.spawn(async move {
             let ended = tokio::select! {
-                ended = connection => ended,
+                ended = connection.serve(stream) => ended,
                 () = place.gone() => Ok(()),
             };
             if let Err(error) = ended {
@@ -113,6 +100,7 @@ pub async fn serve<B: Backend>(
 /// Takes connections, as far as there is room.
 struct Acceptor {
     listener: TcpListener,
+    transport: Transport,
     places: Places,
     reached: Reached,
     trouble: Trouble,
@@ -129,9 +117,9 @@ enum Trouble {
 }
 
 impl Acceptor {
-    fn new(listener: TcpListener, config: &WebConfig, reached: Reached) -> Self {
+    fn new(listener: TcpListener, config: &WebConfig, transport: Transport, reached: Reached) -> Self {
         let places = Places::new(config.max_connections, config.max_connections_per_address);
-        Self { listener, places, reached, trouble: Trouble::None, turned_away: (0, None) }
+        Self { listener, transport, places, reached, trouble: Trouble::None, turned_away: (0, None) }
     }
 
     /// The next connection for which there is room.
@@ -187,7 +175,11 @@ impl Acceptor {
             tracing::warn!(%peer, count, limit = limit.what(), "turned away: as many as allowed");
             self.turned_away = (0, Some(Instant::now()));
         }
-        // Whoever does not get it sees that the connection is closed.
-        let _ = stream.try_write(ENOUGH);
+        match self.transport {
+            // Whoever does not get it sees that the connection is closed.
+            Transport::Plain => drop(stream.try_write(ENOUGH)),
+            // Words would have to be encrypted, which takes a handshake, and so room.
+            Transport::Encrypted => {}
+        }
     }
 }

@@ -10,10 +10,9 @@ pub(crate) struct CookieRule {
 }
 
 /// Whether what is sent is encrypted on its way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Transport {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
     /// Anyone on the way can read it.
-    #[default]
     Plain,
     /// TLS.
     Encrypted,

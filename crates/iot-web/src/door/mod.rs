@@ -25,15 +25,12 @@ use iot_core::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
+pub use self::secret::{Secret, SecretError, hash_password};
 pub(crate) use self::{
     admit::admit,
-    cookie::CookieRule,
+    cookie::{CookieRule, Transport},
     enter::{claim, local, log_in, log_out},
     who::{Who, With, is_at_this_machine},
-};
-pub use self::{
-    cookie::Transport,
-    secret::{Secret, SecretError, hash_password},
 };
 use crate::error::WebError;
 

@@ -15,3 +15,4 @@ mod requests;
 mod scripts;
 mod slow;
 mod store;
+mod tls;
