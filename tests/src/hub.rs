@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader, Read},
+    mem,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -72,7 +73,6 @@ const TERMINATED: i32 = 143;
 pub struct HubProcess {
     child: Child,
     log: Arc<Mutex<Log>>,
-    readers: Vec<JoinHandle<()>>,
     /// Where nodes connect.
     pub tcp: SocketAddr,
     /// Its pages and API.
@@ -84,6 +84,8 @@ pub struct HubProcess {
 struct Log {
     text: String,
     lines: Vec<Value>,
+    /// Who reads it.
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// The directory of the binaries that belong to this one.
@@ -157,8 +159,9 @@ impl HubProcess {
         let stdout = child.stdout.take().context("the hub's standard output")?;
         let log = Arc::new(Mutex::new(Log::default()));
         let readers = vec![keep(stderr, &log), keep(stdout, &log)];
+        lock(&log).readers = readers;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut hub = Self { child, log, readers, tcp: nowhere, api: Api::new(nowhere) };
+        let mut hub = Self { child, log, tcp: nowhere, api: Api::new(nowhere) };
         hub.api = Api::new(hub.announced("web_addr")?);
         Ok(hub)
     }
@@ -281,7 +284,8 @@ impl HubProcess {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().context("send SIGTERM")?;
         let status = until("the hub ends", STOP, || Ok(self.child.try_wait()?))?;
-        for reader in self.readers.drain(..) {
+        let readers = mem::take(&mut lock(&self.log).readers);
+        for reader in readers {
             ensure!(reader.join().is_ok(), "a reader of the log has panicked");
         }
         Ok((status, self.written()))

@@ -84,7 +84,7 @@ impl Book {
 
 /// The bytes as they are, in hexadecimal digits, in base64 wherever in a longer text, and as in an address.
 fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let lower: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let lower = hex(bytes);
     let mut forms = vec![bytes.to_vec(), lower.to_uppercase().into_bytes(), lower.into_bytes()];
     forms.push(percent_encode(bytes, NON_ALPHANUMERIC).to_string().into_bytes());
     for before in 0..3 {
@@ -100,6 +100,12 @@ fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
     forms.sort_unstable();
     forms.dedup();
     forms
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }
 
 /// The bytes that hexadecimal digits stand for; `None` where it is no such text of 16 bytes or more.
@@ -121,7 +127,7 @@ mod tests {
         for hidden in [
             format!("x{text}y"),
             "Ab &amp; &uuml;/+ 0123456789abcdef".into(),
-            part.bytes().map(|byte| format!("{byte:02X}")).collect(),
+            hex(part.as_bytes()).to_uppercase(),
             STANDARD.encode(format!("ada:{text}")),
             STANDARD.encode(format!("eve:x{part}")),
             format!("?p={}", percent_encode(text.as_bytes(), NON_ALPHANUMERIC)),

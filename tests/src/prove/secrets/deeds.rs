@@ -44,7 +44,8 @@ impl Deeds<'_> {
     }
 
     fn digits(&mut self, many: usize) -> String {
-        (0..many).map(|_| format!("{:x}", self.chance.below(16))).collect()
+        let drawn = (0..many).map(|_| u32::try_from(self.chance.below(16)).unwrap_or(0));
+        drawn.filter_map(|digit| char::from_digit(digit, 16)).collect()
     }
 
     /// Claims the hub with the code of its log, and tries the code once more.

@@ -183,9 +183,9 @@ fn value_of(log: &str, key: &str) -> Option<String> {
 fn plant(left: &mut Left, data_dir: &Path) -> Result<()> {
     let [cookie, bearer, password] = &left.known;
     let record = json!({ "timestamp": "2026-01-01T00:00:00Z", "level": "DEBUG", "cookie": cookie });
-    left.log.push_str(&format!("{record}\nERROR all is lost\n{}\n", forge::FORGED));
+    left.log.push_str(&[&record.to_string(), "ERROR all is lost", forge::FORGED, ""].join("\n"));
     left.places.push(("a page".into(), STANDARD.encode(format!("ada:{password}")).into_bytes()));
-    let hidden: String = bearer.trim_end().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hidden = book::hex(bearer.trim_end().as_bytes());
     let path = data_dir.join("forgotten.txt");
     fs::write(&path, hidden)?;
     Ok(fs::set_permissions(path, Permissions::from_mode(0o644))?)
