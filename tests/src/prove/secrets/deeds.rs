@@ -162,8 +162,11 @@ impl Deeds<'_> {
             ("Content-Type: application/json\r\n", format!("{{\"{token}")),
             ("Content-Type: text/plain\r\n", token.clone()),
         ] {
-            for path in ["/api/v1/nodes/plain:forger/name", "/api/v1/nodes/plain:none/tags", "/api/v1/backup"]
-            {
+            for path in [
+                "/api/v1/nodes/plain:forger/name",
+                "/api/v1/nodes/plain:none/tags",
+                "/api/v1/nodes/plain:forger/tags",
+            ] {
                 self.asked.ask("POST", path, &format!("{bearer}{lines}"), &body)?;
             }
         }
