@@ -3,16 +3,17 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
+    mem,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use iot_proto::HubKey;
 use serde_json::Value;
 
@@ -71,11 +72,20 @@ const TERMINATED: i32 = 143;
 #[derive(Debug)]
 pub struct HubProcess {
     child: Child,
-    log: Arc<Mutex<Vec<Value>>>,
+    log: Arc<Mutex<Log>>,
     /// Where nodes connect.
     pub tcp: SocketAddr,
     /// Its pages and API.
     pub api: Api,
+}
+
+/// What a hub has written so far: as it is, and each line as JSON; a line that is none is a string there.
+#[derive(Debug, Default)]
+struct Log {
+    text: String,
+    lines: Vec<Value>,
+    /// Who reads it.
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// The directory of the binaries that belong to this one.
@@ -139,17 +149,17 @@ impl HubProcess {
         Self::launch_as_it_is(Launch::default(), ports, data_dir, more)
     }
 
-    fn launch_as_it_is(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
+    /// Starts the hub in these surroundings without giving it an owner, and waits until its page is there.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not serve in time.
+    pub fn launch_as_it_is(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
         let mut child = spawn(launch, ports, data_dir, more)?;
         let stderr = child.stderr.take().context("the hub's log")?;
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let written = Arc::clone(&log);
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                written.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-            }
-        });
+        let stdout = child.stdout.take().context("the hub's standard output")?;
+        let log = Arc::new(Mutex::new(Log::default()));
+        let readers = vec![keep(stderr, &log), keep(stdout, &log)];
+        lock(&log).readers = readers;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut hub = Self { child, log, tcp: nowhere, api: Api::new(nowhere) };
         hub.api = Api::new(hub.announced("web_addr")?);
@@ -164,9 +174,9 @@ impl HubProcess {
         let (child, log) = (&mut self.child, &self.log);
         until(&format!("the hub's log says {key}"), START, || {
             if let Some(status) = child.try_wait()? {
-                bail!("the hub ended at once: {status}: {:?}", lock(log));
+                bail!("the hub ended at once: {status}: {:?}", lock(log).lines);
             }
-            Ok(lock(log).iter().find_map(|line| line.get(key)?.as_str()?.parse::<SocketAddr>().ok()))
+            Ok(lock(log).lines.iter().find_map(|line| line.get(key)?.as_str()?.parse::<SocketAddr>().ok()))
         })
     }
 
@@ -204,20 +214,25 @@ impl HubProcess {
     /// When the log does not show it.
     pub fn key(&self) -> Result<HubKey> {
         let log = lock(&self.log);
-        let key = log.iter().find_map(|line| line.get("key")?.as_str()?.parse().ok());
+        let key = log.lines.iter().find_map(|line| line.get("key")?.as_str()?.parse().ok());
         key.context("the hub's log shows its key")
     }
 
     /// How many lines of the log have this text somewhere.
     pub fn logged(&self, text: &str) -> usize {
-        lock(&self.log).iter().filter(|line| line.to_string().contains(text)).count()
+        lock(&self.log).lines.iter().filter(|line| line.to_string().contains(text)).count()
     }
 
     /// Lines of a level, such as `ERROR`.
     pub fn lines_of(&self, level: &str) -> Vec<String> {
         let log = lock(&self.log);
-        let of_level = log.iter().filter(|line| line.get("level").is_some_and(|known| known == level));
+        let of_level = log.lines.iter().filter(|line| line.get("level").is_some_and(|known| known == level));
         of_level.map(Value::to_string).collect()
+    }
+
+    /// All that it has written to its standard streams, as it is.
+    pub fn written(&self) -> String {
+        lock(&self.log).text.clone()
     }
 
     /// The number of the process.
@@ -257,10 +272,23 @@ impl HubProcess {
     ///
     /// # Errors
     /// When it does not end in time.
-    pub fn stop(mut self) -> Result<ExitStatus> {
+    pub fn stop(self) -> Result<ExitStatus> {
+        Ok(self.stop_and_tell()?.0)
+    }
+
+    /// As [`stop`](Self::stop), with all that the hub has written to its standard streams.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn stop_and_tell(mut self) -> Result<(ExitStatus, String)> {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().context("send SIGTERM")?;
-        until("the hub ends", STOP, || Ok(self.child.try_wait()?))
+        let status = until("the hub ends", STOP, || Ok(self.child.try_wait()?))?;
+        let readers = mem::take(&mut lock(&self.log).readers);
+        for reader in readers {
+            ensure!(reader.join().is_ok(), "a reader of the log has panicked");
+        }
+        Ok((status, self.written()))
     }
 }
 
@@ -303,20 +331,28 @@ pub struct Launch {
     pub address: IpAddr,
     /// Most files that it may have open; `None` for as many as this process.
     pub files: Option<u32>,
+    /// What is in its log, as `IOT_LOG` says it; `None` for what this process has there.
+    pub log: Option<&'static str>,
 }
 
 impl Default for Launch {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), files: None }
+        Self { address: Ipv4Addr::LOCALHOST.into(), files: None, log: None }
     }
 }
 
 impl Launch {
     /// Runs a program in these surroundings.
     fn command(self, program: &Path) -> Command {
-        let Some(files) = self.files else { return Command::new(program) };
-        let mut command = Command::new("prlimit");
-        command.arg(format!("--nofile={files}:{files}")).arg("--").arg(program);
+        let mut command = match self.files {
+            Some(files) => {
+                let mut command = Command::new("prlimit");
+                command.arg(format!("--nofile={files}:{files}")).arg("--").arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.envs(self.log.map(|log| ("IOT_LOG", log)));
         command
     }
 }
@@ -331,7 +367,7 @@ fn spawn(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result
         .arg(data_dir)
         .args(more)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("start {}", program.display()))?;
@@ -344,6 +380,19 @@ fn forget(child: &Child) {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&child.id());
 }
 
-fn lock(log: &Mutex<Vec<Value>>) -> std::sync::MutexGuard<'_, Vec<Value>> {
+/// Keeps each line of a stream as it is written.
+fn keep(stream: impl Read + Send + 'static, log: &Arc<Mutex<Log>>) -> JoinHandle<()> {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut log = lock(&log);
+            log.text.push_str(&line);
+            log.text.push('\n');
+            log.lines.push(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+        }
+    })
+}
+
+fn lock(log: &Mutex<Log>) -> std::sync::MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }

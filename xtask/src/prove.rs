@@ -30,6 +30,8 @@ const SHORT: &[(&str, &[&str])] = &[
     ("sim", &["--seeds", "300", "--plant", "store-again"]),
     ("claim", &["--claims", "200", "--codes", "100"]),
     ("claim", &["--plant", "look-first"]),
+    ("secrets", &[]),
+    ("secrets", &["--plant", "careless"]),
     ("web", &["--rounds", "3", "--nodes", "10"]),
     ("web", &["--rounds", "2", "--nodes", "10", "--plant", "own-page"]),
     ("pair", &["--runs", "700"]),
@@ -55,6 +57,8 @@ pub(crate) enum Proof {
     Bitrot(Passed),
     /// Claim a hub a thousand times at once: it gets one owner, and does nothing before.
     Claim(Passed),
+    /// Give a hub secrets and search for them: none is in what it writes and answers.
+    Secrets(Passed),
     /// Simulate hub, nodes and network from seeds: no promise is broken.
     Sim(Passed),
     /// Attack joining: nobody is let in whom no person has let in.
@@ -133,6 +137,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
         Proof::Diskfull(options) => diskfull(sh, options),
         Proof::Claim(Passed { options }) => in_process(sh, "claim", options),
+        Proof::Secrets(Passed { options }) => in_process(sh, "secrets", options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
         Proof::Web(Passed { options }) => in_process(sh, "web", options),
         Proof::Pair(Passed { options }) => in_process(sh, "pair", options),

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
+#[cfg(unix)]
+use iot_tests::prove::secrets;
 use iot_tests::{
     out,
     prove::{
@@ -29,6 +31,9 @@ enum Proof {
     Diskfull(diskfull::Options),
     /// Claim a hub a thousand times at once; it may get one owner, and do nothing before
     Claim(claim::Options),
+    /// Give a hub secrets and search all that it writes and answers for them; none may be there
+    #[cfg(unix)]
+    Secrets(secrets::Options),
     /// Simulate hub, nodes and network from seeds; no promise may be broken
     Sim(sim::Options),
     /// Attack joining; nobody may be let in whom no person has let in
@@ -85,6 +90,8 @@ fn main() -> ExitCode {
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
         Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
         Proof::Claim(options) => ("claim", claim::run(&options)),
+        #[cfg(unix)]
+        Proof::Secrets(options) => ("secrets", secrets::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
         Proof::Pair(options) => ("pair", pair::run(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
