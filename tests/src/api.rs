@@ -30,6 +30,12 @@ impl Api {
         Self { agent: config.into(), address, base: format!("http://{address}"), name: None }
     }
 
+    /// The same, in the same name, on connections of its own.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { name: self.name.clone(), ..Self::new(self.address) }
+    }
+
     /// The same, asked in the name of whoever has this token.
     #[must_use]
     pub fn with_token(self, token: &str) -> Self {

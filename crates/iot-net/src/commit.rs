@@ -16,8 +16,9 @@ use iot_core::{
     store::{Batch, Record, StoreError},
 };
 
-/// Bytes and items that an emptied buffer may keep for the next use; a burst does not stay in memory.
-const KEPT: usize = 64 * 1024;
+/// Bytes, and items, that an emptied buffer may keep for the next use; a burst does not stay in memory.
+const KEPT_BYTES: usize = 64 * 1024;
+const KEPT_ITEMS: usize = 8 * 1024;
 
 /// So many records are worth a commit of their own: more make it no cheaper for each.
 const ENOUGH: usize = 1024;
@@ -117,16 +118,19 @@ impl GroupCommit {
     /// Takes back a buffer whose effects have been executed.
     pub fn give_back(&mut self, mut effects: Effects) {
         effects.clear();
-        let kept =
-            effects.bytes.capacity().max(effects.list.capacity()).max(effects.records.readings.capacity());
-        if kept <= KEPT {
+        let items = [
+            effects.list.capacity(),
+            effects.records.records.capacity(),
+            effects.records.readings.capacity(),
+        ];
+        if effects.bytes.capacity() <= KEPT_BYTES && items.iter().all(|items| *items <= KEPT_ITEMS) {
             self.spare = effects;
         }
     }
 
-    /// Records and readings that wait for the next commit.
+    /// Records and readings that wait for the next commit, and effects that wait for one.
     pub fn unstored(&self) -> usize {
-        self.open.records.records.len() + self.open.records.readings.len()
+        self.open.records.records.len() + self.open.records.readings.len() + self.open.list.len()
     }
 
     /// Batches given out so far.

@@ -98,7 +98,8 @@ pub struct NetConfig {
     /// Messages a second that a session may send, and twice as many at once; whoever sends more is read more
     /// slowly. 500 is far above what a node measures, and two hundred such peers do not fill a processor.
     pub max_messages_per_s: u32,
-    /// Records and readings that may wait to be stored; above that nodes are not read. 65,536 is some 4 MB.
+    /// Records and readings that may wait to be stored, and effects that may wait for these; above that nodes are
+    /// not read. 65,536 is some 6 MB.
     pub max_unstored: usize,
     /// How long after a failed commit it is tried again. 1 s does not flood the log of a broken disk.
     pub store_retry: Duration,

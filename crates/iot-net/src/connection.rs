@@ -27,7 +27,7 @@ use crate::{
     noise::HubIdentity,
     open::Place,
     outbox::{Protection, Stage},
-    pool::{BufferPool, PooledBuffer},
+    pool::{BufferPool, PooledBuffer, READ_LEN},
     secure::{self, Answered, Seal, SecureError},
 };
 
@@ -177,7 +177,8 @@ impl Connection {
         }
         let mut buffer = self.pool.take();
         let (front, room) = buffer.bytes.split_at_mut(self.partial.len());
-        let mut room = ReadBuf::new(room);
+        let most = room.len().min(READ_LEN);
+        let mut room = ReadBuf::new(room.get_mut(..most).unwrap_or_default());
         match Pin::new(&mut self.stream).poll_read(cx, &mut room) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(End::Failed(error))),

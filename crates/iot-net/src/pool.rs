@@ -5,8 +5,12 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-/// Bytes of one buffer: enough for a burst of a few hundred reports in one read.
-pub(crate) const BUFFER_LEN: usize = 64 * 1024;
+/// Bytes of one buffer: the beginning of a record, and what one read takes behind it.
+pub(crate) const BUFFER_LEN: usize = 32 * 1024;
+
+/// Bytes that one read takes at most: some two hundred reports. The pace of a session is looked at between reads,
+/// so this also bounds what one peer can have done before another has its turn.
+pub(crate) const READ_LEN: usize = 8 * 1024;
 
 /// Buffers kept for the next use. More are in use at one time only while handlers wait.
 const KEPT: usize = 4;

@@ -22,9 +22,18 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Threads of the pages that may wait for the disk at one time. More of them answer nobody sooner: they take the
+/// processor from the hub's own thread, and each keeps memory of its own.
+const DISK_THREADS: usize = 16;
+
 /// The runtime of the pages; nodes are served on a thread of the hub's own.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("web").enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(DISK_THREADS)
+        .thread_name("web")
+        .enable_all()
+        .build()
 }
 
 /// Waits until the process is asked to stop.

@@ -179,15 +179,7 @@ impl IotServer {
         };
         let (web_stop, stopped) = oneshot::channel();
         let web_config = web_config(config, tls);
-        let web = tokio::spawn(async move {
-            let shutdown = async {
-                // A server that is dropped without a word stops as well.
-                let _ = stopped.await;
-            };
-            if let Err(error) = iot_web::serve(listener, backend, web_config, shutdown).await {
-                error!(%error, "pages are not served");
-            }
-        });
+        let web = tokio::spawn(serve_pages(listener, backend, web_config, stopped));
         Ok(Self {
             handle: hub.handle().clone(),
             tcp_addr: hub.local_addr(),
@@ -299,6 +291,21 @@ fn opening(people: &dyn People, owner: Option<&Owner>) -> Result<Opening, Server
     }
     let users = people.users().map_err(|why| ServerError::Hub(StartError::Load(why)))?;
     Ok(if users.is_empty() { Opening::WhenTold } else { Opening::AtOnce })
+}
+
+/// Serves pages until it is told to stop, or whoever could tell it is gone.
+async fn serve_pages(
+    listener: TcpListener,
+    backend: HubBackend,
+    config: WebConfig,
+    stopped: oneshot::Receiver<()>,
+) {
+    let shutdown = async {
+        let _ = stopped.await;
+    };
+    if let Err(error) = iot_web::serve(listener, backend, config, shutdown).await {
+        error!(%error, "pages are not served");
+    }
 }
 
 /// How pages are served.

@@ -192,14 +192,14 @@ impl Visitor {
     /// Begins to open the pages of a hub.
     pub(super) fn start(api: &Api) -> Self {
         let (over, visits) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Visits::default())));
-        let (address, is_over, seen) = (api.address(), Arc::clone(&over), Arc::clone(&visits));
+        let (api, is_over, seen) = (api.clone(), Arc::clone(&over), Arc::clone(&visits));
         let thread = thread::spawn(move || {
             for path in PAGES.into_iter().cycle() {
                 if is_over.load(Ordering::SeqCst) {
                     return;
                 }
                 let asked = Instant::now();
-                let answer = Api::new(address).page(path);
+                let answer = api.apart().page(path);
                 let took = asked.elapsed();
                 let mut visits = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 visits.took.push(took);
