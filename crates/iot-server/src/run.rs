@@ -23,8 +23,8 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
 }
 
 /// Threads of the pages that may wait for the disk at one time. More of them answer nobody sooner: they take the
-/// processor from the hub's own thread, and each keeps memory of its own.
-const DISK_THREADS: usize = 16;
+/// processor from the hub's own thread, and each keeps memory of its own. One address cannot take them all.
+const DISK_THREADS: usize = 40;
 
 /// The runtime of the pages; nodes are served on a thread of the hub's own.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
