@@ -23,7 +23,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::{browser::Browser, hub::HubProcess, out};
+use crate::{
+    browser::Browser,
+    hub::{HubProcess, configure},
+    out,
+};
 
 /// Simulated nodes on the walk.
 pub const NODES: u32 = 50;
@@ -158,6 +162,8 @@ pub fn walk() -> Result<usize> {
 /// When it cannot be started.
 fn start_hub(data_dir: &Path) -> Result<HubProcess> {
     let port = NODE_PORT.to_string();
+    // A node that says so much that its keys change would otherwise be read slowly.
+    configure(data_dir, "max_messages_per_s = 1000000")?;
     HubProcess::start(data_dir, &["--node-port", &port, "--registration", "approve"])
 }
 
