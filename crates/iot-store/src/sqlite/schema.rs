@@ -22,7 +22,6 @@ pub(crate) fn migrations() -> Migrations<'static> {
         }),
         M::up(include_str!("schema/3.sql")),
         M::up(include_str!("schema/4.sql")),
-        M::up(include_str!("schema/4.sql")),
         M::up(include_str!("schema/5.sql")),
         M::up_with_hook(include_str!("schema/6.sql"), |db: &Transaction<'_>| -> HookResult {
             rows::begin(db).map_err(|fault| HookError::Hook(fault.to_string()))
