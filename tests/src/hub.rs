@@ -303,20 +303,26 @@ pub struct Launch {
     pub address: IpAddr,
     /// Most files that it may have open; `None` for as many as this process.
     pub files: Option<u32>,
+    /// The process in whose network it runs; `None` for the network of this process.
+    pub network: Option<u32>,
 }
 
 impl Default for Launch {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), files: None }
+        Self { address: Ipv4Addr::LOCALHOST.into(), files: None, network: None }
     }
 }
 
 impl Launch {
     /// Runs a program in these surroundings.
     fn command(self, program: &Path) -> Command {
-        let Some(files) = self.files else { return Command::new(program) };
-        let mut command = Command::new("prlimit");
-        command.arg(format!("--nofile={files}:{files}")).arg("--").arg(program);
+        let network = self.network.map(|id| ["nsenter".to_owned(), format!("--net=/proc/{id}/ns/net")]);
+        let files = self.files.map(|files| ["prlimit".to_owned(), format!("--nofile={files}:{files}")]);
+        let mut words =
+            network.into_iter().chain(files).flat_map(|[name, option]| [name, option, "--".into()]);
+        let Some(first) = words.next() else { return Command::new(program) };
+        let mut command = Command::new(first);
+        command.args(words).arg(program);
         command
     }
 }
