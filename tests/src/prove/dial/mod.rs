@@ -109,7 +109,8 @@ pub fn run(options: &Options) -> Result<()> {
 fn prove(options: &Options) -> Result<()> {
     let figures = dial(options)?;
     let breaches = figures.breaches();
-    out::figures(&figures.to_json(options.plant.map(|plant| format!("{plant:?}")), &breaches), options.json);
+    let plant = options.plant.map(|plant| format!("{plant:?}"));
+    out::figures(&figures.to_json(plant.as_deref(), &breaches), options.json);
     let found = options.plant.map(|plant| match plant {
         Plant::Loopback => figures.others.contains(&SocketAddr::from((Ipv4Addr::LOCALHOST, NODE_PORT))),
         Plant::Gullible => figures.others.len() == usize::from(options.forged),
@@ -209,20 +210,24 @@ fn forge(hub: &HubProcess, number: u16) -> Result<()> {
             // Whether it is refused or waits: it may not be dialled.
             want(&hub.api, &name)?;
         }
-        1 => node.raw(format!("CONNECT {named} HTTP/1.1\r\nHost: {named}\r\n\r\n").as_bytes())?,
+        1 => {
+            node.raw(format!("CONNECT {named} HTTP/1.1\r\nHost: {named}\r\n\r\n").as_bytes())?;
+            // The hub may answer, or have closed the connection.
+            let _ = node.next();
+        }
         2 => {
             // What only a hub says, in the name of an admitted node.
             let to = Identity::Name(Name::new("dial-1a")?);
             node.send(&Dial { versions: VersionRange::OURS, to, time: UnixMillis(1) }, true)?;
+            let _ = node.next();
         }
         _ => {
             node.send(&said, true)?;
             node.next()?;
-            node.register("relay", 1, &named)?;
+            // Where too many wait already, it was sent away.
+            let _ = node.register("relay", 1, &named);
         }
     }
-    // The hub may answer, or have closed the connection.
-    let _ = node.next();
     Ok(())
 }
 

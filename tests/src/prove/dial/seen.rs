@@ -65,7 +65,8 @@ impl Figures {
         for (host, at) in times {
             let gaps = at.iter().zip(at.iter().skip(1)).map(|(one, next)| next.saturating_sub(*one));
             figures.shortest = figures.shortest.into_iter().chain(gaps).min();
-            let span = at.last().zip(at.first()).map_or(Duration::ZERO, |(last, first)| *last - *first);
+            let span =
+                at.last().zip(at.first()).map_or(Duration::ZERO, |(last, first)| last.saturating_sub(*first));
             let least: Duration = at.iter().skip(1).map(|_| APART).sum();
             if least > span + LATE {
                 figures.too_often.insert(host);
@@ -94,7 +95,7 @@ impl Figures {
     }
 
     /// For scripts.
-    pub(super) fn to_json(&self, plant: Option<String>, breaches: &[String]) -> Value {
+    pub(super) fn to_json(&self, plant: Option<&str>, breaches: &[String]) -> Value {
         json!({
             "forged": self.forged,
             "wanted": self.wanted,
