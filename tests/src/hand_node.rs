@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use iot_proto::{
     MAX_FRAME, MessageKind, Name, Outcome, OutcomeStatus, Reading, Register, Report, RequestId, Taken, Value,
     VersionRange,
 };
+use socket2::{Domain, Socket, Type};
 
 /// Longest wait for the hub's next frame.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -53,6 +54,17 @@ impl HandNode {
     /// When it does not answer.
     pub fn connect(hub: SocketAddr) -> Result<Self> {
         Self::on(TcpStream::connect(hub)?)
+    }
+
+    /// Connects to a hub from an address of this machine.
+    ///
+    /// # Errors
+    /// When the address is none of this machine, or the hub does not answer in time.
+    pub fn connect_from(from: IpAddr, hub: SocketAddr, within: Duration) -> Result<Self> {
+        let socket = Socket::new(Domain::for_address(hub), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(from, 0).into())?;
+        socket.connect_timeout(&hub.into(), within).with_context(|| format!("connect from {from}"))?;
+        Self::on(socket.into())
     }
 
     /// Takes a connection that the hub dials.

@@ -333,21 +333,27 @@ pub struct Launch {
     pub files: Option<u32>,
     /// What is in its log, as `IOT_LOG` says it; `None` for what this process has there.
     pub log: Option<&'static str>,
+    /// The process in whose network it runs; `None` for the network of this process.
+    pub network: Option<u32>,
 }
 
 impl Default for Launch {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), files: None, log: None }
+        Self { address: Ipv4Addr::LOCALHOST.into(), files: None, log: None, network: None }
     }
 }
 
 impl Launch {
     /// Runs a program in these surroundings.
     fn command(self, program: &Path) -> Command {
-        let mut command = match self.files {
-            Some(files) => {
-                let mut command = Command::new("prlimit");
-                command.arg(format!("--nofile={files}:{files}")).arg("--").arg(program);
+        let network = self.network.map(|id| ["nsenter".to_owned(), format!("--net=/proc/{id}/ns/net")]);
+        let files = self.files.map(|files| ["prlimit".to_owned(), format!("--nofile={files}:{files}")]);
+        let mut words =
+            network.into_iter().chain(files).flat_map(|[name, option]| [name, option, "--".into()]);
+        let mut command = match words.next() {
+            Some(first) => {
+                let mut command = Command::new(first);
+                command.args(words).arg(program);
                 command
             }
             None => Command::new(program),

@@ -42,6 +42,9 @@ const SHORT: &[(&str, &[&str])] = &[
     ("flood", &["--seconds", "5", "--nodes", "200", "--plant", "impostors"]),
     ("slow", &["--seconds", "20", "--nodes", "200", "--connections", "1000"]),
     ("slow", &["--seconds", "4", "--nodes", "100", "--connections", "200", "--plant", "stopped"]),
+    ("dial", &["--forged", "300", "--seconds", "10"]),
+    ("dial", &["--forged", "20", "--seconds", "3", "--plant", "loopback"]),
+    ("dial", &["--forged", "100", "--seconds", "3", "--plant", "gullible"]),
 ];
 
 /// One proof.
@@ -71,6 +74,8 @@ pub(crate) enum Proof {
     Flood(Passed),
     /// Hold thousands of slow connections: each is closed, and nobody else notices.
     Slow(Passed),
+    /// Name third parties to the hub in every way: it dials admitted nodes alone, and seldom.
+    Dial(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Diskfull),
 }
@@ -144,6 +149,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
         Proof::Flood(Passed { options }) => in_process(sh, "flood", options),
         Proof::Slow(Passed { options }) => in_process(sh, "slow", options),
+        Proof::Dial(Passed { options }) => in_process(sh, "dial", options),
     }
 }
 

@@ -10,7 +10,7 @@ use iot_tests::prove::secrets;
 use iot_tests::{
     out,
     prove::{
-        bitrot, claim, diskfull, flood, iofail,
+        bitrot, claim, dial, diskfull, flood, iofail,
         kill9::{self, Figures, Plan},
         pair, powerloss, sim, slow, time, web,
     },
@@ -46,6 +46,8 @@ enum Proof {
     Flood(flood::Options),
     /// Hold thousands of slow connections to each port; each is closed, and nobody else may notice
     Slow(slow::Options),
+    /// Name third parties to the hub in every way; it may dial admitted nodes alone, and seldom
+    Dial(dial::Options),
 }
 
 /// How to kill.
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         Proof::Web(options) => ("web", web::run(&options)),
         Proof::Flood(options) => ("flood", flood::run(&options)),
         Proof::Slow(options) => ("slow", slow::run(&options)),
+        Proof::Dial(options) => ("dial", dial::run(&options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
