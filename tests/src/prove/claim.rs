@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::{
     api::Api,
-    hub::{HubProcess, Ports},
+    hub::{HubProcess, Ports, configure},
     out,
 };
 
@@ -172,6 +172,11 @@ fn claim_many(
 fn before_and_after(options: &Options, figures: &mut Figures) -> Result<()> {
     let directory = TempDir::new()?;
     let ports = Ports::fixed()?;
+    // All who race are to be heard, though they come from one address.
+    configure(
+        directory.path(),
+        "max_web_connections = 2000\nmax_web_connections_per_address = 2000\nmax_sessions = 2000",
+    )?;
     let hub = HubProcess::start_as_it_is(ports, directory.path(), &[])?;
     let api = &hub.api;
     for route in routes().filter(|route| !matches!(route.may, May::Always | May::ToClaim)) {
