@@ -7,7 +7,8 @@
 use core::{cell::RefCell, pin::pin, time::Duration};
 use std::rc::Rc;
 
-use iot_core::{DeliveryId, Hub, Input, Instant, SessionId, store::StoreError};
+use iot_core::{DeliveryId, Hub, Input, Instant, Limit, Now, SessionId, store::StoreError};
+use iot_proto::Frame;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::spawn_local,
@@ -92,13 +93,28 @@ impl Driver {
         Joins::new(Rc::clone(self), session, turns)
     }
 
+    /// A frame has arrived on a session. The clock is read once for all that arrived together.
+    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: Frame<'_>) {
+        let now = if context.is_first() { self.clock.now() } else { self.clock.last() };
+        self.apply_at(now, Input::Received { session: context.session(), frame });
+    }
+
+    /// Counts that a limit has been reached.
+    pub(crate) fn reached(&self, limit: Limit) {
+        self.state.borrow().hub.limits_reached().note(limit);
+    }
+
     /// Tells the hub what happened, and does what can be done at once.
     pub(crate) fn apply(self: &Rc<Self>, input: Input<'_>) {
+        self.apply_at(self.clock.now(), input);
+    }
+
+    fn apply_at(self: &Rc<Self>, now: Now, input: Input<'_>) {
         let mut state = self.state.borrow_mut();
         let State { hub, commit, executor, .. } = &mut *state;
         let effects = commit.open();
         effects.is_unobserved = executor.is_unobserved();
-        hub.handle(self.clock.now(), input, effects);
+        hub.handle(now, input, effects);
         self.settle(&mut state);
     }
 

@@ -43,11 +43,11 @@ mod joins;
 mod log_budget;
 mod noise;
 mod open;
-mod outbox;
 mod pace;
 mod pool;
 mod secure;
 mod server;
+mod socket;
 mod store_thread;
 mod unstored;
 
