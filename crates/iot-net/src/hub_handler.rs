@@ -73,14 +73,26 @@ impl RequestHandler for HubHandler {
         Some(self.driver.joins(context.session()))
     }
 
-    async fn ready(&mut self, context: &Context) {
-        // Boxed, so that an idle connection does not carry what only a hurried session or a hub that is behind needs.
-        if let Some(at) = self.pace.read_again_at() {
+    fn ready(&mut self, context: &Context) -> impl Future<Output = ()> {
+        let read_again_at = self.pace.read_again_at();
+        if read_again_at.is_some() {
             self.slow_down(context);
-            Box::pin(sleep_until(at)).await;
         }
-        if !self.driver.has_room() {
-            Box::pin(self.driver.room()).await;
+        let waits = read_again_at.is_some() || !self.driver.has_room();
+        // Boxed, so that an idle connection does not carry what only a hurried session or a hub that is behind needs.
+        let wait = waits.then(|| {
+            let driver = Rc::clone(&self.driver);
+            Box::pin(async move {
+                if let Some(at) = read_again_at {
+                    sleep_until(at).await;
+                }
+                driver.room().await;
+            })
+        });
+        async move {
+            if let Some(wait) = wait {
+                wait.await;
+            }
         }
     }
 

@@ -10,7 +10,8 @@ use std::{
     thread::panicking,
 };
 
-use iot_core::{Origin, SessionId};
+use iot_core::Origin;
+use slab::Slab;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -26,7 +27,7 @@ pub(crate) struct Open {
     slots: Arc<Semaphore>,
     most_of_one_origin: usize,
     by_origin: RefCell<BTreeMap<Origin, usize>>,
-    contexts: RefCell<BTreeMap<SessionId, Context>>,
+    contexts: RefCell<Slab<Context>>,
     tasks: TaskTracker,
     linger: Duration,
 }
@@ -36,6 +37,8 @@ pub(crate) struct Open {
 pub(crate) struct Place {
     open: Rc<Open>,
     context: Context,
+    /// Where the context is among all.
+    key: usize,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -70,8 +73,8 @@ impl Open {
     /// The place of one more connection.
     pub(crate) fn place(self: &Rc<Self>, slot: OwnedSemaphorePermit, context: Context) -> Place {
         *self.by_origin.borrow_mut().entry(origin(&context)).or_default() += 1;
-        self.contexts.borrow_mut().insert(context.session(), context.clone());
-        Place { open: Rc::clone(self), context, _slot: slot }
+        let key = self.contexts.borrow_mut().insert(context.clone());
+        Place { open: Rc::clone(self), context, key, _slot: slot }
     }
 
     /// Runs what serves a connection. What it has of its own is gone after a panic, so that nothing half done is
@@ -88,7 +91,7 @@ impl Open {
 
     /// Asks every connection to end, and waits for them for at most `drain`.
     pub(crate) async fn end(&self, drain: Duration) {
-        for context in self.contexts.borrow().values() {
+        for (_, context) in self.contexts.borrow().iter() {
             context.socket().stop();
         }
         self.tasks.close();
@@ -112,7 +115,7 @@ impl Drop for Place {
             let peer = self.context.peer_addr();
             error!(%peer, "a connection's handler has panicked: the connection is cut, and no other");
         }
-        self.open.contexts.borrow_mut().remove(&self.context.session());
+        self.open.contexts.borrow_mut().try_remove(self.key);
         let origin = origin(&self.context);
         let mut by_origin = self.open.by_origin.borrow_mut();
         if let Some(here) = by_origin.get_mut(&origin) {
