@@ -28,7 +28,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    Builder, Config,
+    Builder, Config, Restores,
     address::{UsualPorts, bind_web, choose_address},
     backend::HubBackend,
     care::Care,
@@ -130,7 +130,7 @@ impl IotServer {
     /// Starts hub and pages.
     pub(crate) async fn start<W, H>(
         mut config: Config,
-        owner: Option<Owner>,
+        (owner, restores): (Option<Owner>, Option<Restores>),
         wrap: W,
     ) -> Result<Self, ServerError>
     where
@@ -167,7 +167,7 @@ impl IotServer {
             spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
         let opening = open_with_owner(Arc::clone(&people), hub.opener());
 
-        let care = Arc::new(Care::start(&config, hub.handle()));
+        let care = Arc::new(Care::start(&config, hub.handle(), restores));
         let backend = HubBackend {
             hub: hub.handle().clone(),
             history,

@@ -26,6 +26,7 @@ mod page;
 mod patient;
 mod people;
 mod places;
+mod restore;
 mod route;
 pub mod rows;
 mod server;
@@ -37,6 +38,7 @@ mod wording;
 pub use backend::Backend;
 pub use config::WebConfig;
 pub use door::{Secret, SecretError, hash_password};
+pub use restore::{RestoreRefused, RestoreView, Restoring};
 pub use route::{May, RouteInfo, routes};
 pub use server::serve;
 pub use store::{

@@ -13,6 +13,7 @@ mod pages;
 mod python;
 mod reports;
 mod restart;
+mod restore;
 mod stop;
 
 use std::{fmt, path::Path, time::Instant};
@@ -101,6 +102,8 @@ const STEPS: &[Step] = &[
     ("encrypted session in Python", encrypted::python),
     ("node lost and back", lost::lost_and_back),
     ("backup by a form, downloaded", backup::by_form),
+    ("damaged backup is refused", restore::damaged_is_refused),
+    ("backup restored in a browser, hub goes on", restore::in_browser),
     ("what has to outlive a restart", restart::note),
     ("graceful stop", stop::graceful),
     ("restart: everything is there", restart::after_stop),
