@@ -11,6 +11,7 @@ mod faults;
 mod lost;
 mod pages;
 mod python;
+mod replace;
 mod reports;
 mod restart;
 mod restore;
@@ -101,6 +102,7 @@ const STEPS: &[Step] = &[
     ("nodes with keys", encrypted::fleet),
     ("encrypted session in Python", encrypted::python),
     ("node lost and back", lost::lost_and_back),
+    ("new board in the place of an old one, in a browser", replace::in_browser),
     ("backup by a form, downloaded", backup::by_form),
     ("damaged backup is refused", restore::damaged_is_refused),
     ("backup restored in a browser, hub goes on", restore::in_browser),
