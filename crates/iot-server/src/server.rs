@@ -32,7 +32,7 @@ use crate::{
     address::{UsualPorts, bind_web, choose_address},
     backend::HubBackend,
     care::Care,
-    certificate::{CertificateError, certificate},
+    certificate::{CertificateError, NAMES, certificate},
     config::{Announce, StoreKind},
     files::Files,
     identity::{IdentityError, identity},
@@ -310,8 +310,10 @@ async fn serve_pages(
 
 /// How pages are served.
 fn web_config(config: Config, tls: Option<Tls>) -> WebConfig {
+    // What is announced, and what the certificate holds for, must be answered.
+    let usual = NAMES.into_iter().map(Into::into);
     WebConfig {
-        hosts: config.web_hosts,
+        hosts: config.web_hosts.into_iter().chain(usual).collect(),
         tls,
         max_connections: config.max_web_connections,
         max_connections_per_address: config.max_web_connections_per_address,
