@@ -148,7 +148,6 @@ impl IotServer {
         let tls = certificate(&config, web_address).map_err(ServerError::Certificate)?;
         let (listener, web_addr) = listen_web(web_address, config.web_port, UsualPorts::of(config.tls))?;
         let web_url = format!("{}://{web_addr}/", if tls.is_some() { "https" } else { "http" });
-        info!(%web_addr, url = web_url, "pages are served");
 
         let hub_config = config.hub(address, RandomState::new().hash_one(web_addr));
         let mut net = net_config(&config, address);
@@ -177,6 +176,7 @@ impl IotServer {
             care: Arc::clone(&care),
             tcp_addr: hub.local_addr(),
         };
+        info!(%web_addr, url = web_url, "pages are served");
         let (web_stop, stopped) = oneshot::channel();
         let web_config = web_config(config, tls);
         let web = tokio::spawn(serve_pages(listener, backend, web_config, stopped));
