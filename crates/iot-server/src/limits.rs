@@ -41,7 +41,9 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
             (plain(config.max_sessions_per_address), Some("max_sessions_per_address"), TOLD)
         }
         Limit::HalfOpen => (plain(hub.max_half_open), None, TOLD),
-        Limit::HalfOpenPerAddress => (plain(hub.max_half_open_per_address), None, TOLD),
+        Limit::HalfOpenPerAddress => {
+            (plain(config.max_half_open_per_address), Some("max_half_open_per_address"), TOLD)
+        }
         Limit::Hello => (seconds(hub.hello_within), None, "told `timed-out`, closed"),
         Limit::Connections => {
             (plain(net.server.max_connections), Some("max_sessions"), "waits in the operating system's queue")
