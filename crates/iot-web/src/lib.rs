@@ -45,3 +45,4 @@ pub use store::{
     BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
 };
 pub use tls::{Tls, TlsError};
+pub use web::NODE_LISTS;

@@ -67,7 +67,8 @@ pub(super) struct LogRow {
 /// As the backend's.
 pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>) -> Result<Reply, WebError> {
     let (overview, words) = (web.backend.overview().await?, web.words());
-    let nodes = shell::by_title(web.backend.nodes(NodeFilter::default()).await?);
+    let (nodes, _room) = web.nodes(NodeFilter::default()).await?;
+    let nodes = shell::by_title(nodes);
     let notices = web.backend.activity(NOTICES).await?;
     let failed: Vec<_> = shell::failed(&overview).collect();
     let setting = Setting { words: &words, failed: &failed, refusal, back: Back::Overview };

@@ -3,10 +3,14 @@
 //! It remembers what it was asked and does with commands what a node would, when it is told to.
 
 mod kept;
+mod lists;
 mod people;
 mod scene;
 
-pub(crate) use self::people::{PASSWORD, People};
+pub(crate) use self::{
+    lists::Lists,
+    people::{PASSWORD, People},
+};
 
 use std::{
     net::SocketAddr,
@@ -41,6 +45,7 @@ pub(crate) struct Fake {
     pub(crate) store: watch::Sender<StoreView>,
     pub(crate) people: People,
     pub(crate) joining: watch::Sender<JoiningView>,
+    pub(crate) lists: Lists,
     /// Who restored a backup, and why.
     pub(crate) restored: Arc<Mutex<Vec<(String, String)>>>,
 }
@@ -80,8 +85,8 @@ impl Fake {
         let store = watch::Sender::new(kept::store());
         let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));
         let joining = watch::Sender::new(JoiningView::default());
-        let (people, restored) = (People::with_everybody(), Arc::default());
-        Self { catalogue, state, events, store, people, joining, restored }
+        let (people, lists, restored) = (People::with_everybody(), Lists::default(), Arc::default());
+        Self { catalogue, state, events, store, people, joining, lists, restored }
     }
 
     /// A hub that nobody owns.
@@ -242,6 +247,7 @@ impl Backend for Fake {
     }
 
     async fn nodes(&self, filter: NodeFilter) -> Result<Vec<NodeView>, IotError> {
+        self.lists.pass().await;
         let mut nodes = self.alive()?.nodes.clone();
         nodes.retain(|node| filter.fits(node.admission, &node.tags));
         nodes.retain(|node| filter.after.as_ref().is_none_or(|after| node.id > *after));
