@@ -127,7 +127,7 @@ async fn a_restore_is_begun_by_form_and_by_script_in_somebodys_name_and_only_one
     let restored = hub.fake.restored.lock().expect("no panic").clone();
     assert_eq!(
         restored,
-        [("ada", "the disk died"), ("ada", "again")].map(|(by, why)| (by.into(), why.into()))
+        [("ada", "the disk died"), ("ada (token backup)", "again")].map(|(by, why)| (by.into(), why.into()))
     );
 
     let why = (UnixMillis(0), "the backup is damaged".into());
