@@ -19,7 +19,6 @@ use tokio::{
     io::ReadBuf,
     time::{Sleep, sleep, timeout},
 };
-use tracing::warn;
 
 use crate::{
     handler::{Context, End, RequestHandler},
@@ -109,8 +108,7 @@ impl Connection {
         if let End::Broken(error) = end {
             handler.broken(&self.context, error).await;
         }
-        if let End::Insecure(error) = &end {
-            warn!(peer = %self.context.peer_addr(), %error, "refused: an encrypted connection ends");
+        if let End::Insecure(_) = &end {
             // Whoever cannot prove who it is, is told nothing.
             self.context.socket().protect(Protection::Held);
         }

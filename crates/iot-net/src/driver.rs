@@ -4,7 +4,12 @@
 //! must be stored first goes through [`GroupCommit`] and the store's thread; the [`Executor`] does the
 //! rest. The driver decides nothing about nodes: that is the hub's.
 
-use core::{cell::RefCell, pin::pin, time::Duration};
+use core::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    pin::pin,
+    time::Duration,
+};
 use std::rc::Rc;
 
 use iot_core::{DeliveryId, Hub, Input, Instant, Limit, Now, SessionId, store::StoreError};
@@ -25,6 +30,7 @@ use crate::{
     handle::{Call, Refusing},
     handler::Context,
     joins::Joins,
+    secure::SecureError,
     store_thread::StoreThread,
 };
 
@@ -34,6 +40,8 @@ pub(crate) struct Driver {
     clock: Clock,
     config: NetConfig,
     state: RefCell<State>,
+    /// Whether deliveries go out: not before the hub has an owner.
+    is_open: Cell<bool>,
     /// Whether the store refuses what it is given.
     refusing: watch::Sender<Option<Refusing>>,
     /// There may be something for [`Driver::run`] to do.
@@ -69,8 +77,8 @@ impl Driver {
         let gather_until = time::Instant::now();
         let state =
             State { hub, commit, executor, alarm: None, not_before: None, gather_until, is_gathering: false };
-        let (work, moved) = (Notify::new(), Notify::new());
-        Self { clock, config, state: RefCell::new(state), refusing, work, moved }
+        let (is_open, work, moved) = (Cell::new(false), Notify::new(), Notify::new());
+        Self { clock, config, state: RefCell::new(state), is_open, refusing, work, moved }
     }
 
     /// A node has opened a connection.
@@ -141,6 +149,17 @@ impl Driver {
     /// Shortest and longest time after which nodes are asked back when the hub stops.
     pub(crate) fn retry_after(&self) -> (Duration, Duration) {
         self.config.retry_after
+    }
+
+    /// Puts into the log why an encrypted connection ends, as far as the peer's lines go.
+    pub(crate) fn log_insecure(&self, peer: SocketAddr, error: &SecureError) {
+        self.state.borrow_mut().executor.log_insecure(peer, error);
+    }
+
+    /// Lets deliveries go out, where that was put off until the hub has an owner.
+    pub(crate) fn open(self: &Rc<Self>) {
+        self.is_open.set(true);
+        self.settle(&mut self.state.borrow_mut());
     }
 
     /// Ends all deliveries, because the hub stops.
@@ -266,6 +285,9 @@ impl Driver {
 
     /// Starts the delivery whose turn has come, if one's has.
     fn start_delivery(self: &Rc<Self>, state: &mut State) -> Option<DeliveryId> {
+        if !self.is_open.get() {
+            return None;
+        }
         let dialler = &mut state.executor.dialler;
         let delivery = dialler.next()?;
         let (id, to, within) = (delivery.id, delivery.to, dialler.connect_within());

@@ -18,6 +18,7 @@ use crate::{
     dialler::{Delivery, Dialler},
     handler::Context,
     log_budget::{LINES_PER_PEER, LogBudget, Verdict},
+    secure::SecureError,
     unstored::Instead,
 };
 
@@ -181,6 +182,20 @@ impl Executor {
 
     /// Puts into the log that a peer was refused something, as far as the peer's lines go.
     fn log_refused(&mut self, peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotError) {
+        self.log(peer, || {
+            let node = node.map(tracing::field::display);
+            warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
+        });
+    }
+
+    /// Puts into the log that an encrypted connection ends because its peer could not go on with it, as far as the
+    /// peer's lines go.
+    pub(crate) fn log_insecure(&mut self, peer: core::net::SocketAddr, error: &SecureError) {
+        self.log(peer, || warn!(%peer, %error, "refused: an encrypted connection ends"));
+    }
+
+    /// Writes a line about what a peer was refused, as far as its lines go.
+    fn log(&mut self, peer: core::net::SocketAddr, write: impl FnOnce()) {
         if let Some(count) = self.log_budget.turn() {
             warn!(count, "refused, and left out of the log in the minutes before");
         }
@@ -188,8 +203,7 @@ impl Executor {
         if verdict == Verdict::LeaveOut {
             return self.reached.note(Limit::LogLines);
         }
-        let node = node.map(tracing::field::display);
-        warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
+        write();
         if verdict == Verdict::WriteLast {
             warn!(%peer, limit = LINES_PER_PEER, "further lines about what is refused there are left out for a minute");
         }

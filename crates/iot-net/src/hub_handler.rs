@@ -117,6 +117,9 @@ impl RequestHandler for HubHandler {
         let session = context.session();
         self.known = None;
         debug!(peer = %context.peer_addr(), session = session.0, ?end, "session ends");
+        if let End::Insecure(error) = end {
+            self.driver.log_insecure(context.peer_addr(), error);
+        }
         if let End::Overflowed { limit } = *end {
             let limit = u64::try_from(limit).unwrap_or(u64::MAX);
             self.driver.apply(Input::Overflowed { session, limit });

@@ -230,6 +230,7 @@ impl Parts {
                 () = self.opened.cancelled() => {}
                 () = stop.cancelled() => return Ok(()),
             }
+            driver.open();
             server.listen()?;
             info!(tcp_addr = %server.local_addr(), "nodes are served");
             announced = announce(discovery, &name, server.local_addr());

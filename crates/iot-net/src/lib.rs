@@ -55,7 +55,7 @@ pub use clock::wall_clock;
 pub use codec::{CodecError, FrameCodec, RawFrame};
 pub use commit::{GATHER, GroupCommit, Released};
 pub use config::{DialConfig, Discovery, NetConfig, Opening, ServerConfig};
-pub use dns_sd::SERVICE;
+pub use dns_sd::{HOST_NAME, SERVICE};
 pub use handle::{HubHandle, Refusing};
 pub use handler::{Context, End, RequestHandler};
 pub use hub_handler::HubHandler;
