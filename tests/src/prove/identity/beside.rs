@@ -2,7 +2,6 @@
 
 use core::mem;
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -26,8 +25,6 @@ pub(super) struct Beside {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Fared>,
     ids: Vec<String>,
-    /// Commands that people gave them and that were done.
-    pub(super) done: BTreeSet<String>,
 }
 
 /// How they fared.
@@ -53,17 +50,16 @@ impl Beside {
             }
             fared
         });
-        Self { over, thread, ids, done: BTreeSet::new() }
+        Self { over, thread, ids }
     }
 
     /// A person wants something of one of them, and waits until it is done.
-    pub(super) fn want(&mut self, api: &Api, turn: usize, seen: &mut Seen) -> Result<()> {
+    pub(super) fn want(&self, api: &Api, turn: usize, seen: &mut Seen) -> Result<()> {
         let Some(id) = self.ids.get(turn % self.ids.len().max(1)) else { return Ok(()) };
         let command = api.set(id, 0, "text", &json!(format!("shown {turn}")))?;
         if command["state"] != "done" {
             seen.tell(format!("a genuine node did not do what was wanted: {command}"));
         }
-        self.done.extend(command["id"].as_str().map(String::from));
         Ok(())
     }
 

@@ -93,29 +93,29 @@ impl Cast {
         let arguments = ["--registration", registration, "--node-port", &node_port.to_string()];
         let hub = HubProcess::start(data_dir.path(), &arguments)?;
         let host = Host { hub_key: hub.key()?, tcp: hub.tcp, api: &hub.api };
-        let all =
-            |count: u8, block, can| (1..=count).map(move |number| host.admitted(address(block, number), can));
-        let keeps = Capabilities::KEEPS_SESSION;
-        let away = |mut node: Genuine| node.go().map(|()| node);
-        let ward = |(number, node): (u8, Result<Genuine>)| -> Result<Ward> {
-            let node = away(node?)?;
+        let all = |count, block, can| -> Result<Vec<Genuine>> {
+            (1..=count).map(|number| host.admitted(address(block, number), can)).collect()
+        };
+        let gone = |mut nodes: Vec<Genuine>| -> Result<Vec<Genuine>> {
+            nodes.iter_mut().try_for_each(Genuine::go)?;
+            Ok(nodes)
+        };
+        let (keeps, listens) = (Capabilities::KEEPS_SESSION, Capabilities::LISTENS);
+        let wards = (1..).zip(gone(all(WARDS, Block::Wards, keeps)?)?).map(|(number, node)| {
             let command = host.want(&node.id, "waits for its node")?;
             Ok(Ward { node, from: address(Block::Wards, number), command })
-        };
-        let wards = (1..).zip(all(WARDS, Block::Wards, keeps)).map(ward).collect::<Result<_>>()?;
-        let revoked = (1..).zip(all(REVOKED, Block::Revoked, keeps)).map(|(number, node)| -> Result<_> {
-            let mut node = node?;
+        });
+        let wards = wards.collect::<Result<_>>()?;
+        let revoked = (1..).zip(all(REVOKED, Block::Revoked, keeps)?).map(|(number, mut node)| {
             host.act(&node.id, "revoke")?;
             node.sent_away()?;
             Ok(Ward { node, from: address(Block::Revoked, number), command: CommandId([0; 16]) })
         });
         let revoked = revoked.collect::<Result<_>>()?;
-        let accomplices =
-            all(ACCOMPLICES, Block::Accomplices, keeps).map(|node| away(node?)).collect::<Result<_>>()?;
-        let beside = all(BESIDE, Block::Beside, keeps).collect::<Result<_>>()?;
+        let accomplices = gone(all(ACCOMPLICES, Block::Accomplices, keeps)?)?;
+        let beside = all(BESIDE, Block::Beside, keeps)?;
         let mover = host.admitted(address(Block::Mover, 1), keeps)?;
-        let listens = Capabilities::LISTENS;
-        let sought = all(SOUGHT, Block::Sought, listens).map(|node| away(node?)).collect::<Result<_>>()?;
+        let sought = gone(all(SOUGHT, Block::Sought, listens)?)?;
         let hub_key = host.hub_key;
         let cast = Self { hub, hub_key, data_dir, node_port, wards, revoked, accomplices };
         Ok((cast, Busy { beside, mover, sought }))

@@ -104,7 +104,7 @@ impl Genuine {
         Ok(())
     }
 
-    /// Waits until the hub ends the session, and gives the numbers of the reports that it has acknowledged.
+    /// Waits until the hub ends the session.
     pub(super) fn sent_away(&mut self) -> Result<()> {
         let mut session = self.session.take().context("a session")?;
         session.until_end().map(drop)

@@ -18,6 +18,7 @@ const BRIEF: usize = 120;
 #[derive(Debug)]
 pub(super) struct Known {
     nodes: BTreeMap<String, Value>,
+    /// Those under way.
     commands: BTreeMap<String, Value>,
 }
 
@@ -28,14 +29,12 @@ pub(super) struct Rules {
     still: BTreeSet<String>,
     /// Commands of nodes that are dialled in vain: each attempt is one of their steps.
     tried: BTreeSet<String>,
-    /// Commands that a person gave meanwhile and that were done.
-    pub(super) done: BTreeSet<String>,
 }
 
 impl Rules {
     pub(super) fn of(cast: &Cast, tried: impl Iterator<Item = String>) -> Self {
         let still = cast.wards.iter().chain(&cast.revoked).map(|ward| ward.node.id.clone()).collect();
-        Self { still, tried: tried.collect(), done: BTreeSet::new() }
+        Self { still, tried: tried.collect() }
     }
 }
 
@@ -44,7 +43,7 @@ impl Known {
     pub(super) fn ask(api: &Api) -> Result<Self> {
         Ok(Self {
             nodes: by_id(&api.get("/nodes?archived=show")?["nodes"])?,
-            commands: by_id(&api.get("/commands?limit=1000")?["commands"])?,
+            commands: by_id(&api.get("/commands?state=queued,sent,accepted&limit=1000")?["commands"])?,
         })
     }
 
@@ -79,13 +78,15 @@ impl Known {
         }
         for (id, command) in &self.commands {
             match before.commands.get(id) {
-                _ if rules.done.contains(id) => {}
                 Some(known) if rules.tried.contains(id) => {
                     unchanged(id, &known["state"], &command["state"], seen);
                 }
                 Some(known) => unchanged(id, known, command, seen),
                 None => seen.tell(format!("command {id}, which nobody gave: {}", brief(command))),
             }
+        }
+        for id in before.commands.keys().filter(|id| !self.commands.contains_key(*id)) {
+            seen.tell(format!("command {id} has ended"));
         }
         waiting
     }
@@ -148,7 +149,7 @@ mod tests {
     fn judge(before: &Known, now: &Known, came: &[&str], still: &[&str]) -> String {
         let came = came.iter().map(ToString::to_string).collect();
         let still = still.iter().map(ToString::to_string).collect();
-        let rules = Rules { still, tried: BTreeSet::new(), done: BTreeSet::new() };
+        let rules = Rules { still, tried: BTreeSet::new() };
         let mut seen = Seen::default();
         now.judge(before, &came, &rules, &mut seen);
         if seen.is_empty() { String::new() } else { seen.to_string() }
@@ -183,12 +184,12 @@ mod tests {
     #[test]
     fn commands_stay_as_they_are() {
         let (before, mut now) = (known("lost", "admitted", 1), known("lost", "admitted", 1));
-        now.commands.insert("c".into(), json!({ "id": "c", "state": "done" }));
+        now.commands.insert("c".into(), json!({ "id": "c", "state": "accepted" }));
         now.commands.insert("d".into(), json!({ "id": "d", "state": "queued" }));
         let seen = judge(&before, &now, &[], &["a"]);
-        assert!(
-            seen.contains("c: state is \"done\"") && seen.contains("command d, which nobody gave"),
-            "{seen}"
-        );
+        assert!(seen.contains("c: state is \"accepted\""), "{seen}");
+        assert!(seen.contains("command d, which nobody gave"), "{seen}");
+        now.commands.clear();
+        assert!(judge(&before, &now, &[], &["a"]).contains("command c has ended"));
     }
 }

@@ -99,9 +99,9 @@ pub fn run(options: &Options) -> Result<()> {
     let registration = if plant == Some(Plant::OpenDoor) { "open" } else { "approve" };
     let (cast, Busy { beside, mover, mut sought }) = Cast::gather(registration)?;
     let impostors = Impostors::lie_in_wait(&cast, &mut sought)?;
-    let (mut mover, mut beside) = (Mover::new(mover), Beside::start(beside));
+    let (mut mover, beside) = (Mover::new(mover), Beside::start(beside));
     let (attacking, mut tally) = (Instant::now(), Tally::default());
-    let attacked = tally.attack(options, &cast, (&mut mover, &mut beside, &impostors));
+    let attacked = tally.attack(options, &cast, (&mut mover, &beside, &impostors));
     let (rate, fared) = (f64::from(tally.attempts) / attacking.elapsed().as_secs_f64(), beside.end()?);
     attacked?;
     let dialled = impostors.end()?;
@@ -156,16 +156,15 @@ impl Tally {
         &mut self,
         options: &Options,
         cast: &Cast,
-        (mover, beside, impostors): (&mut Mover, &mut Beside, &Impostors),
+        (mover, beside, impostors): (&mut Mover, &Beside, &Impostors),
     ) -> Result<()> {
         let host = cast.host();
-        let mut rules = Rules::of(cast, impostors.commands.iter().map(ToString::to_string));
+        let rules = Rules::of(cast, impostors.commands.iter().map(ToString::to_string));
         let mut before = Known::ask(host.api)?;
         for turn in 0.. {
             let mut came = self.round(options, cast, mover)?;
             came.append(&mut mover.neighbours);
             beside.want(host.api, turn, &mut self.seen)?;
-            rules.done.clone_from(&beside.done);
             let (now, mut seen) = (Known::ask(host.api)?, Seen::default());
             let waiting = now.judge(&before, &came, &rules, &mut seen);
             self.accepted += seen.count();
