@@ -10,6 +10,8 @@
 //!
 //! The firmware gives up a run that takes too long, and keeps the digits out of every log that leaves the node.
 
+mod reveals;
+
 use iot_proto::{
     Digits, HubKey, JoinMessage, JoinSecret, MAX_UNPROVEN, NodeKey, Opening, OpeningError, Origin, Purpose,
     RECORD_HEADER_LEN, Record, RecordError, RecordType, Refusal, TAG_LEN, VersionRange, below_codes,
@@ -17,21 +19,13 @@ use iot_proto::{
 };
 use thiserror::Error;
 
-use crate::{
-    Instant,
-    noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport},
-};
+use crate::noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport};
+
+pub use self::reveals::Reveals;
 
 /// Bytes of the hub's and of the node's second Noise message.
 const HUB_MESSAGE: usize = 96;
 const NODE_MESSAGE: usize = 64;
-
-/// Codes that a node reveals before it waits.
-const REVEALS: u8 = 3;
-
-/// First and longest time for which it waits then, in milliseconds.
-const FIRST_PAUSE_MS: u64 = 600_000;
-const LONGEST_PAUSE_MS: u64 = 86_400_000;
 
 /// Random bytes for one run with a code. Each comes from a good random generator and is used for nothing else, ever.
 #[derive(Clone, Copy)]
@@ -372,52 +366,9 @@ impl core::fmt::Debug for Next {
     }
 }
 
-/// How many codes a node has revealed since it was switched on. Whoever is in between has one guess in each, so
-/// after three it waits for 10 minutes, then twice as long each time, at most a day. A press of its button begins anew.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reveals {
-    made: u8,
-    pause_ms: u64,
-    not_before: Option<Instant>,
-}
-
-impl Reveals {
-    /// Until when no run may begin; `None` where one may begin now.
-    pub fn waits_until(&self, now: Instant) -> Option<Instant> {
-        self.not_before.filter(|not_before| *not_before > now)
-    }
-
-    /// A run has given [`JoinStep::Revealed`].
-    pub fn made(&mut self, now: Instant) {
-        self.made = self.made.saturating_add(1);
-        if self.made >= REVEALS {
-            self.pause_ms = (self.pause_ms * 2).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-            self.not_before = Some(now.after(core::time::Duration::from_millis(self.pause_ms)));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn after_three_codes_a_node_waits_for_ten_minutes_and_then_twice_as_long_up_to_a_day() {
-        let (mut reveals, mut now) = (Reveals::default(), Instant(0));
-        for _ in 0..2 {
-            reveals.made(now);
-            assert_eq!(reveals.waits_until(now), None);
-        }
-        for minutes in [10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440] {
-            reveals.made(now);
-            let until = now.after(Duration::from_mins(minutes));
-            assert_eq!(reveals.waits_until(now), Some(until), "{minutes}");
-            now = until;
-            assert_eq!(reveals.waits_until(now), None);
-        }
-    }
 
     #[test]
     fn secrets_are_equal_only_whole() {
