@@ -19,7 +19,10 @@ use iot_proto::{
 };
 use thiserror::Error;
 
-use crate::noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport};
+use crate::{
+    going::Going,
+    noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport},
+};
 
 pub use self::reveals::Reveals;
 
@@ -46,9 +49,7 @@ pub struct Join {
     own: NodeKey,
     received: [u8; MAX_UNPROVEN],
     held: usize,
-    going: [u8; MAX_UNPROVEN],
-    gone: usize,
-    filled: usize,
+    going: Going<MAX_UNPROVEN>,
 }
 
 /// What is still to be said by the hub.
@@ -171,12 +172,10 @@ impl Join {
             own: NodeKey(parties.own.public()),
             received: [0; MAX_UNPROVEN],
             held: 0,
-            going: [0; MAX_UNPROVEN],
-            gone: 0,
-            filled: 0,
+            going: Going::new(),
         };
-        join.push(opening.clear().as_ref());
-        join.push(message.get(..len).unwrap_or_default());
+        join.going.push(opening.clear().as_ref());
+        join.going.push(message.get(..len).unwrap_or_default());
         Ok(join)
     }
 
@@ -216,15 +215,12 @@ impl Join {
 
     /// Bytes that wait to go out.
     pub fn waiting(&self) -> &[u8] {
-        self.going.get(self.gone..self.filled).unwrap_or_default()
+        self.going.waiting()
     }
 
     /// The first `len` waiting bytes have gone out.
     pub fn sent(&mut self, len: usize) {
-        self.gone = (self.gone + len).min(self.filled);
-        if self.gone == self.filled {
-            (self.gone, self.filled) = (0, 0);
-        }
+        self.going.sent(len);
     }
 
     fn step(&mut self) -> Result<JoinStep, JoinError> {
@@ -263,8 +259,8 @@ impl Join {
         let hub = HubKey(handshake.theirs().ok_or(JoinError::OutOfTurn)?);
         let mut reply = [0; NODE_MESSAGE];
         handshake.write(&[], &mut reply)?;
-        self.push(&Record::header(RecordType::Reply, NODE_MESSAGE)?);
-        self.push(&reply);
+        self.going.push(&Record::header(RecordType::Reply, NODE_MESSAGE)?);
+        self.going.push(&reply);
         let transcript = handshake.hash();
         let talk = Talk { transport: handshake.finish()?, transcript, hub };
         let (next, step) = match way {
@@ -309,22 +305,7 @@ impl Join {
     }
 
     fn say(&mut self, talk: &mut Talk, message: &JoinMessage) -> Result<(), JoinError> {
-        let text = message.encode();
-        let len = text.as_ref().len();
-        let mut room = [0; MAX_UNPROVEN];
-        let sealed = room.get_mut(..len).unwrap_or_default();
-        sealed.copy_from_slice(text.as_ref());
-        let tag = talk.transport.seal(sealed)?;
-        self.push(&Record::header(RecordType::Data, len + TAG_LEN)?);
-        self.push(room.get(..len).unwrap_or_default());
-        self.push(&tag);
-        Ok(())
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        let room = self.going.get_mut(self.filled..).unwrap_or_default();
-        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        self.filled = (self.filled + bytes.len()).min(MAX_UNPROVEN);
+        self.going.push_sealed(&mut talk.transport, message.encode().as_ref())
     }
 }
 
