@@ -150,7 +150,8 @@ impl Attacker<'_> {
                 vec![record, swapped, last]
             }
             InStream::Cut => {
-                cut(&mut record, chance.below(len), 1 + chance.below(len));
+                let (from, some) = (chance.below(len), 1 + chance.below(len));
+                cut_before(&mut record, from, some, &swapped);
                 vec![record, swapped, last]
             }
             InStream::Repeated => vec![first, record, swapped, last],
@@ -194,4 +195,32 @@ fn cut(bytes: &mut Vec<u8>, from: u64, len: u64) {
     let from = usize::try_from(from).unwrap_or(0).min(bytes.len().saturating_sub(1));
     let end = usize::try_from(len).map_or(bytes.len(), |len| (from + len).min(bytes.len()));
     bytes.drain(from..end);
+}
+
+/// Takes some bytes out of a record, at least one, so that it is not whole again by what follows: one in 256 records
+/// ends with the byte that the next one begins with.
+fn cut_before(record: &mut Vec<u8>, from: u64, len: u64, next: &[u8]) {
+    let whole = record.clone();
+    cut(record, from, len);
+    while [record.as_slice(), next].concat().starts_with(&whole) {
+        record.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_was_cut_is_not_made_whole_by_the_next_one() {
+        let next = [0xE5, 5, 17, 0];
+        let cut_at = |from, len| {
+            let mut record = vec![0xE5, 5, 1, 2, 0xE5];
+            cut_before(&mut record, from, len, &next);
+            record
+        };
+        assert_eq!(cut_at(1, 2), [0xE5, 2, 0xE5]);
+        assert_eq!(cut_at(3, 9), [0xE5, 5, 1]);
+        assert_eq!(cut_at(4, 1), [0xE5, 5, 1], "and not the whole record with its last byte from the next");
+    }
 }
