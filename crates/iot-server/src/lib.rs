@@ -37,15 +37,18 @@ pub mod limits;
 pub mod modules;
 mod owner;
 mod private;
+mod restores;
 pub mod retention;
 mod server;
 mod store;
 pub mod transfer;
 
 pub use builder::Builder;
+pub use care::aside;
 pub use certificate::CertificateError;
 pub use config::{Config, ConfigError};
 pub use owner::OwnerError;
 pub use private::PrivateError;
+pub use restores::Restores;
 pub use server::{IotServer, ServerError};
 pub use store::FILE_NAME as STORE_FILE_NAME;

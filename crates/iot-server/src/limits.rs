@@ -12,7 +12,7 @@ use iot_core::{
 };
 use iot_net::{DialConfig, LINES_PER_PEER, NetConfig};
 use iot_proto::{Limits, MAX_FRAME, MAX_MODULES};
-use iot_web::{MAX_BODY, WebConfig};
+use iot_web::{MAX_BODY, NODE_LISTS, WebConfig};
 
 use crate::Config;
 
@@ -73,7 +73,9 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
             (plain(config.max_sessions_per_address), Some("max_sessions_per_address"), TOLD)
         }
         Limit::HalfOpen => (plain(hub.max_half_open), None, TOLD),
-        Limit::HalfOpenPerAddress => (plain(hub.max_half_open_per_address), None, TOLD),
+        Limit::HalfOpenPerAddress => {
+            (plain(config.max_half_open_per_address), Some("max_half_open_per_address"), TOLD)
+        }
         Limit::Hello => (seconds(hub.hello_within), None, "told `timed-out`, closed"),
         Limit::Connections => {
             (plain(net.server.max_connections), Some("max_sessions"), "waits in the operating system's queue")
@@ -110,7 +112,7 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
 }
 
 /// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
-fn unnamed() -> [(&'static str, String, &'static str); 17] {
+fn unnamed() -> [(&'static str, String, &'static str); 18] {
     let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
     let slow = "closed";
     [
@@ -143,6 +145,7 @@ fn unnamed() -> [(&'static str, String, &'static str); 17] {
         ("tags of one node", MAX_TAGS.to_string(), "whoever tags is told `too-many`"),
         ("secrets of one window", MAX_SECRETS.to_string(), "whoever wants one more is told `too-many`"),
         ("nodes that join with digits at one time", MAX_JOINING.to_string(), "refused, asked back later"),
+        ("lists of nodes held for answers", NODE_LISTS.to_string(), "wait for their turn"),
     ]
 }
 

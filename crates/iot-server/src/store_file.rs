@@ -8,13 +8,13 @@ use std::{
 };
 
 use anyhow::bail;
-use iot_server::{Config, STORE_FILE_NAME, config::StoreKind};
+use iot_core::people::By;
+use iot_server::{Config, STORE_FILE_NAME, aside, config::StoreKind};
 use iot_store::{Contents, Existing, Progress, Restored};
-use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    cli::{BackupOptions, Settings, VerifyOptions},
+    cli::{AUTHOR, BackupOptions, Settings, VerifyOptions},
     out,
 };
 
@@ -64,10 +64,9 @@ pub(crate) fn verify(settings: Settings, options: &VerifyOptions) -> anyhow::Res
 /// What is wrong with the configuration.
 pub(crate) fn restore(settings: Settings, options: &BackupOptions) -> anyhow::Result<ExitCode> {
     let (store, mut told) = (store_of(&settings.config(Config::default())?)?, Told::new("copied"));
-    let now = Timestamp::now();
-    let aside = store.with_added_extension(now.strftime("before-%Y%m%dT%H%M%SZ").to_string());
+    let by = By { at: iot_net::wall_clock(), who: AUTHOR, why: "" };
     let place = (&*store, existing(options));
-    let restored = iot_store::restore(&options.file, place, &aside, iot_net::wall_clock(), &mut |progress| {
+    let restored = iot_store::restore(&options.file, place, &aside(&store, by.at), by, &mut |progress| {
         told.tell(progress);
     });
     Ok(answer(options.json, restored, |Restored { contents: made, cancelled, kept }| {

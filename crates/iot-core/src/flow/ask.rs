@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use iot_proto::{Correlation, Frame, Limits};
 
-use super::{audit::Asker, deliver::check_hub_message};
+use super::{audit::Asker, send::check_hub_message};
 use crate::{
     Answer, Effects, Hub, IotError, Now, Request, SessionId, Ticket,
     audit::Deed,
@@ -138,7 +138,7 @@ impl Hub {
 
     /// Something on a session was answered or given up, so that more may be sent there.
     pub(crate) fn pump_session(&mut self, now: Now, session: SessionId, out: &mut Effects) {
-        if let Some(Phase::Open { node }) = self.sessions.get(session).map(|session| session.phase) {
+        if let Some(Phase::Open { node }) = self.sessions.get(session).map(Session::phase) {
             self.pump(now, node, out);
         }
     }

@@ -1,10 +1,11 @@
-//! [`Care`]: looks after the store's file while the hub runs: looks through it, backs it up, and tells pages
-//! and the API how it is. What these tasks do with the file is `iot-store`'s.
+//! [`Care`]: looks after the store's file while the hub runs: looks through it, backs it up, makes backups ready to be
+//! restored, and tells pages and the API how it is. What these tasks do with the file is `iot-store`'s.
 //!
 //! Each task has a thread of its own, which ends at its next step once the hub stops.
 
 mod backups;
 mod pace;
+mod restoring;
 
 use core::{ops::ControlFlow, time::Duration};
 use std::{
@@ -16,12 +17,15 @@ use std::{
 
 use iot_net::{HubHandle, wall_clock};
 use iot_store::{Existing, Inspection, VerifyError, back_up};
-use iot_web::{BackupData, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView};
+use iot_web::{
+    BackupData, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, RestoreView, StoreView,
+};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+pub use self::restoring::aside;
 use self::{backups::Backups, pace::Pace};
-use crate::{Config, config::StoreKind, store};
+use crate::{Config, Restores, config::StoreKind, store};
 
 /// For each part of time that looking through the file takes, so many parts are left to the hub.
 const LEFT_TO_THE_HUB: u32 = 4;
@@ -40,11 +44,13 @@ struct Shared {
     backups: Backups,
     view: watch::Sender<StoreView>,
     pace: Pace,
+    /// Whoever takes backups that are to be restored, if anybody does.
+    restores: Option<Restores>,
 }
 
 impl Care {
     /// Begins to look after the store of a hub that runs.
-    pub(crate) fn start(config: &Config, hub: &HubHandle) -> Self {
+    pub(crate) fn start(config: &Config, hub: &HubHandle, restores: Option<Restores>) -> Self {
         let file = match config.store {
             StoreKind::Disk => Some(config.data_dir.join(store::FILE_NAME)),
             StoreKind::Memory => None,
@@ -60,10 +66,14 @@ impl Care {
                 every: every(config.backup_every_hours),
                 ..BackupsView::default()
             },
+            restore: RestoreView {
+                failed: restores.as_ref().and_then(Restores::failed),
+                ..RestoreView::default()
+            },
         };
         let (check_every, backup_every) = (view.check.every, view.backups.every);
-        let shared =
-            Arc::new(Shared { file, backups, view: watch::Sender::new(view), pace: Pace::default() });
+        let (view, pace) = (watch::Sender::new(view), Pace::default());
+        let shared = Arc::new(Shared { file, backups, view, pace, restores });
         tokio::spawn(tell_refusals(hub.refusing(), Arc::clone(&shared)));
         if let (Some(path), Some(every)) = (shared.file.clone(), check_every) {
             shared.spawn("check", move |shared| shared.look_through_again_and_again(&path, every));

@@ -5,7 +5,7 @@
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
 //! | `log.rs` | whether the write-ahead log lost commits that were synced |
 //! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
-//! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
+//! | `backup.rs`, `difference.rs`, `restore.rs` | a copy of the file while it is in use, what the way back would change, and the way back |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
 //! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
 //! | `people.rs` | users, logins and tokens, written on a connection of its own |
@@ -27,6 +27,7 @@ mod chronicle;
 mod chunk;
 mod column;
 mod commands;
+mod difference;
 mod fault;
 mod form;
 mod history;
@@ -62,12 +63,13 @@ use tracing::{info, warn};
 pub use self::{
     backup::{BackupError, Existing, back_up},
     chronicle::SqliteChronicle,
+    difference::compare,
     history::SqliteHistory,
     inspect::{Inspection, Progress},
     integrity::Contents,
     open::{OpenError, SqliteDisk},
     people::SqlitePeople,
-    restore::{RestoreError, Restored, restore},
+    restore::{Prepared, RestoreError, Restored, prepare, put_back, restore},
     verify::{VerifyError, verify},
 };
 use self::{

@@ -11,3 +11,7 @@ mod file;
 mod given;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod restoring;
+#[cfg(test)]
+mod subject;

@@ -1,13 +1,15 @@
 //! Routes: method and path to [`Route`], pure and whole. What a route answers is the handler's.
 
+mod act;
 mod gate;
 mod may;
 mod table;
 
 use http::Method;
-use iot_core::{IotError, NodeId, people::UserName};
+use iot_core::{IotError, NodeId};
 use iot_proto::CommandId;
 
+pub(crate) use self::act::{Act, JoinAct, NodeAct, PeopleAct};
 use self::table::Takes;
 pub use self::{
     may::May,
@@ -31,6 +33,8 @@ pub(crate) enum Route {
     BackUp(Surface),
     /// The file of a backup, by its name.
     BackupFile(Box<str>),
+    /// Restore a backup, by its name.
+    Restore(Box<str>, Surface),
     /// The live feed.
     Events,
     /// Whether the hub answers.
@@ -73,6 +77,7 @@ pub(crate) enum Page {
     Inbox,
     Joining,
     Store,
+    Restore(Box<str>),
     Catalogue,
     Kind(Box<str>),
     Audit,
@@ -99,6 +104,7 @@ pub(crate) enum Api {
     Command(CommandId),
     Store,
     Backups,
+    Restore(Box<str>),
     Catalogue,
     Kind(Box<str>),
     Audit,
@@ -106,97 +112,6 @@ pub(crate) enum Api {
     Replacement(NodeId),
     Account,
     Joining,
-}
-
-/// Something to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// Set a property, given by its number or name.
-    Set(NodeId, u8, Box<str>),
-    /// Have the node tell a property's value now, given by its number or name.
-    Get(NodeId, u8, Box<str>),
-    /// Run an action, given by its number or name.
-    Invoke(NodeId, u8, Box<str>),
-    /// Call a module something.
-    NameModule(NodeId, u8),
-    /// Do something with a node as a whole.
-    Node(NodeId, NodeAct),
-    /// Cancel a command.
-    Cancel(CommandId),
-}
-
-/// Something to do about who may use the hub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PeopleAct {
-    Claim,
-    LogIn,
-    LogOut,
-    /// Add a user.
-    Add,
-    /// Give a user another role.
-    SetRole(UserName),
-    /// Give a user another password.
-    SetPassword(UserName),
-    Remove(UserName),
-    /// Give oneself another password.
-    SetOwnPassword,
-    /// Make a token for oneself.
-    AddToken,
-    /// Revoke a token, by its number.
-    RevokeToken(u64),
-}
-
-/// Something to do about joining.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JoinAct {
-    /// Let nodes join for a while.
-    Open,
-    /// Let no more nodes join.
-    Close,
-    /// Let one more node join with a secret.
-    Secret,
-    /// Let the node in that shows these digits.
-    Digits,
-    /// Turn a node away that shows digits.
-    End,
-}
-
-/// Something to do with a node as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NodeAct {
-    Identify,
-    Restart,
-    Name,
-    Admit,
-    Reject,
-    Disable,
-    Enable,
-    Revoke,
-    Tags,
-    Archive,
-    Unarchive,
-    Forget,
-    Replace,
-}
-
-impl NodeAct {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "identify" => Self::Identify,
-            "restart" => Self::Restart,
-            "name" => Self::Name,
-            "admit" => Self::Admit,
-            "reject" => Self::Reject,
-            "disable" => Self::Disable,
-            "enable" => Self::Enable,
-            "revoke" => Self::Revoke,
-            "tags" => Self::Tags,
-            "archive" => Self::Archive,
-            "unarchive" => Self::Unarchive,
-            "forget" => Self::Forget,
-            _ => return None,
-        })
-    }
 }
 
 /// Why a request has no route.
@@ -228,6 +143,12 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<(Route, May), Miss> {
         (Takes::Post, ..) => Err(Miss::Method { allow: "POST" }),
     }?;
     Ok((route, may))
+}
+
+/// Whom what is at this path is for: a path as it stands in the table, or one that is asked for. `None` where there is
+/// nothing.
+pub(crate) fn may(path: &str) -> Option<May> {
+    table::find(path).map(|(_, may, _)| may)
 }
 
 /// Reads a command's id in the usual form of a UUID.
@@ -359,6 +280,18 @@ mod tests {
         assert_eq!(post("/api/v1/backup"), Ok(Route::BackUp(Surface::Api)));
         assert_eq!(post("/store/backup"), Ok(Route::BackUp(Surface::Page)));
         assert_eq!(route(&Method::DELETE, "/api/v1/backup"), Err(Miss::Method { allow: "GET, HEAD, POST" }));
+    }
+
+    #[test]
+    fn a_restore_is_looked_at_and_begun_at_one_place() {
+        let name: Box<str> = "hub-1.db".into();
+        for (path, looked_at, surface) in [
+            ("/store/restore/hub-1.db", Route::Page(Page::Restore(name.clone())), Surface::Page),
+            ("/api/v1/backups/hub-1.db/restore", Route::Api(Api::Restore(name.clone())), Surface::Api),
+        ] {
+            assert_eq!(get(path), Ok(looked_at));
+            assert_eq!(post(path), Ok(Route::Restore(name.clone(), surface)));
+        }
     }
 
     #[test]

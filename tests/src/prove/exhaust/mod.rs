@@ -21,13 +21,13 @@ use serde_json::{Map, Value, json};
 
 use self::case::{Case, uncounted, uncovered};
 use super::{
+    findings::Findings,
+    frame::Frame,
     site::{Fared, Site, Visitor, Visits},
-    verdict::judge,
 };
 use crate::{
     hand_node::{HandNode, hello},
     hub::Launch,
-    out,
 };
 
 /// How to fill.
@@ -36,12 +36,8 @@ pub struct Options {
     /// Good nodes, each with a report a second
     #[arg(long, default_value_t = 1_000)]
     nodes: u32,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
@@ -103,23 +99,27 @@ struct Figures {
 /// When a hub cannot be run, or a promise was broken; with a planted fault, when it was not found.
 pub fn run(options: &Options) -> Result<()> {
     let figures = exhaust(options)?;
-    out::figures(&figures.to_json(options.plant), options.json);
-    let seen = |text: &str| figures.breaches.iter().any(|breach| breach.contains(text));
-    let found = options.plant.map(|plant| match plant {
-        Plant::OneMore => {
-            ["sessions of one address: 81", "nodes: ", "connections of one address to the pages: 11"]
-                .into_iter()
-                .all(seen)
-        }
-        Plant::Usurper => figures.good.dropped > 0 && seen("sessions of good nodes have ended"),
-        Plant::Forgotten => seen("modules: nobody fills this limit"),
-    });
-    judge("exhaust", found, &figures.breaches, "every limit was filled and held, and nobody else noticed")
+    let (breaches, dropped) = (figures.breaches.clone(), figures.good.dropped);
+    let seen = |text: &str| breaches.iter().any(|breach| breach.contains(text));
+    options.frame.conclude(
+        "exhaust",
+        figures.into_findings(),
+        |plant| match plant {
+            Plant::OneMore => {
+                ["sessions of one address: 81", "nodes: ", "connections of one address to the pages: 11"]
+                    .into_iter()
+                    .all(seen)
+            }
+            Plant::Usurper => dropped > 0 && seen("sessions of good nodes have ended"),
+            Plant::Forgotten => seen("modules: nobody fills this limit"),
+        },
+        "every limit was filled and held, and nobody else noticed",
+    )
 }
 
 fn exhaust(options: &Options) -> Result<Figures> {
     let mut sizes = Sizes::beside(options.nodes)?;
-    let (settings, files) = sizes.settings(options.plant)?;
+    let (settings, files) = sizes.settings(options.frame.plant)?;
     let launch = Launch { files: Some(files), ..Launch::default() };
     let site = Site::open(options.nodes, launch, &settings, &["--registration", "approve"])?;
     // The resident is known too.
@@ -136,7 +136,7 @@ fn exhaust(options: &Options) -> Result<Figures> {
     cases.extend(siege.people()?);
     cases.extend(siege.strangers()?);
     siege.newcomer()?;
-    if options.plant == Some(Plant::Usurper) {
+    if options.frame.plant == Some(Plant::Usurper) {
         siege.usurp()?;
     }
     let (good, visits) = (site.since(&mark), visitor.end()?);
@@ -151,7 +151,7 @@ fn exhaust(options: &Options) -> Result<Figures> {
     drop(siege);
     site.close()?;
     cases.extend(start::dials()?);
-    if options.plant == Some(Plant::Forgotten) {
+    if options.frame.plant == Some(Plant::Forgotten) {
         cases.retain(|case| case.what != "modules");
     }
     let files = start::too_few_files()?;
@@ -300,16 +300,15 @@ impl Siege<'_> {
 }
 
 impl Figures {
-    fn to_json(&self, plant: Option<Plant>) -> Value {
+    fn into_findings(self) -> Findings {
+        let mut findings = Findings::default();
         let limits: Map<_, _> =
             self.cases.iter().map(|case| (case.what.to_owned(), case.to_json())).collect();
-        json!({
-            "limits": limits,
-            "too_few_files": self.files,
-            "good": self.good.to_json(),
-            "pages": self.visits.to_json(),
-            "plant": plant.map(|plant| format!("{plant:?}")),
-            "seen": self.breaches,
-        })
+        findings.tell("limits", Value::Object(limits));
+        findings.tell("too_few_files", self.files);
+        findings.tell("good", self.good.to_json());
+        findings.tell("pages", self.visits.to_json());
+        self.breaches.into_iter().for_each(|breach| findings.breach(breach));
+        findings
     }
 }
