@@ -155,8 +155,17 @@ impl Api {
     /// # Errors
     /// When there is no answer.
     pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<u16> {
+        Ok(self.submit(path, fields)?.0)
+    }
+
+    /// As [`form`](Self::form), with the page that comes back.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Result<(u16, String)> {
         let request = self.agent.post(format!("{}{path}", self.base)).header("Origin", self.base.as_str());
-        Ok(self.named(request).send_form(fields.iter().copied())?.status().as_u16())
+        let mut response = self.named(request).send_form(fields.iter().copied())?;
+        Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
     }
 
     /// One node; `None` where it is not known.

@@ -44,6 +44,7 @@ const SHORT: &[(&str, &[&str])] = &[
     ("identity", &["--attempts", "200", "--plant", "false-book"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
+    ("flood", &["--seconds", "5", "--nodes", "200"]),
     ("flood", &["--seconds", "5", "--nodes", "200", "--plant", "impostors"]),
     ("slow", &["--seconds", "20", "--nodes", "200", "--connections", "1000"]),
     ("slow", &["--seconds", "4", "--nodes", "100", "--connections", "200", "--plant", "stopped"]),
@@ -79,6 +80,8 @@ pub(crate) enum Proof {
     Web(Passed),
     /// Let hostile peers loose beside good nodes: these do not notice.
     Flood(Passed),
+    /// Fill every limit of the hub: each holds, and nobody else notices.
+    Exhaust(Passed),
     /// Hold thousands of slow connections: each is closed, and nobody else notices.
     Slow(Passed),
     /// Name third parties to the hub in every way: it dials admitted nodes alone, and seldom.
@@ -156,6 +159,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Identity(Passed { options }) => in_process(sh, "identity", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
         Proof::Flood(Passed { options }) => in_process(sh, "flood", options),
+        Proof::Exhaust(Passed { options }) => in_process(sh, "exhaust", options),
         Proof::Slow(Passed { options }) => in_process(sh, "slow", options),
         Proof::Dial(Passed { options }) => in_process(sh, "dial", options),
     }

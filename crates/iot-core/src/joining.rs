@@ -25,11 +25,11 @@ use crate::{
 /// Longest time for which a window can be opened, in seconds.
 pub const MAX_WINDOW_S: u32 = 15 * 60;
 
-/// Secrets in a window.
-pub(crate) const MAX_SECRETS: usize = 16;
+/// Most secrets in a window.
+pub const MAX_SECRETS: usize = 16;
 
 /// Nodes that may join with digits at one time.
-const MAX_WAITING: usize = 8;
+pub const MAX_JOINING: usize = 8;
 
 /// Nonces that the hub shows in a window, and to one address.
 const MAX_SHOWN: u32 = 10;
@@ -173,7 +173,7 @@ impl Joining {
     /// Whether one more node may join with digits.
     pub(crate) fn takes_digits(&self) -> bool {
         let waiting = self.runs.values().filter(|run| !matches!(run.stage, Stage::Named { .. })).count();
-        waiting < MAX_WAITING && self.window.as_ref().is_some_and(|window| window.no_digits.is_none())
+        waiting < MAX_JOINING && self.window.as_ref().is_some_and(|window| window.no_digits.is_none())
     }
 
     /// The connection of the one node that shows this code.

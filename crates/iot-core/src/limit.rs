@@ -42,8 +42,8 @@ limits! {
     SessionsPerAddress = "sessions-per-address", "sessions of one address";
     /// Connections that have not said hello. The second half is kept for addresses of admitted nodes.
     HalfOpen = "half-open", "connections without hello";
-    /// Connections of one address that have not said hello.
-    HalfOpenPerAddress = "half-open-per-address", "connections of one address without hello";
+    /// Connections of one address that have not said hello. Its words fit a frame with their number.
+    HalfOpenPerAddress = "half-open-per-address", "silent connections of one address";
     /// A connection did not say hello in time.
     Hello = "hello", "hello";
     /// Connections at one time, those that are being told why they end included.

@@ -5,24 +5,56 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
-use iot_core::{Limit, config::HubConfig};
+use iot_core::{
+    Limit, MAX_JOINING, MAX_SECRETS, MAX_TAGS,
+    config::HubConfig,
+    people::{FREE_TRIES, MAX_LOGINS, MAX_TOKENS, MAX_USERS},
+};
 use iot_net::{DialConfig, LINES_PER_PEER, NetConfig};
 use iot_proto::{Limits, MAX_FRAME, MAX_MODULES};
-use iot_web::{NODE_LISTS, WebConfig};
+use iot_web::{MAX_BODY, NODE_LISTS, WebConfig};
 
 use crate::Config;
+
+/// One limit, as people read of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What is limited.
+    pub what: &'static str,
+    /// Under which word it is counted; `None` where it is not counted.
+    pub word: Option<&'static str>,
+    /// How much of it there may be, with its unit, where nobody says otherwise.
+    pub default: String,
+    /// The setting that changes it.
+    pub setting: Option<&'static str>,
+    /// What becomes of whoever comes beyond.
+    pub beyond: &'static str,
+}
+
+/// All limits, in the order of the document.
+pub fn rows() -> Vec<Row> {
+    let named = Limit::ALL.iter().map(|limit| {
+        let (default, setting, beyond) = row(*limit);
+        Row { what: limit.what(), word: Some(limit.word()), default, setting, beyond }
+    });
+    let unnamed = unnamed().into_iter().map(|(what, default, beyond)| Row {
+        what,
+        word: None,
+        default,
+        setting: None,
+        beyond,
+    });
+    named.chain(unnamed).collect()
+}
 
 /// The limits as a table in Markdown, with the defaults.
 pub fn table() -> String {
     let mut table = String::from("| limit | word | default | setting | beyond |\n|---|---|---|---|---|\n");
-    for limit in Limit::ALL {
-        let (value, setting, beyond) = row(*limit);
+    for Row { what, word, default, setting, beyond } in rows() {
+        let word = word.map_or_else(String::new, |word| format!("`{word}` "));
         let setting = setting.map_or_else(|| "none".into(), |setting| format!("`{setting}`"));
         // Writing to a string never fails.
-        let _ = writeln!(table, "| {} | `{}` | {value} | {setting} | {beyond} |", limit.what(), limit.word());
-    }
-    for (what, value, beyond) in unnamed() {
-        let _ = writeln!(table, "| {what} | | {value} | none | {beyond} |");
+        let _ = writeln!(table, "| {what} | {word}| {default} | {setting} | {beyond} |");
     }
     table
 }
@@ -80,7 +112,7 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
 }
 
 /// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
-fn unnamed() -> [(&'static str, String, &'static str); 10] {
+fn unnamed() -> [(&'static str, String, &'static str); 18] {
     let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
     let slow = "closed";
     [
@@ -101,6 +133,18 @@ fn unnamed() -> [(&'static str, String, &'static str); 10] {
         ("time for the head of a request", seconds(web.head_within), slow),
         ("time for the body of a request", seconds(web.body_within), "answered 408, closed"),
         ("time in which a reader must take something", seconds(web.read_within), slow),
+        ("bytes of the body of a request", format!("{} KiB", MAX_BODY / 1024), "answered 413"),
+        ("users", MAX_USERS.to_string(), "no more are added"),
+        ("tokens of one user", MAX_TOKENS.to_string(), "no more are made"),
+        ("logins of one user", MAX_LOGINS.to_string(), "the one that was used least lately ends"),
+        (
+            "wrong passwords in a row",
+            FREE_TRIES.to_string(),
+            "told to wait: 1 s, and each time twice as long up to 60 s",
+        ),
+        ("tags of one node", MAX_TAGS.to_string(), "whoever tags is told `too-many`"),
+        ("secrets of one window", MAX_SECRETS.to_string(), "whoever wants one more is told `too-many`"),
+        ("nodes that join with digits at one time", MAX_JOINING.to_string(), "refused, asked back later"),
         ("lists of nodes held for answers", NODE_LISTS.to_string(), "wait for their turn"),
     ]
 }
@@ -111,6 +155,9 @@ fn seconds(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use iot_core::IotError;
+    use iot_proto::Label;
+
     use super::*;
 
     #[test]
@@ -125,6 +172,15 @@ mod tests {
         }
         let rows = document.lines().filter(|line| line.starts_with('|')).count();
         assert_eq!(rows, table.lines().count(), "docs/limits.md has a row that the code does not have");
+    }
+
+    #[test]
+    fn what_a_node_is_told_fits_a_frame_with_its_number() {
+        for row in rows().iter().filter(|row| row.word.is_some() && row.beyond.contains("too-many")) {
+            let limit = row.default.parse().unwrap_or(256 * 1024);
+            let text = IotError::TooMany { what: row.what, limit }.to_string();
+            assert_eq!(Label::clipped(&text).as_str(), text, "it would end in the middle");
+        }
     }
 
     #[test]

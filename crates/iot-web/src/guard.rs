@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Longest body of a request, in bytes.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
+pub const MAX_BODY: usize = 64 * 1024;
 
 /// Within this an answer must begin. A script may wait 30 seconds for a command; streams begin at once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);

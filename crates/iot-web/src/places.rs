@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     taken: Arc<Mutex<Taken>>,
+    /// A place was given back.
+    freed: Arc<Notify>,
     most: usize,
     per_address: usize,
 }
@@ -34,6 +36,7 @@ struct Taken {
 #[derive(Debug)]
 pub(crate) struct Place {
     taken: Arc<Mutex<Taken>>,
+    freed: Arc<Notify>,
     origin: Origin,
     gone: Arc<Notify>,
     /// When it began to wait for its peer, where it does.
@@ -43,7 +46,7 @@ pub(crate) struct Place {
 impl Places {
     /// Room for so many connections, and for so many of one address.
     pub(crate) fn new(most: usize, per_address: usize) -> Self {
-        Self { taken: Arc::default(), most, per_address }
+        Self { taken: Arc::default(), freed: Arc::default(), most, per_address }
     }
 
     /// A place for whoever came from here, and whether another connection had to go for it.
@@ -64,10 +67,17 @@ impl Places {
         taken.all += 1;
         *taken.by_origin.entry(origin).or_default() += 1;
         drop(taken);
-        let place =
-            Place { taken: Arc::clone(&self.taken), origin, gone: Arc::default(), since: Mutex::default() };
+        let (taken, freed) = (Arc::clone(&self.taken), Arc::clone(&self.freed));
+        let place = Place { taken, freed, origin, gone: Arc::default(), since: Mutex::default() };
         place.wait();
         Ok((place, room))
+    }
+
+    /// Waits until whoever had to go has gone, so that there is never more than one too many.
+    pub(crate) async fn settled(&self) {
+        while lock(&self.taken).all > self.most {
+            self.freed.notified().await;
+        }
     }
 }
 
@@ -119,6 +129,8 @@ impl Drop for Place {
                 taken.by_origin.remove(&self.origin);
             }
         }
+        drop(taken);
+        self.freed.notify_one();
     }
 }
 
@@ -157,7 +169,10 @@ mod tests {
         assert_eq!(room, Room::Made);
         assert!(is_told_to_go(&third).await, "it waits since it came");
         assert!(!is_told_to_go(&again).await && !is_told_to_go(&served).await);
+        let settled = timeout(Duration::from_millis(1), places.settled()).await;
+        assert!(settled.is_err(), "there is one too many");
         drop(third);
+        places.settled().await;
         again.serve();
         fourth.serve();
         assert_eq!(places.take(from(4)).unwrap_err(), Limit::WebConnections, "all of them are served");

@@ -126,6 +126,7 @@ impl Acceptor {
     /// The next connection for which there is room.
     async fn accept(&mut self) -> (TcpStream, SocketAddr, Place) {
         loop {
+            self.places.settled().await;
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     if self.trouble == Trouble::Failing {

@@ -9,7 +9,8 @@ use iot_tests::prove::secrets;
 use iot_tests::{
     out,
     prove::{
-        bitrot, claim, dial, diskfull, flood, identity, iofail, kill9, pair, powerloss, sim, slow, time, web,
+        bitrot, claim, dial, diskfull, exhaust, flood, identity, iofail, kill9, pair, powerloss, sim, slow,
+        time, web,
     },
 };
 
@@ -43,6 +44,8 @@ enum Proof {
     Web(web::Options),
     /// Let hostile peers loose beside good nodes; these may not notice
     Flood(flood::Options),
+    /// Fill every limit of the hub; each may hold, and nobody else may notice
+    Exhaust(exhaust::Options),
     /// Hold thousands of slow connections to each port; each is closed, and nobody else may notice
     Slow(slow::Options),
     /// Name third parties to the hub in every way; it may dial admitted nodes alone, and seldom
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Proof::Time(options) => ("time", time::command(&options)),
         Proof::Web(options) => ("web", web::run(&options)),
         Proof::Flood(options) => ("flood", flood::run(&options)),
+        Proof::Exhaust(options) => ("exhaust", exhaust::run(&options)),
         Proof::Slow(options) => ("slow", slow::run(&options)),
         Proof::Dial(options) => ("dial", dial::run(&options)),
     };

@@ -2,7 +2,7 @@
 //!
 //! A proof keeps a book of its own of what was promised, does harm, and compares. Each has a control: a
 //! planted fault that it must find, or it proves nothing. `kill9`, `diskfull`, `identity`, `claim`, `secrets`, `web`,
-//! `flood`, `slow` and `dial` harm the real binary, `pair` the real hub in this process, `powerloss`, `iofail` and
+//! `flood`, `exhaust`, `slow` and `dial` harm the real binary, `pair` the real hub in this process, `powerloss`, `iofail` and
 //! `bitrot` the real store on a disk of their own, `sim` and `time` hub and nodes in a world of their own.
 
 pub mod bitrot;
@@ -11,6 +11,7 @@ pub mod claim;
 pub mod dial;
 mod disk;
 pub mod diskfull;
+pub mod exhaust;
 mod findings;
 pub mod flood;
 mod found;

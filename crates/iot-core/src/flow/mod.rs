@@ -21,3 +21,5 @@ mod session;
 mod sleep;
 mod tick;
 mod window;
+
+pub use naming::MAX_TAGS;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Most tags of one node.
-const MOST_TAGS: usize = 16;
+pub const MAX_TAGS: usize = 16;
 
 impl Hub {
     /// Calls a node something, and says where it is.
@@ -90,8 +90,8 @@ impl Hub {
     ) -> Result<(), IotError> {
         let number = self.registry.number(id)?;
         let tags = tags.iter().map(|tag| checked_tag(tag)).collect::<Result<BTreeSet<_>, _>>()?;
-        if tags.len() > MOST_TAGS {
-            let limit = u64::try_from(MOST_TAGS).unwrap_or(u64::MAX);
+        if tags.len() > MAX_TAGS {
+            let limit = u64::try_from(MAX_TAGS).unwrap_or(u64::MAX);
             return Err(IotError::TooMany { what: "tags of one node", limit });
         }
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };

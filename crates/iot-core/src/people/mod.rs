@@ -18,8 +18,8 @@ use thiserror::Error;
 pub use self::{
     code::ClaimCode,
     name::{Role, TokenLabel, UserName, check_password},
-    rules::{Known, MAX_LOGINS, PeopleError, decide},
-    throttle::{Allowance, Standing, Throttle, Wait},
+    rules::{Known, MAX_LOGINS, MAX_TOKENS, MAX_USERS, PeopleError, decide},
+    throttle::{Allowance, FREE_TRIES, Standing, Throttle, Wait},
 };
 use crate::{UnixMillis, store::StoreError};
 

@@ -7,9 +7,11 @@ use thiserror::Error;
 use super::{By, Change, Login, Role, Token, User, UserName};
 use crate::audit::{AuditRecord, Deed, Target};
 
-/// Most users, and most tokens of one user. A hub is for one site.
-const MAX_USERS: usize = 100;
-const MAX_TOKENS: usize = 32;
+/// Most users: a hub is for one site.
+pub const MAX_USERS: usize = 100;
+
+/// Most tokens of one user.
+pub const MAX_TOKENS: usize = 32;
 
 /// Most logins of one user; of more the one that was used least lately goes.
 pub const MAX_LOGINS: usize = 32;

@@ -14,8 +14,8 @@ use core::{
 use super::UserName;
 use crate::Instant;
 
-/// Tries that may fail before there is a pause.
-const FREE: u32 = 5;
+/// Tries of a password that may fail before there is a pause.
+pub const FREE_TRIES: u32 = 5;
 
 /// The first pause; each further failure doubles it, up to the longest.
 const FIRST: Duration = Duration::from_secs(1);
@@ -56,7 +56,7 @@ struct Failures {
 impl Failures {
     /// When the next try is looked at.
     fn pause_ends(self) -> Instant {
-        let Some(beyond) = self.count.checked_sub(FREE) else { return Instant(0) };
+        let Some(beyond) = self.count.checked_sub(FREE_TRIES) else { return Instant(0) };
         let pause = FIRST.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX));
         self.last + pause.min(LONGEST)
     }
@@ -174,7 +174,7 @@ mod tests {
     fn an_address_waits_longer_and_longer_and_a_minute_at_most() {
         let mut throttle = Throttle::default();
         let mut now = Instant(0);
-        for _ in 0..FREE {
+        for _ in 0..FREE_TRIES {
             throttle.attempt(now, (&ada(), Standing::Familiar), address(1)).unwrap();
         }
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
@@ -185,7 +185,7 @@ mod tests {
             throttle.attempt(now, (&ada(), Standing::Familiar), address(1)).unwrap();
         }
         now = now + FORGOTTEN;
-        for _ in 0..FREE {
+        for _ in 0..FREE_TRIES {
             throttle.attempt(now, (&ada(), Standing::Familiar), address(1)).unwrap();
         }
     }
@@ -222,7 +222,7 @@ mod tests {
             );
         }
         let of_network = throttle.addresses.iter().find(|(address, _)| address.is_ipv6()).unwrap();
-        assert_eq!(of_network.1.count, FREE);
+        assert_eq!(of_network.1.count, FREE_TRIES);
         assert!(throttle.addresses.len() <= REMEMBERED && throttle.accounts.len() <= REMEMBERED);
     }
 

@@ -45,7 +45,7 @@ fn one_address_gets_so_many_sessions_and_no_other_notices() {
 fn a_network_of_ipv6_counts_as_one_address() {
     let mut world = World::with(HubConfig { max_half_open_per_address: 1, ..HubConfig::default() });
     world.open(1, "2001:db8::1");
-    let what = "connections of one address without hello would exceed the limit of 1";
+    let what = "silent connections of one address would exceed the limit of 1";
     refused(&mut world, 2, "2001:db8::2", what);
     world.open(3, "2001:db8:0:1::1");
     assert!(world.is_open(3));
@@ -57,7 +57,7 @@ fn connections_without_hello_are_bounded_and_hello_makes_room() {
     let mut world = World::with(limits);
     world.open(1, "10.0.0.1");
     world.open(2, "10.0.0.1");
-    let what = "connections of one address without hello would exceed the limit of 2";
+    let what = "silent connections of one address would exceed the limit of 2";
     refused(&mut world, 3, "10.0.0.1", what);
     refused(&mut world, 4, "10.0.0.2", "connections without hello would exceed the limit of 2");
     world.hello(1, &hello("a"));
