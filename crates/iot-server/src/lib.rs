@@ -38,6 +38,7 @@ pub mod modules;
 mod owner;
 mod private;
 pub mod retention;
+pub mod seal;
 mod server;
 mod store;
 pub mod transfer;

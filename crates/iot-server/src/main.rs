@@ -6,8 +6,10 @@ mod demo;
 mod kinds;
 mod logging;
 mod out;
+mod passphrase;
 mod people;
 mod readings_file;
+mod restoring;
 mod run;
 mod store_file;
 
@@ -25,7 +27,7 @@ fn main() -> ExitCode {
         Task::CheckConfig => check::check_config(cli.settings),
         Task::Backup(options) => store_file::backup(cli.settings, &options),
         Task::Verify(options) => store_file::verify(cli.settings, &options),
-        Task::Restore(options) => store_file::restore(cli.settings, &options),
+        Task::Restore(options) => restoring::run(cli.settings, &options),
         Task::Export(options) => readings_file::export(cli.settings, &options),
         Task::Import(options) => readings_file::import(cli.settings, &options),
         Task::User(task) => people::user(cli.settings, task),

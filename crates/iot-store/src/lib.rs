@@ -16,7 +16,7 @@ mod sqlite;
 pub use memory::{MemoryLimits, MemoryStore};
 pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{
-    BackupError, Contents, Existing, Inspection, OpenError, Progress, RestoreError, Restored,
-    SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits, SqlitePeople, SqliteStore, VerifyError,
-    back_up, restore, verify,
+    BackupError, Contents, Existing, Inspection, OpenError, Progress, Readmitted, ReadmittedNode,
+    RestoreError, Restored, SealedKey, SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits,
+    SqlitePeople, SqliteStore, VerifyError, back_up, restore, sealed_key, verify,
 };

@@ -7,6 +7,7 @@
 
 mod code;
 mod name;
+mod passphrase;
 mod rules;
 mod throttle;
 
@@ -18,6 +19,7 @@ use thiserror::Error;
 pub use self::{
     code::ClaimCode,
     name::{Role, TokenLabel, UserName, check_password},
+    passphrase::Passphrase,
     rules::{Known, MAX_LOGINS, PeopleError, decide},
     throttle::{Allowance, Standing, Throttle, Wait},
 };

@@ -243,7 +243,7 @@ pub(crate) fn users(db: &Connection) -> Result<Vec<User>, Fault> {
     Ok(users)
 }
 
-fn tokens(db: &Connection) -> Result<Vec<Token>, Fault> {
+pub(crate) fn tokens(db: &Connection) -> Result<Vec<Token>, Fault> {
     let mut select = db.prepare_cached(
         "SELECT number, key, person, label, role, made, until, used FROM token ORDER BY number",
     )?;

@@ -17,6 +17,7 @@ use super::{
     inspect::Progress,
     integrity::{Contents, Depth},
     open::{OpenError, lock, sync_directory},
+    readmitted::Readmitted,
     schema::migrations,
     verify::{VerifyError, verify},
 };
@@ -62,13 +63,15 @@ pub struct Restored {
     pub contents: Contents,
     /// Commands that were under way in the backup and have been cancelled, since they may have run since.
     pub cancelled: u64,
+    /// Whom it lets in.
+    pub readmitted: Readmitted,
     /// Where that lies which was there before.
     pub kept: Option<PathBuf>,
 }
 
 /// Verifies the backup at `from` and puts it at `store`. What lies there is moved to `aside`. Commands that
 /// were under way are cancelled at the time `now`: nodes may have run them since the backup, and forgotten
-/// it, and nothing may run twice. `watch` is told how many of how many bytes have been copied.
+/// it, and nothing may run twice. A key of the hub in the backup does not get into the store. `watch` is told how many of how many bytes have been copied.
 ///
 /// # Errors
 /// [`RestoreError`]; the store is then as it was.
@@ -88,15 +91,17 @@ pub fn restore(
         return Err(VerifyError::Missing { path: from.into() }.into());
     }
     let part = Part::new(store)?;
-    part.copy(from, &mut |progress| {
+    part.copy(from, None, &mut |progress| {
         watch(progress);
         ControlFlow::Continue(())
     })?;
-    let cancelled = renew(&part, now).map_err(|fault| VerifyError::of(from, &fault))?;
+    let of = |fault: Fault| VerifyError::of(from, &fault);
+    let cancelled = renew(&part, now).map_err(of)?;
+    let readmitted = part.open().and_then(|db| Readmitted::read(&db, store)).map_err(of)?;
     let contents = verify(&part.path, &mut |_| {})?;
     move_aside(store, aside).map_err(|source| RestoreError::Aside { path: store.into(), source })?;
     part.put(store)?;
-    Ok(Restored { contents, cancelled, kept: is_there.then(|| aside.into()) })
+    Ok(Restored { contents, cancelled, readmitted, kept: is_there.then(|| aside.into()) })
 }
 
 /// Brings the copy to the newest schema and ends what was under way; gives how many commands that were.

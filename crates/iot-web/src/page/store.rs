@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use askama::Template;
 use http::StatusCode;
+use iot_core::people::Role;
 
 use super::shell::{Shell, rendered};
 use crate::{
@@ -20,6 +21,8 @@ struct StorePage {
     on_disk: bool,
     check: Check,
     backup: Option<u8>,
+    /// Whether the one who looks may take the hub's key along.
+    may_seal: bool,
     failed: Option<String>,
     rule: String,
     files: Vec<FileRow>,
@@ -56,6 +59,7 @@ pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
         on_disk: store.file.is_some(),
         check: Check::new(&store.check, &words),
         backup: store.backups.percent,
+        may_seal: web.who.as_ref().is_some_and(|who| who.role == Role::Admin),
         failed: store.backups.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),
         rule: rule(&store),
         command: command(&store),

@@ -18,6 +18,7 @@ use iot_core::{
     Answer, CommandState, Event, IotError, Limit, NodeId, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::{Catalogue, ValueType},
+    people::Passphrase,
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
         CommandFilter, CommandView, Desired, JoiningView, Need, NodeFilter, NodeView, Notice, Overview,
@@ -44,12 +45,14 @@ pub(crate) struct Fake {
 }
 
 /// What the hub knows, and what it was asked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct State {
     nodes: Vec<NodeView>,
     commands: Vec<CommandView>,
     /// Who asked, why and what.
     pub(crate) asked: Vec<(String, String, Request)>,
+    /// The words with which the last backup was begun.
+    pub(crate) passphrase: Option<String>,
     open: bool,
     pub(crate) stopping: bool,
     /// Whether every question ends in a panic.
@@ -73,7 +76,7 @@ impl Fake {
         let catalogue = scene::catalogue();
         let nodes = scene::nodes(&catalogue);
         let commands = scene::commands();
-        let state = State { nodes, commands, asked: Vec::new(), open: false, stopping: false, broken: false };
+        let state = State { nodes, commands, ..State::default() };
         let (events, _) = broadcast::channel(64);
         let store = watch::Sender::new(kept::store());
         let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));
@@ -395,7 +398,9 @@ impl Backend for Fake {
         self.store.subscribe()
     }
 
-    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+    fn back_up(&self, passphrase: Option<Passphrase>) -> Result<Box<str>, BackupRefused> {
+        let words = passphrase.map(|words| String::from_utf8_lossy(words.as_bytes()).into_owned());
+        self.state().passphrase = words;
         let mut begun = Err(BackupRefused::UnderWay);
         self.store.send_if_modified(|store| {
             let is_free = store.backups.percent.is_none();
