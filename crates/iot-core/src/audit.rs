@@ -72,6 +72,8 @@ pub enum Deed {
     Unarchive,
     /// New hardware took a node's place.
     Replace,
+    /// A node changed its key.
+    ChangeKey,
     /// A node was forgotten with everything of it.
     Forget,
     /// The window for joining was opened, or a secret added to it.
@@ -106,7 +108,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -117,6 +119,7 @@ impl Deed {
         Self::Archive,
         Self::Unarchive,
         Self::Replace,
+        Self::ChangeKey,
         Self::Forget,
         Self::OpenWindow,
         Self::CloseWindow,
@@ -152,6 +155,7 @@ impl Deed {
             Self::Archive => "archive",
             Self::Unarchive => "unarchive",
             Self::Replace => "replace",
+            Self::ChangeKey => "change-key",
             Self::Forget => "forget",
             Self::OpenWindow => "open-window",
             Self::CloseWindow => "close-window",

@@ -6,6 +6,7 @@ mod joining;
 mod keyed;
 mod limits;
 mod node;
+mod rekey;
 mod secure;
 mod store;
 mod tcp_server;

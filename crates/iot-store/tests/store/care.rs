@@ -41,6 +41,7 @@ fn node_record(name: &str) -> Record {
     Record::Node(Box::new(NodeRecord {
         id: node(name),
         key: Some(NodeKey([7; 32])),
+        keys: Vec::new(),
         title: name.into(),
         place: "".into(),
         admission: AdmissionState::Admitted,
