@@ -137,6 +137,13 @@ pub struct NodeView {
     pub modules: Vec<ModuleView>,
 }
 
+impl NodeView {
+    /// Whether nothing proves that it is the node that it says it is: anyone on its network can pose as it.
+    pub fn is_unproven(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
 /// A key of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyView {
