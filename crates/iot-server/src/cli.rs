@@ -31,6 +31,7 @@ Examples:
                                              a backup, while the hub runs, with its key under a passphrase
   iot-server user add ada --role admin       somebody who may use the hub; asks for the password
   iot-server token create ada --label backup --days 365
+  iot-server join                            let a node join the hub that runs here
   iot-server export readings.csv --node plain:porch --from 2026-11-01T00:00:00Z
   iot-server kinds show relay --json         a module kind, for programs
   source <(iot-server completions bash)      complete this command line";
@@ -61,6 +62,8 @@ pub(crate) enum Task {
     /// Say which programs may use the hub, while it runs or not
     #[command(subcommand)]
     Token(TokenTask),
+    /// Let a node join the hub that runs on this machine: with a secret that is shown here, or with digits
+    Join(JoinOptions),
     /// Show the module kinds that this hub supports
     #[command(subcommand)]
     Kinds(KindsTask),
@@ -77,6 +80,14 @@ pub(crate) struct DemoOptions {
     /// Simulated nodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) nodes: u32,
+}
+
+/// How a node joins.
+#[derive(Debug, Args)]
+pub(crate) struct JoinOptions {
+    /// For how long, in minutes
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=15))]
+    pub(crate) minutes: u32,
 }
 
 /// Which backup.

@@ -44,9 +44,9 @@ mod store;
 pub mod transfer;
 
 pub use builder::Builder;
-pub use certificate::CertificateError;
+pub use certificate::{CERTIFICATE, CertificateError};
 pub use config::{Config, ConfigError};
 pub use owner::OwnerError;
 pub use private::PrivateError;
-pub use server::{IotServer, ServerError};
+pub use server::{IotServer, PAGE_FILE, ServerError};
 pub use store::FILE_NAME as STORE_FILE_NAME;

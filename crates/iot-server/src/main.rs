@@ -3,6 +3,7 @@
 mod check;
 mod cli;
 mod demo;
+mod join;
 mod kinds;
 mod logging;
 mod out;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Task::Import(options) => readings_file::import(cli.settings, &options),
         Task::User(task) => people::user(cli.settings, task),
         Task::Token(task) => people::token(cli.settings, task),
+        Task::Join(options) => join::join(cli.settings, &options),
         Task::Kinds(task) => kinds::kinds(cli.settings, &task),
         Task::Completions { shell } => Ok(out::completions(shell)),
     };

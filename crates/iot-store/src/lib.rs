@@ -18,5 +18,5 @@ pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{
     BackupError, Contents, Existing, Inspection, OpenError, Progress, Readmitted, ReadmittedNode,
     RestoreError, Restored, SealedKey, SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits,
-    SqlitePeople, SqliteStore, VerifyError, back_up, restore, sealed_key, verify,
+    SqlitePeople, SqliteStore, VerifyError, back_up, is_in_use, restore, sealed_key, verify,
 };

@@ -68,7 +68,7 @@ pub use self::{
     history::SqliteHistory,
     inspect::{Inspection, Progress},
     integrity::Contents,
-    open::{OpenError, SqliteDisk},
+    open::{OpenError, SqliteDisk, is_in_use},
     people::SqlitePeople,
     readmitted::{Readmitted, ReadmittedNode},
     restore::{RestoreError, Restored, restore},
