@@ -1,17 +1,19 @@
 //! A real browser, driven by the WebDriver protocol: what people see and click, with script and styles.
 
 use std::{
+    fs,
     net::TcpListener,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
+use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
 
-use crate::wait::until;
+use crate::{hub::binaries, wait::until};
 
 /// How long the browser may take to start, and for one step.
 const START: Duration = Duration::from_secs(30);
@@ -110,6 +112,19 @@ impl Browser {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size });
         self.post("/goog/cdp/execute", &command).map(drop)
+    }
+
+    /// Keeps what the page looks like as `pictures/NAME.png` beside the programs of the suite, for people to look at.
+    ///
+    /// # Errors
+    /// When the browser draws nothing, or it cannot be written.
+    pub fn picture(&self, name: &str) -> Result<()> {
+        let mut answer = self.agent.get(format!("{}/screenshot", self.session)).call()?;
+        let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
+        let picture = STANDARD.decode(answer["value"].as_str().context("a picture")?)?;
+        let directory = binaries()?.join("pictures");
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join(name).with_extension("png"), picture).context("write the picture")
     }
 
     /// Runs a script in the page, and gives what it returns.

@@ -149,6 +149,8 @@
   };
   const refresh = () => {
     changed();
+    // What was asked once, and takes its time, is not asked again because something has changed.
+    if ("still" in main.dataset) return;
     if (!timer && !document.hidden) timer = setTimeout(load, Math.max(50, fetchedAt + 1000 - Date.now()));
   };
 
@@ -195,7 +197,7 @@
     stream = new EventSource("/events");
     // Whatever happened while nobody listened must be looked at.
     stream.onopen = () => { const missed = lostAt || fetchedAt || Date.now() + ahead - html.dataset.now > 2000; on(); if (missed) refresh(); };
-    stream.onerror = () => { off(); if (stream.readyState === EventSource.CLOSED) { pause(); setTimeout(connect, 5000); } };
+    stream.onerror = () => { off(); if (stream.readyState === EventSource.CLOSED) { pause(); load(); setTimeout(connect, 5000); } };
     stream.addEventListener("reading", onReading);
     for (const name of ["node", "modules", "command", "joining", "gone", "notice", "store", "resync"]) stream.addEventListener(name, refresh);
   };

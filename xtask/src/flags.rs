@@ -56,6 +56,7 @@ mod tests {
     fn one_fuzz_target_is_run_as_often_as_asked() {
         let flags = Flags::parse_from(["xtask", "fuzz", "frame", "--runs", "7"]);
         let Task::Fuzz(options) = flags.task else { panic!("{flags:?}") };
-        assert_eq!((options.target.as_deref(), options.runs), (Some("frame"), 7));
+        assert_eq!((options.target.as_deref(), options.runs, options.plant), (Some("frame"), 7, false));
+        assert!(Flags::try_parse_from(["xtask", "fuzz", "frame", "--plant"]).is_err());
     }
 }

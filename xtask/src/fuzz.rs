@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: looks for bytes that break a decoder.
+//! `cargo xtask fuzz`: looks for bytes that break a decoder, or a side of an encrypted connection.
 //!
-//! Targets and corpus are in `crates/iot-proto/fuzz`; the ordinary tests replay the corpus. New inputs are
-//! kept under `target/`, so that only a chosen one is ever committed. The targets are built without a
-//! sanitizer: the crate has no `unsafe`, and so the ordinary compiler suffices.
+//! Targets and corpus are in the `fuzz` folders of the crates; the ordinary tests replay the corpus and try inputs like
+//! it. New inputs are kept under `target/`, so that only a chosen one is ever committed. The targets are built without a
+//! sanitizer: the crates have no `unsafe`, and so the ordinary compiler suffices.
 
 use std::time::Instant;
 
@@ -12,7 +12,10 @@ use xshell::{Shell, cmd};
 
 use crate::{exec, out};
 
-const DIRECTORY: &str = "crates/iot-proto/fuzz";
+const DIRECTORIES: [&str; 2] = ["crates/iot-proto/fuzz", "crates/iot-node/fuzz"];
+
+/// The target with a fault that must be found. It is run only when asked.
+const PLANTED: &str = "planted";
 
 /// Options of `cargo xtask fuzz`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +25,9 @@ pub(crate) struct Options {
     /// How many inputs to try on each target.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) runs: u64,
+    /// Run the control alone: a target with a fault, which must be found.
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) plant: bool,
 }
 
 /// What became of one target.
@@ -43,41 +49,55 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     if exec::find_program("cargo-fuzz").is_none() {
         exec::run(cmd!(sh, "cargo install --locked cargo-fuzz"))?;
     }
-    let listed = cmd!(sh, "cargo fuzz list --fuzz-dir {DIRECTORY}").quiet().read()?;
-    let targets: Vec<_> = match &options.target {
-        Some(target) => vec![target.as_str()],
-        None => listed.lines().collect(),
-    };
-    for target in &targets {
-        ensure!(
-            listed.lines().any(|known| known == *target),
-            "no fuzz target {target}; there are: {}",
-            listed.replace('\n', ", ")
-        );
+    let known = targets(sh)?;
+    let wanted = if options.plant { Some(PLANTED) } else { options.target.as_deref() };
+    let chosen: Vec<_> = known
+        .iter()
+        .filter(|(_, target)| wanted.map_or(target != PLANTED, |wanted| target == wanted))
+        .collect();
+    ensure!(!chosen.is_empty(), "no such fuzz target; there are: {}", names(&known));
+    for directory in DIRECTORIES.iter().filter(|place| chosen.iter().any(|(found, _)| found == *place)) {
+        exec::run(cmd!(sh, "cargo fuzz build --fuzz-dir {directory} --sanitizer none"))?;
     }
-    exec::run(cmd!(sh, "cargo fuzz build --fuzz-dir {DIRECTORY} --sanitizer none"))?;
-    let mut outcomes = Vec::with_capacity(targets.len());
-    for target in targets {
-        outcomes.push(fuzz(sh, target, options.runs)?);
+    let mut outcomes = Vec::with_capacity(chosen.len());
+    for (directory, target) in chosen {
+        outcomes.push(fuzz(sh, directory, target, options.runs)?);
     }
     for outcome in &outcomes {
         out::result(&serde_json::to_string(outcome)?);
     }
     let crashes: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.crashes).map(String::as_str).collect();
-    if !crashes.is_empty() {
-        bail!("{} broke a target; make each a test, then mend the decoder", crashes.join(", "));
+    if options.plant {
+        ensure!(!crashes.is_empty(), "the planted fault was not found: fuzzing proves nothing");
+        out::result("the planted fault was found");
+    } else if !crashes.is_empty() {
+        bail!("{} broke a target; make each a test, then mend what it broke", crashes.join(", "));
     }
     Ok(())
 }
 
-fn fuzz<'a>(sh: &Shell, target: &'a str, runs: u64) -> Result<Outcome<'a>> {
+/// All targets, each with the directory that it is in.
+fn targets(sh: &Shell) -> Result<Vec<(&'static str, String)>> {
+    let mut targets = Vec::new();
+    for directory in DIRECTORIES {
+        let listed = cmd!(sh, "cargo fuzz list --fuzz-dir {directory}").quiet().read()?;
+        targets.extend(listed.lines().map(|target| (directory, target.to_owned())));
+    }
+    Ok(targets)
+}
+
+fn names(targets: &[(&str, String)]) -> String {
+    targets.iter().map(|(_, target)| target.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn fuzz<'a>(sh: &Shell, directory: &str, target: &'a str, runs: u64) -> Result<Outcome<'a>> {
     out::headline(&format!("{target}: {runs} inputs"));
     let found = format!("target/fuzz/{target}");
-    let corpus = format!("{DIRECTORY}/corpus/{target}");
+    let corpus = format!("{directory}/corpus/{target}");
     sh.create_dir(&found)?;
     sh.create_dir(&corpus)?;
     let limit = format!("-runs={runs}");
-    let run = cmd!(sh, "cargo fuzz run --fuzz-dir {DIRECTORY} --sanitizer none {target} {found} {corpus}")
+    let run = cmd!(sh, "cargo fuzz run --fuzz-dir {directory} --sanitizer none {target} {found} {corpus}")
         .args(["--", &limit, "-print_final_stats=1"]);
     let begin = Instant::now();
     let mut outcome = Outcome { target, runs: 0, seconds: 0.0, crashes: Vec::new() };

@@ -37,6 +37,11 @@ const SHORT: &[(&str, &[&str])] = &[
     ("pair", &["--runs", "700"]),
     ("pair", &["--runs", "10", "--plant", "seen-secret"]),
     ("pair", &["--runs", "3", "--plant", "unchecked-nonce"]),
+    ("identity", &["--attempts", "1600"]),
+    ("identity", &["--attempts", "1000", "--plant", "stolen-key"]),
+    ("identity", &["--attempts", "1000", "--plant", "untouched"]),
+    ("identity", &["--attempts", "1000", "--plant", "open-door"]),
+    ("identity", &["--attempts", "200", "--plant", "false-book"]),
     ("time", &["--seeds", "5"]),
     ("time", &["--seeds", "5", "--plant", "wall-deadlines"]),
     ("flood", &["--seconds", "5", "--nodes", "200", "--plant", "impostors"]),
@@ -66,6 +71,8 @@ pub(crate) enum Proof {
     Sim(Passed),
     /// Attack joining: nobody is let in whom no person has let in.
     Pair(Passed),
+    /// Say everything as somebody else: nobody is taken for a node but whoever has its key.
+    Identity(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
     Time(Passed),
     /// Attack the pages from other sites, with names and with paths: nothing comes of it.
@@ -146,6 +153,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
         Proof::Web(Passed { options }) => in_process(sh, "web", options),
         Proof::Pair(Passed { options }) => in_process(sh, "pair", options),
+        Proof::Identity(Passed { options }) => in_process(sh, "identity", options),
         Proof::Time(Passed { options }) => in_process(sh, "time", options),
         Proof::Flood(Passed { options }) => in_process(sh, "flood", options),
         Proof::Slow(Passed { options }) => in_process(sh, "slow", options),

@@ -61,7 +61,8 @@ fn machine(state: &mut State<'_>) -> Result<()> {
 fn format(state: &mut State<'_>) -> Result<()> {
     let sh = state.sh;
     exec::run(cmd!(sh, "cargo fmt --all --check"))?;
-    exec::run(cmd!(sh, "cargo fmt --check --manifest-path crates/iot-proto/fuzz/Cargo.toml"))
+    exec::run(cmd!(sh, "cargo fmt --check --manifest-path crates/iot-proto/fuzz/Cargo.toml"))?;
+    exec::run(cmd!(sh, "cargo fmt --check --manifest-path crates/iot-node/fuzz/Cargo.toml"))
 }
 
 fn clippy(state: &mut State<'_>) -> Result<()> {

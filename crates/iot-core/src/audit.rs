@@ -4,9 +4,21 @@
 
 use alloc::boxed::Box;
 
-use iot_proto::{CommandId, UnixMillis};
+use iot_proto::{CommandId, Text, UnixMillis};
 
-use crate::NodeId;
+use crate::{IotError, NodeId};
+
+/// Longest reason, and longest name of whoever asks, in bytes.
+pub(crate) const WORDS: usize = 240;
+
+/// Why something is done, as it can be kept: without blanks around it, one line of at most 240 bytes, which may be empty.
+///
+/// # Errors
+/// [`IotError::Label`].
+pub fn reason(why: &str) -> Result<&str, IotError> {
+    let why = Text::<WORDS>::new(why.trim());
+    why.map(Text::as_str).map_err(|source| IotError::Label { what: "the reason", source })
+}
 
 /// One change, as the flow that made it puts it. It is kept with the change itself or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,13 +114,15 @@ pub enum Deed {
     AddToken,
     /// A token was revoked.
     RevokeToken,
+    /// A backup took the place of the store.
+    Restore,
     /// Something was refused to whoever asked.
     Refuse,
 }
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -134,6 +148,7 @@ impl Deed {
         Self::LogOut,
         Self::AddToken,
         Self::RevokeToken,
+        Self::Restore,
         Self::Refuse,
     ];
 
@@ -170,6 +185,7 @@ impl Deed {
             Self::LogOut => "log-out",
             Self::AddToken => "add-token",
             Self::RevokeToken => "revoke-token",
+            Self::Restore => "restore",
             Self::Refuse => "refuse",
         }
     }

@@ -72,15 +72,28 @@ impl Timer {
 /// All timers. Setting, cancelling and taking one are O(log n).
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    by_time: BTreeSet<(Instant, Timer)>,
-    by_timer: BTreeMap<Timer, Instant>,
-    /// The first of `by_time`, at hand because every input asks for it.
-    first: Option<(Instant, Timer)>,
+    /// Apart and small, because every node has one.
+    presence: Timers<NodeNumber>,
+    others: Timers<Timer>,
 }
 
-impl Deadlines {
-    /// Sets a timer, in place of an earlier setting.
-    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+/// Timers of one sort.
+#[derive(Debug)]
+struct Timers<T> {
+    by_time: BTreeSet<(Instant, T)>,
+    by_timer: BTreeMap<T, Instant>,
+    /// The first of `by_time`, at hand because every input asks for it.
+    first: Option<(Instant, T)>,
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self { by_time: BTreeSet::new(), by_timer: BTreeMap::new(), first: None }
+    }
+}
+
+impl<T: Copy + Ord> Timers<T> {
+    fn set(&mut self, timer: T, at: Instant) {
         if let Some(before) = self.by_timer.insert(timer, at) {
             self.by_time.remove(&(before, timer));
         }
@@ -88,32 +101,59 @@ impl Deadlines {
         self.first = self.by_time.first().copied();
     }
 
-    /// Forgets a timer.
-    pub(crate) fn cancel(&mut self, timer: Timer) {
+    fn cancel(&mut self, timer: T) {
         if let Some(at) = self.by_timer.remove(&timer) {
             self.by_time.remove(&(at, timer));
             self.first = self.by_time.first().copied();
         }
     }
+}
+
+impl Deadlines {
+    /// Sets a timer, in place of an earlier setting.
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        if let Timer::Presence(node) = timer {
+            self.presence.set(node, at);
+        } else {
+            self.others.set(timer, at);
+        }
+    }
+
+    /// Forgets a timer.
+    pub(crate) fn cancel(&mut self, timer: Timer) {
+        if let Timer::Presence(node) = timer {
+            self.presence.cancel(node);
+        } else {
+            self.others.cancel(timer);
+        }
+    }
 
     /// When a timer is due, if it is set.
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
-        self.by_timer.get(&timer).copied()
+        let at = if let Timer::Presence(node) = timer {
+            self.presence.by_timer.get(&node)
+        } else {
+            self.others.by_timer.get(&timer)
+        };
+        at.copied()
     }
 
     /// Takes the earliest timer that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let (at, timer) = self.first?;
-        if at > now {
-            return None;
-        }
+        let (_, timer) = self.first().filter(|(at, _)| *at <= now)?;
         self.cancel(timer);
         Some(timer)
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Deadline> {
-        self.first.map(|(at, timer)| Deadline { at, reason: timer.reason() })
+        self.first().map(|(at, timer)| Deadline { at, reason: timer.reason() })
+    }
+
+    /// The earliest timer; of those at one time the order is fixed.
+    fn first(&self) -> Option<(Instant, Timer)> {
+        let presence = self.presence.first.map(|(at, node)| (at, Timer::Presence(node)));
+        presence.into_iter().chain(self.others.first).min()
     }
 }
 

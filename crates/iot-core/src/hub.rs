@@ -14,7 +14,7 @@ use crate::{
     joining::Joining,
     limit::{Limit, Reached},
     registry::{NodeNumber, Registry},
-    sessions::{Pending, Phase, Route, Sessions},
+    sessions::{Pending, Phase, Route, Session, Sessions},
     store::Snapshot,
 };
 
@@ -128,7 +128,7 @@ impl Hub {
         frame: &Frame<'_>,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let Some(phase) = self.sessions.get(session).map(|session| session.phase) else { return Ok(()) };
+        let Some(phase) = self.sessions.get(session).map(Session::phase) else { return Ok(()) };
         match phase {
             Phase::Closing | Phase::Joining => return Ok(()),
             Phase::Open { node } => self.heard(now, node, frame, out),
@@ -235,7 +235,7 @@ impl Hub {
     /// # Errors
     /// [`IotError::OutOfTurn`] where none has.
     pub(crate) fn open_node(&self, session: SessionId, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
-        match self.sessions.get(session).map(|session| session.phase) {
+        match self.sessions.get(session).map(Session::phase) {
             Some(Phase::Open { node }) => Ok(node),
             Some(Phase::Anonymous | Phase::Joining | Phase::Closing) | None => {
                 Err(IotError::OutOfTurn { kind: frame.kind, why: "say hello first" })

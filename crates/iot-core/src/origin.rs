@@ -2,7 +2,7 @@
 
 use core::{
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ops::RangeInclusive,
 };
 
@@ -19,36 +19,51 @@ use core::{
 /// assert_ne!(origin("10.0.0.6"), origin("10.0.0.5"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin(IpAddr);
+pub struct Origin(Place);
 
-/// The bits of an IPv6 address that name its network.
-const NETWORK: u128 = !0 << 64;
+/// Small, because many are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Place {
+    Address(Ipv4Addr),
+    /// The bits of an IPv6 address that name its network.
+    Network([u8; 8]),
+}
 
 impl Origin {
     /// The origin that an address belongs to.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V4(address) => Self(address.into()),
-            IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() & NETWORK).into()),
+            IpAddr::V4(address) => Self(Place::Address(address)),
+            IpAddr::V6(address) => {
+                let network = address.octets().first_chunk().copied().unwrap_or_default();
+                Self(Place::Network(network))
+            }
         }
     }
 
     /// The addresses that belong to it, the first and the last.
     pub(crate) fn addresses(self) -> RangeInclusive<IpAddr> {
-        let last = match self.0 {
-            IpAddr::V4(_) => self.0,
-            IpAddr::V6(network) => Ipv6Addr::from_bits(network.to_bits() | !NETWORK).into(),
-        };
-        self.0..=last
+        match self.0 {
+            Place::Address(address) => address.into()..=address.into(),
+            Place::Network(network) => {
+                let first = first_of(network);
+                first.into()..=Ipv6Addr::from_bits(first.to_bits() | u128::from(u64::MAX)).into()
+            }
+        }
     }
+}
+
+/// The first address of a network.
+fn first_of(network: [u8; 8]) -> Ipv6Addr {
+    Ipv6Addr::from_bits(u128::from(u64::from_be_bytes(network)) << 64)
 }
 
 impl fmt::Display for Origin {
     /// The address, or the network as `2001:db8::/64`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            IpAddr::V4(address) => write!(f, "{address}"),
-            IpAddr::V6(network) => write!(f, "{network}/64"),
+            Place::Address(address) => write!(f, "{address}"),
+            Place::Network(network) => write!(f, "{}/64", first_of(network)),
         }
     }
 }

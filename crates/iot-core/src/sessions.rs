@@ -61,7 +61,7 @@ pub(crate) enum Route {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
-    pub(crate) phase: Phase, // changed by `Sessions::enter` alone
+    phase: Phase,
     /// The key that the peer has proven; `None` on a plain connection.
     pub(crate) proven: Option<NodeKey>,
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
@@ -139,6 +139,11 @@ impl Requests {
 }
 
 impl Session {
+    /// How far it has come; [`Sessions::enter`] takes it further.
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// The requests that wait for an answer.
     pub(crate) fn requests(&mut self) -> &mut Requests {
         &mut self.requests

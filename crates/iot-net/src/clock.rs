@@ -1,5 +1,6 @@
 //! [`Clock`]: the only place where time is read.
 
+use core::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use iot_core::{Instant, Now, UnixMillis};
@@ -11,21 +12,30 @@ pub fn wall_clock() -> UnixMillis {
 }
 
 /// Both clocks: the monotonic one that deadlines run on, and the wall clock that labels.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Clock {
     started: tokio::time::Instant,
+    last: Cell<Now>,
 }
 
 impl Clock {
     /// A clock whose monotonic time begins now.
     pub(crate) fn start() -> Self {
-        Self { started: tokio::time::Instant::now() }
+        let last = Now { instant: Instant(0), wall: wall_clock() };
+        Self { started: tokio::time::Instant::now(), last: Cell::new(last) }
     }
 
     /// The present.
     pub(crate) fn now(&self) -> Now {
         let elapsed = self.started.elapsed().as_millis();
-        Now { instant: Instant(u64::try_from(elapsed).unwrap_or(u64::MAX)), wall: wall_clock() }
+        let now = Now { instant: Instant(u64::try_from(elapsed).unwrap_or(u64::MAX)), wall: wall_clock() };
+        self.last.set(now);
+        now
+    }
+
+    /// What was read last. It is never before anything that was read.
+    pub(crate) fn last(&self) -> Now {
+        self.last.get()
     }
 
     /// When the runtime's timer must fire for an instant of the core to have come.

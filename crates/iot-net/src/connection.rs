@@ -1,8 +1,8 @@
 //! [`Connection`]: the life of one accepted connection, from its handler's `setup` to the closed socket.
 //!
-//! One task per connection both reads and writes, and holds no buffer while it is idle. A wake-up is one
-//! read into a pooled buffer, all frames in it handled in place, and one write of all answers. What is
-//! said is the handler's business; here is only how bytes travel.
+//! One task per connection reads, and holds no buffer while it is idle. A wake-up is one read into a pooled
+//! buffer, all frames in it handled in place, and one write of what is answered at once. What is said is the
+//! handler's business; here is only how bytes travel.
 
 mod join;
 
@@ -16,19 +16,17 @@ use std::{io, rc::Rc, sync::Arc};
 
 use iot_proto::{Frame, MAX_RECORD, NodeKey, RECORD_MARKER, Record};
 use tokio::{
-    io::{AsyncRead, AsyncWriteExt, ReadBuf},
-    net::TcpStream,
+    io::ReadBuf,
     time::{Sleep, sleep, timeout},
 };
-use tracing::warn;
 
 use crate::{
     handler::{Context, End, RequestHandler},
     noise::HubIdentity,
     open::Place,
-    outbox::{Protection, Stage},
     pool::{BufferPool, PooledBuffer, READ_LEN},
     secure::{self, Answered, Seal, SecureError},
+    socket::{Protection, Stage},
 };
 
 /// How long the first record of an encrypted connection may take to arrive once it has begun, and the first
@@ -42,7 +40,6 @@ const MOST_UNREAD: usize = 256 * 1024;
 /// One accepted connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
     context: Context,
     pool: Rc<BufferPool>,
     link: Link,
@@ -83,22 +80,27 @@ struct Arrived {
 
 impl Connection {
     pub(crate) fn new(
-        stream: TcpStream,
         context: Context,
         pool: Rc<BufferPool>,
         identity: Option<Arc<HubIdentity>>,
         place: Place,
     ) -> Self {
         let link = Link::Undecided(identity);
-        Self { stream, context, pool, link, deadline: None, partial: Box::default(), place }
+        Self { context, pool, link, deadline: None, partial: Box::default(), place }
     }
 
-    /// Serves the connection until it has ended. Boxed, because a task keeps room for what it is given twice.
-    pub(crate) async fn run(mut self: Box<Self>, mut handler: impl RequestHandler) {
-        handler.setup(&self.context).await;
-        let end = self.serve(&mut handler).await;
-        // Boxed, so that an idle connection does not carry the room that only its end needs.
-        Box::pin(self.end(handler, end)).await;
+    /// Serves the connection until it has ended.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn holds its arguments twice in every idle connection"
+    )]
+    pub(crate) fn run(mut self: Box<Self>, mut handler: impl RequestHandler) -> impl Future<Output = ()> {
+        async move {
+            handler.setup(&self.context).await;
+            let end = self.serve(&mut handler).await;
+            // Boxed, so that an idle connection does not carry the room that only its end needs.
+            Box::pin(self.end(handler, end)).await;
+        }
     }
 
     /// Lets the handler finish, and closes the connection.
@@ -106,13 +108,12 @@ impl Connection {
         if let End::Broken(error) = end {
             handler.broken(&self.context, error).await;
         }
-        if let End::Insecure(error) = &end {
-            warn!(peer = %self.context.peer_addr(), %error, "refused: an encrypted connection ends");
+        if let End::Insecure(_) = &end {
             // Whoever cannot prove who it is, is told nothing.
-            self.context.outbox().protect(Protection::Held);
+            self.context.socket().protect(Protection::Held);
         }
         handler.finish(&self.context, &end).await;
-        let has_left = matches!(end, End::PeerClosed) && self.context.outbox().is_empty();
+        let has_left = matches!(end, End::PeerClosed) && self.context.socket().is_empty();
         if !has_left && !matches!(end, End::Failed(_)) {
             // Whoever does not take its last bytes in time, or fails meanwhile, does without them.
             let _ = timeout(self.place.linger(), self.leave()).await;
@@ -144,14 +145,14 @@ impl Connection {
 
     /// Waits until the handler can take more, or the connection is to end; writes meanwhile what waits.
     async fn ready(&mut self, handler: &mut impl RequestHandler) {
-        let Self { stream, context, .. } = self;
+        let context = &self.context;
         let mut ready = pin!(handler.ready(context));
         poll_fn(|cx| {
-            if ready.as_mut().poll(cx).is_ready() || context.outbox().stage() != Stage::Open {
+            if ready.as_mut().poll(cx).is_ready() || context.socket().stage() != Stage::Open {
                 return Poll::Ready(());
             }
             // A connection that has failed fails again when it is read.
-            let _ = context.outbox().poll_flush(cx, stream);
+            let _ = context.socket().poll_flush(cx);
             Poll::Pending
         })
         .await;
@@ -159,13 +160,21 @@ impl Connection {
 
     /// Writes what waits, then reads once. Ready with bytes, or with the reason to end.
     fn poll_arrived(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Arrived, End>> {
-        if let Poll::Ready(Err(error)) = self.context.outbox().poll_flush(cx, &mut self.stream) {
+        let polled = self.poll_wire(cx);
+        if polled.is_ready() {
+            self.context.socket().attend();
+        }
+        polled
+    }
+
+    fn poll_wire(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Arrived, End>> {
+        if let Poll::Ready(Err(error)) = self.context.socket().poll_flush(cx) {
             return Poll::Ready(Err(End::Failed(error)));
         }
-        match self.context.outbox().stage() {
+        match self.context.socket().stage() {
             Stage::Open => {}
             Stage::Full => {
-                return Poll::Ready(Err(End::Overflowed { limit: self.context.outbox().limit() }));
+                return Poll::Ready(Err(End::Overflowed { limit: self.context.socket().limit() }));
             }
             Stage::Stopping => return Poll::Ready(Err(End::Stopping)),
             Stage::Closing => return Poll::Ready(Err(End::Closed)),
@@ -179,7 +188,7 @@ impl Connection {
         let (front, room) = buffer.bytes.split_at_mut(self.partial.len());
         let most = room.len().min(READ_LEN);
         let mut room = ReadBuf::new(room.get_mut(..most).unwrap_or_default());
-        match Pin::new(&mut self.stream).poll_read(cx, &mut room) {
+        match self.context.socket().poll_read(cx, &mut room) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(End::Failed(error))),
             Poll::Ready(Ok(())) if room.filled().is_empty() => Poll::Ready(Err(End::PeerClosed)),
@@ -202,7 +211,7 @@ impl Connection {
             self.link = match (bytes.first(), identity.take()) {
                 (Some(&RECORD_MARKER), Some(identity)) => {
                     // In plain nothing may follow what begins encrypted.
-                    self.context.outbox().protect(Protection::Held);
+                    self.context.socket().protect(Protection::Held);
                     self.deadline = Some(Box::pin(sleep(OPENING_LIMIT)));
                     Link::Opening(identity)
                 }
@@ -230,10 +239,12 @@ impl Connection {
         handler: &mut impl RequestHandler,
     ) -> impl Future<Output = Result<&'b [u8], End>> {
         async move {
-            while self.context.outbox().stage() == Stage::Open {
+            self.context.set_first(true);
+            while self.context.socket().stage() == Stage::Open {
                 match Frame::split(bytes, self.context.frame_limit()) {
                     Ok(Some((frame, used))) => {
                         handler.handle(&self.context, frame).await;
+                        self.context.set_first(false);
                         bytes = bytes.get(used..).unwrap_or_default();
                     }
                     Ok(None) => return Ok(bytes),
@@ -271,13 +282,13 @@ impl Connection {
                 Err(self.join(identity, asked, joins).await)
             }
             Ok(Some(Opened::Session(answered))) => {
-                self.context.outbox().push_as_is(&answered.reply);
+                self.context.socket().push_as_is(&answered.reply);
                 self.deadline = Some(Box::pin(sleep(OPENING_LIMIT)));
                 self.link = Link::Answered(Box::new((answered.key, answered.seal)));
                 Ok(&[])
             }
             Err(error) => {
-                self.context.outbox().push_as_is(&error.refusal().encode());
+                self.context.socket().push_as_is(&error.refusal().encode());
                 Err(error.into())
             }
         }
@@ -290,7 +301,7 @@ impl Connection {
         handler: &mut impl RequestHandler,
     ) -> Result<&'b [u8], End> {
         let mut rest = bytes;
-        while self.context.outbox().stage() == Stage::Open {
+        while self.context.socket().stage() == Stage::Open {
             let Some((record, used)) = Record::split(rest, MAX_RECORD).map_err(SecureError::from)? else {
                 return Ok(rest);
             };
@@ -303,7 +314,7 @@ impl Connection {
             let len = seal.open(record, &mut text.bytes)?;
             if let Link::Answered(peer) = &self.link {
                 self.context.prove(peer.0);
-                self.context.outbox().protect(Protection::Sealed(seal.clone()));
+                self.context.socket().protect(Protection::sealed(seal.clone()));
                 self.link = Link::Proven(seal);
                 self.deadline = None;
             }
@@ -319,9 +330,9 @@ impl Connection {
     /// Sends what waits, says that nothing follows, and reads until the peer has said so too: a socket
     /// that is closed with bytes unread resets the connection, and the peer loses what it was told last. One
     /// that goes on and on is not worth it.
-    async fn leave(mut self: Box<Self>) -> io::Result<()> {
-        poll_fn(|cx| self.context.outbox().poll_flush(cx, &mut self.stream)).await?;
-        self.stream.shutdown().await?;
+    async fn leave(self: Box<Self>) -> io::Result<()> {
+        poll_fn(|cx| self.context.socket().poll_flush(cx)).await?;
+        poll_fn(|cx| self.context.socket().poll_shutdown(cx)).await?;
         let mut left = MOST_UNREAD;
         while left > 0 {
             let len = poll_fn(|cx| self.poll_unread(cx)).await?;
@@ -331,26 +342,26 @@ impl Connection {
     }
 
     /// Reads what nobody will look at; 0 bytes where nothing follows. A buffer is held no longer than that takes.
-    fn poll_unread(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
+    fn poll_unread(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
         let mut buffer = self.pool.take();
         let mut room = ReadBuf::new(&mut buffer.bytes);
-        let read = Pin::new(&mut self.stream).poll_read(cx, &mut room);
+        let read = self.context.socket().poll_read(cx, &mut room);
         read.map_ok(|()| room.filled().len())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use iot_core::{Origin, SessionId};
+    use iot_core::SessionId;
     use iot_proto::{Correlation, Ping, Pong, RequestId};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
         task::{LocalSet, spawn_local},
     };
 
     use super::*;
-    use crate::{config::ServerConfig, open::Open, outbox::Outbox};
+    use crate::{config::ServerConfig, open::Open, socket::Socket};
 
     struct Echo;
 
@@ -365,11 +376,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut node = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
-        let (pool, outbox) = (Rc::new(BufferPool::default()), Outbox::new(1000));
+        let pool = Rc::new(BufferPool::default());
         let open = Rc::new(Open::new(&ServerConfig::default()));
-        let place = open.place(open.slot().await.unwrap(), Origin::of(peer.ip())).unwrap();
-        let context = Context::new(SessionId(1), peer, outbox.clone());
-        let serving = Box::new(Connection::new(stream, context, Rc::clone(&pool), None, place)).run(Echo);
+        let context = Context::new(SessionId(1), peer, Socket::new(stream, 1000));
+        let place = open.place(open.slot().await.unwrap(), context.clone());
+        let serving = Box::new(Connection::new(context.clone(), Rc::clone(&pool), None, place)).run(Echo);
         assert!(size_of_val(&serving) <= 256, "{} bytes for each idle connection", size_of_val(&serving));
 
         LocalSet::new()
@@ -383,6 +394,6 @@ mod tests {
             })
             .await;
         assert_eq!(pool.spare(), 1, "the one buffer that was ever needed is back");
-        assert_eq!(outbox.capacity(), 0);
+        assert_eq!(context.socket().capacity(), 0);
     }
 }

@@ -14,7 +14,7 @@ use tracing::debug;
 pub const SERVICE: &str = "_iot-hub._tcp.local.";
 
 /// The host name that the addresses are announced under; another hub with the same one is renamed.
-const HOST: &str = "iot-hub.local.";
+pub const HOST_NAME: &str = "iot-hub.local";
 
 /// How long the farewell to the network may take.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
@@ -37,7 +37,8 @@ impl Announced {
         let VersionRange { min, max } = VersionRange::OURS;
         let versions = format!("{min}-{max}");
         let txt = [("versions", versions.as_str()), ("name", name)];
-        let mut service = ServiceInfo::new(SERVICE, instance(name), HOST, "", address.port(), &txt[..])?;
+        let host = format!("{HOST_NAME}.");
+        let mut service = ServiceInfo::new(SERVICE, instance(name), &host, "", address.port(), &txt[..])?;
         service = service.enable_addr_auto();
         let fullname = service.get_fullname().to_owned();
         daemon.register(service)?;

@@ -4,10 +4,16 @@
 //! must be stored first goes through [`GroupCommit`] and the store's thread; the [`Executor`] does the
 //! rest. The driver decides nothing about nodes: that is the hub's.
 
-use core::{cell::RefCell, pin::pin, time::Duration};
+use core::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    pin::pin,
+    time::Duration,
+};
 use std::rc::Rc;
 
-use iot_core::{DeliveryId, Hub, Input, Instant, SessionId, store::StoreError};
+use iot_core::{DeliveryId, Hub, Input, Instant, Limit, Now, SessionId, store::StoreError};
+use iot_proto::Frame;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::spawn_local,
@@ -24,6 +30,7 @@ use crate::{
     handle::{Call, Refusing},
     handler::Context,
     joins::Joins,
+    secure::SecureError,
     store_thread::StoreThread,
 };
 
@@ -33,6 +40,8 @@ pub(crate) struct Driver {
     clock: Clock,
     config: NetConfig,
     state: RefCell<State>,
+    /// Whether deliveries go out: not before the hub has an owner.
+    is_open: Cell<bool>,
     /// Whether the store refuses what it is given.
     refusing: watch::Sender<Option<Refusing>>,
     /// There may be something for [`Driver::run`] to do.
@@ -68,8 +77,8 @@ impl Driver {
         let gather_until = time::Instant::now();
         let state =
             State { hub, commit, executor, alarm: None, not_before: None, gather_until, is_gathering: false };
-        let (work, moved) = (Notify::new(), Notify::new());
-        Self { clock, config, state: RefCell::new(state), refusing, work, moved }
+        let (is_open, work, moved) = (Cell::new(false), Notify::new(), Notify::new());
+        Self { clock, config, state: RefCell::new(state), is_open, refusing, work, moved }
     }
 
     /// A node has opened a connection.
@@ -92,13 +101,28 @@ impl Driver {
         Joins::new(Rc::clone(self), session, turns)
     }
 
+    /// A frame has arrived on a session. The clock is read once for all that arrived together.
+    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: Frame<'_>) {
+        let now = if context.is_first() { self.clock.now() } else { self.clock.last() };
+        self.apply_at(now, Input::Received { session: context.session(), frame });
+    }
+
+    /// Counts that a limit has been reached.
+    pub(crate) fn reached(&self, limit: Limit) {
+        self.state.borrow().hub.limits_reached().note(limit);
+    }
+
     /// Tells the hub what happened, and does what can be done at once.
     pub(crate) fn apply(self: &Rc<Self>, input: Input<'_>) {
+        self.apply_at(self.clock.now(), input);
+    }
+
+    fn apply_at(self: &Rc<Self>, now: Now, input: Input<'_>) {
         let mut state = self.state.borrow_mut();
         let State { hub, commit, executor, .. } = &mut *state;
         let effects = commit.open();
         effects.is_unobserved = executor.is_unobserved();
-        hub.handle(self.clock.now(), input, effects);
+        hub.handle(now, input, effects);
         self.settle(&mut state);
     }
 
@@ -125,6 +149,17 @@ impl Driver {
     /// Shortest and longest time after which nodes are asked back when the hub stops.
     pub(crate) fn retry_after(&self) -> (Duration, Duration) {
         self.config.retry_after
+    }
+
+    /// Puts into the log why an encrypted connection ends, as far as the peer's lines go.
+    pub(crate) fn log_insecure(&self, peer: SocketAddr, error: &SecureError) {
+        self.state.borrow_mut().executor.log_insecure(peer, error);
+    }
+
+    /// Lets deliveries go out, where that was put off until the hub has an owner.
+    pub(crate) fn open(self: &Rc<Self>) {
+        self.is_open.set(true);
+        self.settle(&mut self.state.borrow_mut());
     }
 
     /// Ends all deliveries, because the hub stops.
@@ -250,6 +285,9 @@ impl Driver {
 
     /// Starts the delivery whose turn has come, if one's has.
     fn start_delivery(self: &Rc<Self>, state: &mut State) -> Option<DeliveryId> {
+        if !self.is_open.get() {
+            return None;
+        }
         let dialler = &mut state.executor.dialler;
         let delivery = dialler.next()?;
         let (id, to, within) = (delivery.id, delivery.to, dialler.connect_within());

@@ -1,6 +1,6 @@
 //! [`Executor`]: does what the hub wants done, one effect after the other.
 //!
-//! It owns what effects speak of: the outboxes of the sessions, the questions that wait for an answer,
+//! It owns what effects speak of: the sessions, the questions that wait for an answer,
 //! the observers, the deliveries, and the log. It never waits for anybody.
 
 use std::collections::{HashMap, VecDeque};
@@ -18,6 +18,7 @@ use crate::{
     dialler::{Delivery, Dialler},
     handler::Context,
     log_budget::{LINES_PER_PEER, LogBudget, Verdict},
+    secure::SecureError,
     unstored::Instead,
 };
 
@@ -97,7 +98,7 @@ impl Executor {
             Effect::Send { session, frames } => {
                 // A session that has ended meanwhile needs no answer any more.
                 if let Some(context) = self.sessions.get(&session) {
-                    context.outbox().push(bytes.get(frames).unwrap_or_default());
+                    context.socket().push(bytes.get(frames).unwrap_or_default());
                 }
             }
             Effect::Join { session, turn } => self.join(session, turn),
@@ -143,9 +144,9 @@ impl Executor {
             Effect::Send { session, frames } => {
                 if let Some(context) = self.sessions.get(&session) {
                     match Instead::of(bytes.get(frames).unwrap_or_default()) {
-                        Instead::Say(frames) => context.outbox().push(&frames),
+                        Instead::Say(frames) => context.socket().push(&frames),
                         Instead::End(frames) => {
-                            context.outbox().push(&frames);
+                            context.socket().push(&frames);
                             context.close();
                         }
                     }
@@ -181,6 +182,20 @@ impl Executor {
 
     /// Puts into the log that a peer was refused something, as far as the peer's lines go.
     fn log_refused(&mut self, peer: core::net::SocketAddr, node: Option<&NodeId>, error: &IotError) {
+        self.log(peer, || {
+            let node = node.map(tracing::field::display);
+            warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
+        });
+    }
+
+    /// Puts into the log that an encrypted connection ends because its peer could not go on with it, as far as the
+    /// peer's lines go.
+    pub(crate) fn log_insecure(&mut self, peer: core::net::SocketAddr, error: &SecureError) {
+        self.log(peer, || warn!(%peer, %error, "refused: an encrypted connection ends"));
+    }
+
+    /// Writes a line about what a peer was refused, as far as its lines go.
+    fn log(&mut self, peer: core::net::SocketAddr, write: impl FnOnce()) {
         if let Some(count) = self.log_budget.turn() {
             warn!(count, "refused, and left out of the log in the minutes before");
         }
@@ -188,8 +203,7 @@ impl Executor {
         if verdict == Verdict::LeaveOut {
             return self.reached.note(Limit::LogLines);
         }
-        let node = node.map(tracing::field::display);
-        warn!(%peer, node, code = %error.code(), %error, advice = error.advice(), "refused");
+        write();
         if verdict == Verdict::WriteLast {
             warn!(%peer, limit = LINES_PER_PEER, "further lines about what is refused there are left out for a minute");
         }
@@ -207,23 +221,25 @@ impl Executor {
 mod tests {
     use core::{net::SocketAddr, time::Duration};
 
+    use tokio::net::{TcpListener, TcpStream};
+
     use super::*;
     use crate::{
         config::DialConfig,
-        outbox::{Outbox, Stage},
+        socket::{Socket, Stage},
     };
 
     const SESSION: SessionId = SessionId(1);
 
-    #[test]
-    fn what_could_not_be_stored_is_neither_acknowledged_nor_told_nor_begun() {
-        let mut fixture = Fixture::new();
+    #[tokio::test]
+    async fn what_could_not_be_stored_is_neither_acknowledged_nor_told_nor_begun() {
+        let mut fixture = Fixture::new().await;
         let full = StoreError { why: "disk full".into() };
         let effects = fixture.effects();
         let emptied = fixture.executor.execute(Released::Refused(effects, full));
         assert!(emptied.list.is_empty());
 
-        assert_eq!(fixture.outbox.waiting(), 0, "what is no frame is nothing to say");
+        assert_eq!(fixture.context.socket().waiting(), 0, "what is no frame is nothing to say");
         let not_stored = IotError::NotStored { why: "disk full".into() };
         assert_eq!(fixture.done.try_recv(), Ok(Err(not_stored)));
         assert_eq!(
@@ -234,17 +250,17 @@ mod tests {
         assert!(fixture.events.try_recv().is_err());
         assert!(fixture.executor.dialler.next().is_none());
         assert_eq!(fixture.executor.unserved, [(DeliveryId(1), "could not be stored: disk full".into())]);
-        assert_eq!(fixture.outbox.stage(), Stage::Closing, "a session that was to end does end");
+        assert_eq!(fixture.context.socket().stage(), Stage::Closing, "a session that was to end does end");
     }
 
-    #[test]
-    fn what_was_stored_is_done_in_order() {
-        let mut fixture = Fixture::new();
+    #[tokio::test]
+    async fn what_was_stored_is_done_in_order() {
+        let mut fixture = Fixture::new().await;
         let effects = fixture.effects();
         let emptied = fixture.executor.execute(Released::Stored(effects));
         assert!(emptied.list.is_empty());
 
-        assert_eq!(fixture.outbox.waiting(), b"sent".len(), "before the session is closed");
+        assert_eq!(fixture.context.socket().waiting(), b"sent".len(), "before the session is closed");
         assert_eq!(fixture.done.try_recv(), Ok(Ok(Answer::Done)));
         assert_eq!(fixture.failed.try_recv(), Ok(Err(IotError::Expired)));
         assert!(fixture.events.try_recv().is_ok());
@@ -255,7 +271,7 @@ mod tests {
     /// An executor with one session, and everything that its effects can reach.
     struct Fixture {
         executor: Executor,
-        outbox: Outbox,
+        context: Context,
         events: broadcast::Receiver<Event>,
         done: oneshot::Receiver<Result<Answer, IotError>>,
         failed: oneshot::Receiver<Result<Answer, IotError>>,
@@ -263,19 +279,20 @@ mod tests {
     }
 
     impl Fixture {
-        fn new() -> Self {
+        async fn new() -> Self {
             let (sender, events) = broadcast::channel(8);
             let mut executor = Executor::new(
                 Dialler::new(DialConfig::default(), Duration::from_secs(5)),
                 sender,
                 Reached::default(),
             );
-            let outbox = Outbox::new(1000);
-            let context = Context::new(SESSION, SocketAddr::from(([127, 0, 0, 1], 40_000)), outbox.clone());
-            executor.sessions.insert(SESSION, context);
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let context = Context::new(SESSION, stream.peer_addr().unwrap(), Socket::new(stream, 1000));
+            executor.sessions.insert(SESSION, context.clone());
             let ((done_here, done), (failed_here, failed)) = (oneshot::channel(), oneshot::channel());
             let tickets = [executor.ticket(done_here), executor.ticket(failed_here)];
-            Self { executor, outbox, events, done, failed, tickets }
+            Self { executor, context, events, done, failed, tickets }
         }
 
         /// One effect of each kind that depends on what is stored.

@@ -3,7 +3,10 @@
 //! One handler is made for each connection. The hub's own is the default of the hub server; any other
 //! can be given to a [`TcpServer`](crate::TcpServer).
 
-use core::{cell::Cell, net::SocketAddr};
+use core::{
+    cell::{Cell, OnceCell},
+    net::SocketAddr,
+};
 use std::{io, rc::Rc};
 
 use iot_core::SessionId;
@@ -11,7 +14,7 @@ use iot_proto::{
     Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind, NodeKey,
 };
 
-use crate::{joins::Joins, outbox::Outbox, secure::SecureError};
+use crate::{joins::Joins, secure::SecureError, socket::Socket};
 
 /// Handles one connection: [`setup`](Self::setup) once, [`handle`](Self::handle) for each frame in the
 /// order in which they came, [`finish`](Self::finish) once. Only `handle` must be written.
@@ -71,9 +74,9 @@ pub enum End {
     Failed(io::Error),
     /// The peer sent bytes that are no frame.
     Broken(FrameError),
-    /// The peer left more lying than its outbox takes.
+    /// The peer left more lying than may wait for it.
     Overflowed {
-        /// Bytes that the outbox takes.
+        /// Bytes that may wait.
         limit: usize,
     },
     /// The peer sent what does not prove who sent it, or nothing in time that does. It is told nothing more.
@@ -93,10 +96,12 @@ pub struct Context(Rc<Shared>);
 struct Shared {
     session: SessionId,
     peer: SocketAddr,
-    outbox: Outbox,
+    socket: Socket,
     frame_limit: Cell<usize>,
-    /// The key that the peer has proven.
-    proven: Cell<Option<NodeKey>>,
+    /// Whether what is handled now is the first that was read at once.
+    is_first: Cell<bool>,
+    /// The key that the peer has proven. Boxed, because it is large and set once.
+    proven: OnceCell<Box<NodeKey>>,
 }
 
 impl From<SecureError> for End {
@@ -106,9 +111,9 @@ impl From<SecureError> for End {
 }
 
 impl Context {
-    pub(crate) fn new(session: SessionId, peer: SocketAddr, outbox: Outbox) -> Self {
-        let (frame_limit, proven) = (Cell::new(MAX_FRAME), Cell::new(None));
-        Self(Rc::new(Shared { session, peer, outbox, frame_limit, proven }))
+    pub(crate) fn new(session: SessionId, peer: SocketAddr, socket: Socket) -> Self {
+        let (frame_limit, is_first, proven) = (Cell::new(MAX_FRAME), Cell::new(true), OnceCell::new());
+        Self(Rc::new(Shared { session, peer, socket, frame_limit, is_first, proven }))
     }
 
     /// Address and port of the peer.
@@ -123,12 +128,24 @@ impl Context {
 
     /// The key that the peer has proven; `None` on a plain connection, and before the first frame.
     pub fn proven_key(&self) -> Option<NodeKey> {
-        self.0.proven.get()
+        self.0.proven.get().map(|key| **key)
+    }
+
+    /// Whether the frame that is handled is the first of those that were read at once. The others have arrived at the
+    /// same time, as far as anybody can tell.
+    pub fn is_first(&self) -> bool {
+        self.0.is_first.get()
+    }
+
+    /// Says so.
+    pub(crate) fn set_first(&self, is_first: bool) {
+        self.0.is_first.set(is_first);
     }
 
     /// The peer has proven that it has this key.
     pub(crate) fn prove(&self, key: NodeKey) {
-        self.0.proven.set(Some(key));
+        // The key of a connection does not change.
+        let _ = self.0.proven.set(Box::new(key));
     }
 
     /// Answers the message that came with the correlation `to`. Where that wants no answer, none is sent.
@@ -145,12 +162,12 @@ impl Context {
     /// # Errors
     /// [`EncodeError::BodyTooLong`] for a body that fits no frame.
     pub fn send<'b, B: Body<'b>>(&self, body: &B, correlation: Correlation) -> Result<(), EncodeError> {
-        self.0.outbox.push_message(body, correlation)
+        self.0.socket.push_message(body, correlation)
     }
 
     /// Ends the connection once everything sent so far has left. No further frame is handled.
     pub fn close(&self) {
-        self.0.outbox.close();
+        self.0.socket.close();
     }
 
     /// Largest frame that is taken from the peer, in bytes, header included.
@@ -163,7 +180,7 @@ impl Context {
         self.0.frame_limit.set(bytes.min(MAX_FRAME));
     }
 
-    pub(crate) fn outbox(&self) -> &Outbox {
-        &self.0.outbox
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.0.socket
     }
 }

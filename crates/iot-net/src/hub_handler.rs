@@ -1,12 +1,12 @@
 //! [`HubHandler`]: the hub's own handler. It hands everything to the hub; answers come back as effects.
 
-use core::time::Duration;
+use core::{future::ready, time::Duration};
 use std::{
     hash::{BuildHasher as _, RandomState},
     rc::Rc,
 };
 
-use iot_core::{Input, IotError, Limit, Reached, SessionId};
+use iot_core::{Input, IotError, Limit, SessionId};
 use iot_proto::{Close, Correlation, Error, Frame, FrameError, Label, Limits, MessageKind};
 use tokio::{task::spawn_local, time::sleep_until};
 use tracing::{debug, warn};
@@ -23,21 +23,20 @@ use crate::{
 pub struct HubHandler {
     driver: Rc<Driver>,
     pace: Pace,
-    reached: Reached,
-    /// The session, from when the hub knows of it until it knows that it has ended.
-    session: Option<SessionId>,
+    /// The connection, from when the hub knows of it until it knows that it has ended.
+    known: Option<Context>,
     /// Whether the hub was told which key the peer has proven.
     is_proven: bool,
 }
 
 impl HubHandler {
-    pub(crate) fn new(driver: Rc<Driver>, pace: Pace, reached: Reached) -> Self {
-        Self { driver, pace, reached, session: None, is_proven: false }
+    pub(crate) fn new(driver: Rc<Driver>, pace: Pace) -> Self {
+        Self { driver, pace, known: None, is_proven: false }
     }
 
     /// Says that more is sent than allowed: to the peer, and in the log.
     fn slow_down(&mut self, context: &Context) {
-        self.reached.note(Limit::Messages);
+        self.driver.reached(Limit::Messages);
         if !self.pace.is_news() {
             return;
         }
@@ -53,11 +52,11 @@ impl Drop for HubHandler {
     /// A handler that panicked never came to its end, so the hub is told here that the session has ended; in
     /// a task of its own, since nothing of this thread's may fail while it unwinds.
     fn drop(&mut self) {
-        if let Some(session) = self.session.take()
+        if let Some(context) = self.known.take()
             && std::thread::panicking()
         {
             let driver = Rc::clone(&self.driver);
-            spawn_local(async move { driver.closed(session) });
+            spawn_local(async move { driver.closed(context.session()) });
         }
     }
 }
@@ -66,7 +65,7 @@ impl RequestHandler for HubHandler {
     async fn setup(&mut self, context: &Context) {
         debug!(peer = %context.peer_addr(), session = context.session().0, "session opened");
         context.set_frame_limit(Limits::UNTIL_AGREED.frame);
-        self.session = Some(context.session());
+        self.known = Some(context.clone());
         self.driver.opened(context.clone());
     }
 
@@ -74,18 +73,31 @@ impl RequestHandler for HubHandler {
         Some(self.driver.joins(context.session()))
     }
 
-    async fn ready(&mut self, context: &Context) {
-        // Boxed, so that an idle connection does not carry what only a hurried session or a hub that is behind needs.
-        if let Some(at) = self.pace.read_again_at() {
+    fn ready(&mut self, context: &Context) -> impl Future<Output = ()> {
+        let read_again_at = self.pace.read_again_at();
+        if read_again_at.is_some() {
             self.slow_down(context);
-            Box::pin(sleep_until(at)).await;
         }
-        if !self.driver.has_room() {
-            Box::pin(self.driver.room()).await;
+        let waits = read_again_at.is_some() || !self.driver.has_room();
+        // Boxed, so that an idle connection does not carry what only a hurried session or a hub that is behind needs.
+        let wait = waits.then(|| {
+            let driver = Rc::clone(&self.driver);
+            Box::pin(async move {
+                if let Some(at) = read_again_at {
+                    sleep_until(at).await;
+                }
+                driver.room().await;
+            })
+        });
+        async move {
+            if let Some(wait) = wait {
+                wait.await;
+            }
         }
     }
 
-    async fn handle(&mut self, context: &Context, frame: Frame<'_>) {
+    /// Done when it returns: a future with nothing to wait for would keep room for its arguments in every connection.
+    fn handle(&mut self, context: &Context, frame: Frame<'_>) -> impl Future<Output = ()> {
         self.pace.count();
         if !self.is_proven
             && let Some(key) = context.proven_key()
@@ -93,7 +105,8 @@ impl RequestHandler for HubHandler {
             self.is_proven = true;
             self.driver.apply(Input::SessionProven { session: context.session(), key });
         }
-        self.driver.apply(Input::Received { session: context.session(), frame });
+        self.driver.received(context, frame);
+        ready(())
     }
 
     async fn broken(&mut self, context: &Context, error: FrameError) {
@@ -102,8 +115,11 @@ impl RequestHandler for HubHandler {
 
     async fn finish(&mut self, context: &Context, end: &End) {
         let session = context.session();
-        self.session = None;
+        self.known = None;
         debug!(peer = %context.peer_addr(), session = session.0, ?end, "session ends");
+        if let End::Insecure(error) = end {
+            self.driver.log_insecure(context.peer_addr(), error);
+        }
         if let End::Overflowed { limit } = *end {
             let limit = u64::try_from(limit).unwrap_or(u64::MAX);
             self.driver.apply(Input::Overflowed { session, limit });

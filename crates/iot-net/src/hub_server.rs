@@ -222,7 +222,7 @@ impl Parts {
         let driver = Rc::new(Driver::new(hub, clock, self.config, executor, self.refusing));
         let mut driving = spawn_local(Rc::clone(&driver).run(self.store, self.asked));
 
-        let handlers = || wrap(HubHandler::new(Rc::clone(&driver), Pace::new(per_second), reached.clone()));
+        let handlers = || wrap(HubHandler::new(Rc::clone(&driver), Pace::new(per_second)));
         let mut announced = None;
         let (server, stop) = (self.server.count_in(reached.clone()), self.stop);
         let serving = async {
@@ -230,6 +230,7 @@ impl Parts {
                 () = self.opened.cancelled() => {}
                 () = stop.cancelled() => return Ok(()),
             }
+            driver.open();
             server.listen()?;
             info!(tcp_addr = %server.local_addr(), "nodes are served");
             announced = announce(discovery, &name, server.local_addr());

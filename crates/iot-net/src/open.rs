@@ -1,15 +1,17 @@
 //! [`Open`]: the connections that are open: how many there may be, in all and of one address, and how all of
 //! them end.
 
-use core::{cell::RefCell, future::poll_fn, net::SocketAddr, task::Poll, time::Duration};
+use core::{cell::RefCell, future::poll_fn, task::Poll, time::Duration};
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
+    thread::panicking,
 };
 
-use iot_core::{Origin, SessionId};
+use iot_core::Origin;
+use slab::Slab;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -17,7 +19,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use crate::{config::ServerConfig, outbox::Outbox};
+use crate::{config::ServerConfig, handler::Context};
 
 /// The connections that are open.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(crate) struct Open {
     slots: Arc<Semaphore>,
     most_of_one_origin: usize,
     by_origin: RefCell<BTreeMap<Origin, usize>>,
-    outboxes: RefCell<BTreeMap<SessionId, Outbox>>,
+    contexts: RefCell<Slab<Context>>,
     tasks: TaskTracker,
     linger: Duration,
 }
@@ -34,8 +36,9 @@ pub(crate) struct Open {
 #[derive(Debug)]
 pub(crate) struct Place {
     open: Rc<Open>,
-    session: SessionId,
-    origin: Origin,
+    context: Context,
+    /// Where the context is among all.
+    key: usize,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -46,7 +49,7 @@ impl Open {
             slots: Arc::new(Semaphore::new(config.max_connections)),
             most_of_one_origin: config.max_connections_per_address,
             by_origin: RefCell::default(),
-            outboxes: RefCell::default(),
+            contexts: RefCell::default(),
             tasks: TaskTracker::new(),
             linger: config.linger,
         }
@@ -62,35 +65,34 @@ impl Open {
         Arc::clone(&self.slots).acquire_owned().await.ok()
     }
 
-    /// The place of one more connection from here, where its address does not have enough of them.
-    pub(crate) fn place(self: &Rc<Self>, slot: OwnedSemaphorePermit, origin: Origin) -> Option<Place> {
-        let mut by_origin = self.by_origin.borrow_mut();
-        let here = by_origin.entry(origin).or_default();
-        if *here >= self.most_of_one_origin {
-            return None;
-        }
-        *here += 1;
-        Some(Place { open: Rc::clone(self), session: SessionId(0), origin, _slot: slot })
+    /// Whether there are as many from here as there may be of one address.
+    pub(crate) fn is_full_for(&self, origin: Origin) -> bool {
+        self.by_origin.borrow().get(&origin).is_some_and(|here| *here >= self.most_of_one_origin)
     }
 
-    /// Runs what serves the connection of this peer. What it has of its own is gone after a panic, so that nothing
-    /// half done is seen; what it shares with others is borrowed for one step at a time.
-    pub(crate) fn spawn(&self, peer: SocketAddr, serving: impl Future<Output = ()> + 'static) {
+    /// The place of one more connection.
+    pub(crate) fn place(self: &Rc<Self>, slot: OwnedSemaphorePermit, context: Context) -> Place {
+        *self.by_origin.borrow_mut().entry(origin(&context)).or_default() += 1;
+        let key = self.contexts.borrow_mut().insert(context.clone());
+        Place { open: Rc::clone(self), context, key, _slot: slot }
+    }
+
+    /// Runs what serves a connection. What it has of its own is gone after a panic, so that nothing half done is
+    /// seen; what it shares with others is borrowed for one step at a time.
+    pub(crate) fn spawn(&self, serving: impl Future<Output = ()> + 'static) {
         // Boxed, because a task keeps room for what it is given twice.
         let mut serving = Box::pin(serving);
         self.tasks.spawn_local(poll_fn(move |cx| {
             let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx)));
-            polled.unwrap_or_else(|_| {
-                error!(%peer, "a connection's handler has panicked: the connection is cut, and no other");
-                Poll::Ready(())
-            })
+            // Its place has said so.
+            polled.unwrap_or(Poll::Ready(()))
         }));
     }
 
     /// Asks every connection to end, and waits for them for at most `drain`.
     pub(crate) async fn end(&self, drain: Duration) {
-        for outbox in self.outboxes.borrow().values() {
-            outbox.stop();
+        for (_, context) in self.contexts.borrow().iter() {
+            context.socket().stop();
         }
         self.tasks.close();
         if timeout(drain, self.tasks.wait()).await.is_err() {
@@ -101,12 +103,6 @@ impl Open {
 }
 
 impl Place {
-    /// The place is this session's from now on.
-    pub(crate) fn take(&mut self, session: SessionId, outbox: Outbox) {
-        self.session = session;
-        self.open.outboxes.borrow_mut().insert(session, outbox);
-    }
-
     /// How long a connection that has ended may still take to send what waits and to see the other side close.
     pub(crate) fn linger(&self) -> Duration {
         self.open.linger
@@ -115,13 +111,23 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.open.outboxes.borrow_mut().remove(&self.session);
+        if panicking() {
+            let peer = self.context.peer_addr();
+            error!(%peer, "a connection's handler has panicked: the connection is cut, and no other");
+        }
+        self.open.contexts.borrow_mut().try_remove(self.key);
+        let origin = origin(&self.context);
         let mut by_origin = self.open.by_origin.borrow_mut();
-        if let Some(here) = by_origin.get_mut(&self.origin) {
+        if let Some(here) = by_origin.get_mut(&origin) {
             *here -= 1;
             if *here == 0 {
-                by_origin.remove(&self.origin);
+                by_origin.remove(&origin);
             }
         }
     }
+}
+
+/// Where a connection comes from.
+fn origin(context: &Context) -> Origin {
+    Origin::of(context.peer_addr().ip())
 }

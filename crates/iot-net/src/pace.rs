@@ -7,14 +7,16 @@ use tokio::time::Instant;
 /// How long a session that sends too much is not told again, nor the log.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
+/// So much time's worth of messages may come at once.
+const BURST: Duration = Duration::from_secs(2);
+
 /// Counts the messages of one session. Whoever sends more than allowed is read more slowly and loses nothing.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// Time that each message takes up.
-    each: Duration,
-    /// Time's worth of messages that may come at once.
-    burst: Duration,
-    /// Up to when the time of the messages so far reaches.
+    per_second: u32,
+    /// Messages that have come since the clock was read last.
+    new: u32,
+    /// Up to when the time of the messages before reaches.
     used_until: Instant,
     told: Option<Instant>,
 }
@@ -22,23 +24,25 @@ pub(crate) struct Pace {
 impl Pace {
     /// Allows so many messages a second, and twice as many at once.
     pub(crate) fn new(per_second: u32) -> Self {
-        let each = Duration::from_secs(1) / per_second.max(1);
-        Self { each, burst: Duration::from_secs(2), used_until: Instant::now(), told: None }
+        Self { per_second: per_second.max(1), new: 0, used_until: Instant::now(), told: None }
     }
 
     /// Messages that are allowed in a second.
     pub(crate) fn per_second(&self) -> u32 {
-        u32::try_from(Duration::from_secs(1).as_nanos() / self.each.as_nanos().max(1)).unwrap_or(u32::MAX)
+        self.per_second
     }
 
     /// A message has come.
     pub(crate) fn count(&mut self) {
-        self.used_until = self.used_until.max(Instant::now()) + self.each;
+        self.new = self.new.saturating_add(1);
     }
 
-    /// Until when the session is not to be read, where it has sent too much.
-    pub(crate) fn read_again_at(&self) -> Option<Instant> {
-        Some(self.used_until - self.burst).filter(|at| *at > Instant::now())
+    /// Until when the session is not to be read, where it has sent too much. Every message takes up its part of a
+    /// second.
+    pub(crate) fn read_again_at(&mut self) -> Option<Instant> {
+        let (now, new) = (Instant::now(), core::mem::take(&mut self.new));
+        self.used_until = self.used_until.max(now) + Duration::from_secs(1) * new / self.per_second;
+        Some(self.used_until - BURST).filter(|at| *at > now)
     }
 
     /// Whether it is time to say so.

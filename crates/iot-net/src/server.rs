@@ -10,9 +10,10 @@ use core::{
 use std::{io, net::TcpListener as StdListener, rc::Rc};
 
 use iot_core::{Limit, Origin, Reached, SessionId};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::OwnedSemaphorePermit,
     task::LocalSet,
     time::{Instant, sleep},
 };
@@ -22,9 +23,9 @@ use crate::{
     config::ServerConfig,
     connection::Connection,
     handler::{Context, RequestHandler},
-    open::{Open, Place},
-    outbox::Outbox,
+    open::Open,
     pool::BufferPool,
+    socket::Socket,
 };
 
 /// Shortest and longest pause after a connection could not be accepted.
@@ -107,7 +108,7 @@ impl TcpServer {
 
     /// Takes the address and refuses connections, until [`listen`](Self::listen) is called.
     pub(crate) fn reserve(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // On Windows the same option would let another process take the port away.
         #[cfg(not(windows))]
         socket.set_reuse_address(true)?;
@@ -215,12 +216,12 @@ impl Acceptor {
                         info!("connections are accepted again");
                     }
                     back_off = BACK_OFF.0;
-                    let Some(place) = self.open.place(slot, Origin::of(peer.ip())) else {
+                    if self.open.is_full_for(Origin::of(peer.ip())) {
                         self.turn_away(peer);
                         continue;
-                    };
-                    let connection = Box::new(self.connection(stream, peer, place));
-                    self.open.spawn(peer, connection.run(handlers()));
+                    }
+                    let connection = Box::new(self.connection(stream, peer, slot));
+                    self.open.spawn(connection.run(handlers()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
@@ -246,15 +247,15 @@ impl Acceptor {
         }
     }
 
-    fn connection(&mut self, stream: TcpStream, peer: SocketAddr, mut place: Place) -> Connection {
+    fn connection(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) -> Connection {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
         }
         self.last = SessionId(self.last.0 + 1);
-        let outbox = Outbox::new(self.config.outbox_limit);
-        place.take(self.last, outbox.clone());
-        let context = Context::new(self.last, plain_address(peer), outbox);
-        Connection::new(stream, context, Rc::clone(&self.pool), self.config.identity.clone(), place)
+        let socket = Socket::new(stream, self.config.outbox_limit);
+        let context = Context::new(self.last, plain_address(peer), socket);
+        let place = self.open.place(slot, context.clone());
+        Connection::new(context, Rc::clone(&self.pool), self.config.identity.clone(), place)
     }
 }
 

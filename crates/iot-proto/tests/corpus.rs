@@ -1,40 +1,69 @@
-//! Replays the fuzz corpus with the properties of the fuzz targets, on the stable compiler.
+//! Holds the properties of the fuzz targets for every file of their corpus and for inputs like these, on the stable
+//! compiler.
 //!
 //! An input that fuzzing found to fail is added to `fuzz/corpus/<target>/`, and is a test from then on.
 
-use std::{fs, path::Path};
+use std::{panic::catch_unwind, path::PathBuf};
 
+use mutated::Mutated;
+
+#[path = "../fuzz/src/mutated.rs"]
+pub mod mutated;
 #[path = "../fuzz/src/lib.rs"]
 pub mod properties;
 
-/// Holds `property` for every file of the target's corpus.
-fn replay(target: &str, property: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut replayed = 0;
-    for entry in fs::read_dir(&folder).expect("the corpus is there") {
-        let path = entry.expect("the corpus can be listed").path();
-        property(&fs::read(&path).expect("a file of the corpus can be read"));
-        replayed += 1;
+/// Inputs that are tried beside those of the corpus.
+const TRIED: usize = 30_000;
+
+fn corpus(target: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
+}
+
+/// Holds `property` for every file of the target's corpus, and for inputs that are made from them.
+fn hold(target: &str, property: fn(&[u8])) {
+    let mut inputs = Mutated::new(&corpus(target), 12);
+    inputs.seeds().iter().for_each(|input| property(input));
+    for _ in 0..TRIED {
+        let input = inputs.another();
+        let holds = catch_unwind(|| property(&input)).is_ok();
+        assert!(holds, "{target} does not hold for {input:02X?}: make it a file of the corpus");
     }
-    assert!(replayed >= 20, "{} has only {replayed} files", folder.display());
 }
 
 #[test]
-fn frames_of_the_corpus_hold_their_property() {
-    replay("frame", properties::frame);
+fn frames_hold_their_property() {
+    hold("frame", properties::frame);
 }
 
 #[test]
-fn records_of_the_corpus_hold_their_property() {
-    replay("record", properties::record);
+fn records_hold_their_property() {
+    hold("record", properties::record);
 }
 
 #[test]
-fn node_messages_of_the_corpus_hold_their_property() {
-    replay("node_message", properties::node_message);
+fn node_messages_hold_their_property() {
+    hold("node_message", properties::node_message);
 }
 
 #[test]
-fn hub_messages_of_the_corpus_hold_their_property() {
-    replay("hub_message", properties::hub_message);
+fn hub_messages_hold_their_property() {
+    hold("hub_message", properties::hub_message);
+}
+
+#[cfg(feature = "key-ids")]
+#[test]
+fn messages_of_joining_hold_their_property() {
+    hold("joining", properties::joining);
+}
+
+#[cfg(feature = "key-ids")]
+#[test]
+fn what_people_type_holds_its_property() {
+    hold("typed", properties::typed);
+}
+
+#[test]
+fn a_fault_that_was_planted_in_a_decoder_is_found() {
+    let found = catch_unwind(|| hold("node_message", properties::planted));
+    assert!(found.is_err(), "the short run finds nothing");
 }

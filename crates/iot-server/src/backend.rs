@@ -9,13 +9,13 @@ use iot_core::{
     people::{Passphrase, People},
     store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
     view::{
-        CommandFilter, CommandView, JoiningView, NodeFilter, NodeView, Notice, Overview, ReadingView,
-        Replacement,
+        CommandFilter, CommandView, Difference, JoiningView, NodeFilter, NodeView, Notice, Overview,
+        ReadingView, Replacement,
     },
 };
 use iot_net::HubHandle;
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
-use iot_web::{Backend, BackupData, BackupRefused, StoreView};
+use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, StoreView};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::care::Care;
@@ -173,6 +173,16 @@ impl Backend for HubBackend {
     async fn backup(&self, name: &str) -> Option<BackupData> {
         let (care, name) = (Arc::clone(&self.care), name.to_owned());
         tokio::task::spawn_blocking(move || care.backup(&name)).await.ok().flatten()
+    }
+
+    async fn difference(&self, name: &str) -> Result<Difference, RestoreRefused> {
+        let (care, name) = (Arc::clone(&self.care), name.to_owned());
+        let told = tokio::task::spawn_blocking(move || care.difference(&name)).await;
+        told.map_err(|_| RestoreRefused::Stopping)?
+    }
+
+    fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused> {
+        self.care.restore(name, by, why)
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

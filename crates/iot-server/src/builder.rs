@@ -5,19 +5,20 @@ use core::net::IpAddr;
 use iot_core::config::Registration;
 use iot_net::{HubHandler, RequestHandler};
 
-use crate::{Config, IotServer, ServerError, config::StoreKind, owner::Owner};
+use crate::{Config, IotServer, Restores, ServerError, config::StoreKind, owner::Owner};
 
 /// Makes an [`IotServer`]. What is not set has the default of [`Config`].
 #[derive(Clone, Debug)]
 pub struct Builder<W> {
     config: Config,
     owner: Option<Owner>,
+    restores: Option<Restores>,
     wrap: W,
 }
 
 impl Builder<fn(HubHandler) -> HubHandler> {
     pub(crate) fn new() -> Self {
-        Self { config: Config::default(), owner: None, wrap: |hub| hub }
+        Self { config: Config::default(), owner: None, restores: None, wrap: |hub| hub }
     }
 }
 
@@ -76,6 +77,14 @@ where
         self
     }
 
+    /// Lets admins restore backups on the page: whoever starts the hub waits for them with [`Restores::ready`]. Without
+    /// it the page refuses.
+    #[must_use]
+    pub fn restores(mut self, restores: &Restores) -> Self {
+        self.restores = Some(restores.clone());
+        self
+    }
+
     /// The whole configuration, in place of what was set before.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
@@ -91,7 +100,7 @@ where
         W2: Fn(HubHandler) -> H2 + Send + 'static,
         H2: RequestHandler + 'static,
     {
-        Builder { config: self.config, owner: self.owner, wrap }
+        Builder { config: self.config, owner: self.owner, restores: self.restores, wrap }
     }
 
     /// Starts the server: pages are answered when this returns, and nodes are served if the hub has an owner.
@@ -99,6 +108,7 @@ where
     /// # Errors
     /// [`ServerError`]; nothing is left running.
     pub async fn start(self) -> Result<IotServer, ServerError> {
-        IotServer::start(self.config, self.owner, self.wrap).await
+        let Self { config, owner, restores, wrap } = self;
+        IotServer::start(config, (owner, restores), wrap).await
     }
 }

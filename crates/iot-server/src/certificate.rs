@@ -31,7 +31,7 @@ pub const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
 
 /// Names of a hub on any machine, beside those of its own.
-const NAMES: [&str; 3] = ["localhost", "hub.local", "iot-hub.local"];
+pub(crate) const NAMES: [&str; 3] = ["localhost", "hub.local", iot_net::HOST_NAME];
 
 /// Why there is no certificate to encrypt the pages with.
 #[derive(Debug, Error)]

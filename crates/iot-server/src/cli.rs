@@ -11,6 +11,9 @@ use iot_server::{
 };
 use iot_web::rows;
 
+/// How the audit names whoever sits at the command line.
+pub(crate) const AUTHOR: &str = "the command line";
+
 /// A hub for IoT nodes: nodes connect on port 5070, people open its page.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = EXAMPLES)]

@@ -81,6 +81,8 @@ pub struct Config {
     pub max_nodes: usize,
     /// Most sessions of one address.
     pub max_sessions_per_address: usize,
+    /// Most connections of one address on which nobody has said hello.
+    pub max_half_open_per_address: usize,
     /// Messages a second that a session may send.
     pub max_messages_per_s: u32,
     /// Most connections to the pages at one time.
@@ -118,6 +120,7 @@ impl Default for Config {
             max_sessions: hub.max_sessions,
             max_nodes: hub.max_nodes,
             max_sessions_per_address: hub.max_sessions_per_address,
+            max_half_open_per_address: hub.max_half_open_per_address,
             max_messages_per_s: 500,
             max_web_connections: 256,
             max_web_connections_per_address: 32,
@@ -138,6 +141,7 @@ impl Config {
             max_sessions: self.max_sessions,
             max_nodes: self.max_nodes,
             max_sessions_per_address: self.max_sessions_per_address,
+            max_half_open_per_address: self.max_half_open_per_address,
             seed,
             ..HubConfig::default()
         }
@@ -184,6 +188,7 @@ impl Config {
         set(&mut self.max_nodes, layer.max_nodes);
         self.dial_loopback = layer.dial_loopback.or(self.dial_loopback);
         set(&mut self.max_sessions_per_address, layer.max_sessions_per_address);
+        set(&mut self.max_half_open_per_address, layer.max_half_open_per_address);
         set(&mut self.max_messages_per_s, layer.max_messages_per_s);
         set(&mut self.max_web_connections, layer.max_web_connections);
         set(&mut self.max_web_connections_per_address, layer.max_web_connections_per_address);
@@ -209,6 +214,7 @@ impl Config {
         for (setting, value) in [
             ("max_sessions", self.max_sessions),
             ("max_sessions_per_address", self.max_sessions_per_address),
+            ("max_half_open_per_address", self.max_half_open_per_address),
             ("max_web_connections", self.max_web_connections),
             ("max_web_connections_per_address", self.max_web_connections_per_address),
         ] {
@@ -265,6 +271,7 @@ pub struct Layer {
     pub max_nodes: Option<usize>,
     pub dial_loopback: Option<YesNo>,
     pub max_sessions_per_address: Option<usize>,
+    pub max_half_open_per_address: Option<usize>,
     pub max_messages_per_s: Option<u32>,
     pub max_web_connections: Option<usize>,
     pub max_web_connections_per_address: Option<usize>,

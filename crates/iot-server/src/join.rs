@@ -25,13 +25,10 @@ use tokio::sync::mpsc;
 
 use self::page::Page;
 use crate::{
-    cli::{JoinOptions, Settings},
+    cli::{AUTHOR, JoinOptions, Settings},
     out, run,
     store_file::store_of,
 };
-
-/// How the audit names whoever sits at the command line.
-const AUTHOR: &str = "the command line";
 
 /// What the token is for.
 const LABEL: &str = "iot-server join";

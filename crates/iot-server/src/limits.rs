@@ -8,7 +8,7 @@ use core::time::Duration;
 use iot_core::{Limit, config::HubConfig};
 use iot_net::{DialConfig, LINES_PER_PEER, NetConfig};
 use iot_proto::{Limits, MAX_FRAME, MAX_MODULES};
-use iot_web::WebConfig;
+use iot_web::{NODE_LISTS, WebConfig};
 
 use crate::Config;
 
@@ -41,7 +41,9 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
             (plain(config.max_sessions_per_address), Some("max_sessions_per_address"), TOLD)
         }
         Limit::HalfOpen => (plain(hub.max_half_open), None, TOLD),
-        Limit::HalfOpenPerAddress => (plain(hub.max_half_open_per_address), None, TOLD),
+        Limit::HalfOpenPerAddress => {
+            (plain(config.max_half_open_per_address), Some("max_half_open_per_address"), TOLD)
+        }
         Limit::Hello => (seconds(hub.hello_within), None, "told `timed-out`, closed"),
         Limit::Connections => {
             (plain(net.server.max_connections), Some("max_sessions"), "waits in the operating system's queue")
@@ -79,7 +81,7 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
 }
 
 /// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
-fn unnamed() -> [(&'static str, String, &'static str); 9] {
+fn unnamed() -> [(&'static str, String, &'static str); 10] {
     let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
     let slow = "closed";
     [
@@ -100,6 +102,7 @@ fn unnamed() -> [(&'static str, String, &'static str); 9] {
         ("time for the head of a request", seconds(web.head_within), slow),
         ("time for the body of a request", seconds(web.body_within), "answered 408, closed"),
         ("time in which a reader must take something", seconds(web.read_within), slow),
+        ("lists of nodes held for answers", NODE_LISTS.to_string(), "wait for their turn"),
     ]
 }
 

@@ -4,12 +4,18 @@
 //! begin another.
 
 use core::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write};
+use std::{
+    io::{self, IsTerminal as _, Write},
+    sync::OnceLock,
+};
 
 use tracing::error;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::cli::LogFormat;
+use crate::{cli::LogFormat, out};
+
+/// Set where the log is written for programs.
+static IN_JSON: OnceLock<()> = OnceLock::new();
 
 /// Sets up the log. Without `IOT_LOG` it has what matters to whoever runs the hub. Panics go there too.
 pub(crate) fn start(format: LogFormat) {
@@ -17,13 +23,27 @@ pub(crate) fn start(format: LogFormat) {
     let log = fmt().with_env_filter(filter).with_target(false).with_writer(|| OneLine(io::stderr()));
     match format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Json => {
+            log.json().flatten_event(true).init();
+            // Set once, since a program has one log.
+            let _ = IN_JSON.set(());
+        }
     }
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("a panic without words");
         let place = panic.location().map(tracing::field::display);
         error!(place, panic = message, "something went wrong inside the hub; please report it");
     }));
+}
+
+/// Says why the program fails: in the log where programs read that, else as a line for people.
+pub(crate) fn tell_failure(why: &str) {
+    // Whoever has switched the log off must still learn of it.
+    if IN_JSON.get().is_some() && tracing::enabled!(tracing::Level::ERROR) {
+        error!(why, "the hub does not run");
+    } else {
+        out::error(why);
+    }
 }
 
 /// Writes each event as one line: control characters inside it, line ends of other scripts, and characters that

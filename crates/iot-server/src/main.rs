@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            out::error(&format!("{error:#}"));
+            logging::tell_failure(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -18,13 +18,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    cli::{Settings, TokenTask, UserTask},
+    cli::{AUTHOR, Settings, TokenTask, UserTask},
     out,
     store_file::store_of,
 };
-
-/// How the audit names whoever sits at the command line.
-const AUTHOR: &str = "the command line";
 
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;

@@ -10,15 +10,14 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use iot_core::people::{TokenLabel, UserName};
+use iot_core::people::{By, TokenLabel, UserName};
 use iot_net::HubIdentity;
-use iot_server::{Config, identity, seal};
+use iot_server::{Config, aside, identity, seal};
 use iot_store::{Existing, Readmitted, ReadmittedNode, Restored, restore, sealed_key};
-use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    cli::{RestoreOptions, Settings},
+    cli::{AUTHOR, RestoreOptions, Settings},
     passphrase,
     store_file::{Told, answer, contents, store_of, words},
 };
@@ -58,14 +57,13 @@ fn put_back(store: &Path, data_dir: &Path, options: &RestoreOptions) -> anyhow::
     if let (Some(identity), Existing::Keep) = (&of_backup, existing) {
         identity::check_place(data_dir, identity)?;
     }
-    let before = Timestamp::now().strftime("before-%Y%m%dT%H%M%SZ").to_string();
-    let aside = store.with_added_extension(&before);
+    let by = By { at: iot_net::wall_clock(), who: AUTHOR, why: "" };
     let mut told = Told::new("copied");
     let watch = &mut |progress| told.tell(progress);
-    let restored = restore(&options.file, (store, existing), &aside, iot_net::wall_clock(), watch)?;
+    let restored = restore(&options.file, (store, existing), &aside(store, by.at), by, watch)?;
     let key = match of_backup {
         Some(identity) => {
-            let aside = data_dir.join(identity::FILE_NAME).with_added_extension(&before);
+            let aside = aside(&data_dir.join(identity::FILE_NAME), by.at);
             let moved = identity::put(data_dir, &identity, &aside).context(
                 "the store is restored and the hub's key is not: mend this, then restore once more with --force",
             )?;

@@ -1,24 +1,48 @@
 //! `iot-server run`: the hub, until it is told to stop.
 
-use std::process::ExitCode;
+use core::pin::pin;
+use std::{path::PathBuf, process::ExitCode};
 
-use iot_server::{Config, IotServer};
+use iot_server::{Config, IotServer, Restores};
 use tracing::info;
 
 use crate::{cli::Settings, logging};
 
-/// Runs the hub until Ctrl-C or SIGTERM.
+/// Runs the hub until Ctrl-C or SIGTERM, and starts it again on a backup that was restored on its page.
 ///
 /// # Errors
 /// What is wrong with the configuration, or why the hub cannot start.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     logging::start(settings.log_format);
-    let config = settings.config(Config::default())?;
+    let mut config = settings.config(Config::default())?;
     runtime()?.block_on(async {
-        let server = IotServer::builder().config(config).start().await?;
-        stop_signal().await?;
-        server.tear_down().await;
-        Ok(ExitCode::SUCCESS)
+        let (restores, stop) = (Restores::default(), stop_signal());
+        let (mut stop, mut kept) = (pin!(stop), None::<PathBuf>);
+        loop {
+            let builder = IotServer::builder().config(config.clone()).restores(&restores);
+            let server = match (builder.start().await, kept.take()) {
+                (Ok(server), _) => server,
+                (Err(error), Some(kept)) => {
+                    restores.undo(&config, &kept, &error.to_string())?;
+                    continue;
+                }
+                (Err(error), None) => return Err(error.into()),
+            };
+            // Nodes and browsers look for it where they found it.
+            config.tcp_port = server.tcp_addr().port();
+            config.web_port = Some(server.web_addr().port());
+            tokio::select! {
+                stopped = &mut stop => {
+                    stopped?;
+                    server.tear_down().await;
+                    return Ok(ExitCode::SUCCESS);
+                }
+                prepared = restores.ready() => {
+                    server.tear_down().await;
+                    kept = restores.put(prepared).await.and_then(|restored| restored.kept);
+                }
+            }
+        }
     })
 }
 

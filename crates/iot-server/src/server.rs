@@ -30,11 +30,11 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    Builder, Config,
+    Builder, Config, Restores,
     address::{UsualPorts, bind_web, choose_address},
     backend::HubBackend,
     care::Care,
-    certificate::{CertificateError, certificate},
+    certificate::{CertificateError, NAMES, certificate},
     config::{Announce, StoreKind},
     files::Files,
     identity::{IdentityError, identity},
@@ -137,7 +137,7 @@ impl IotServer {
     /// Starts hub and pages.
     pub(crate) async fn start<W, H>(
         mut config: Config,
-        owner: Option<Owner>,
+        (owner, restores): (Option<Owner>, Option<Restores>),
         wrap: W,
     ) -> Result<Self, ServerError>
     where
@@ -155,7 +155,6 @@ impl IotServer {
         let tls = certificate(&config, web_address).map_err(ServerError::Certificate)?;
         let (listener, web_addr) = listen_web(web_address, config.web_port, UsualPorts::of(config.tls))?;
         let web_url = format!("{}://{web_addr}/", if tls.is_some() { "https" } else { "http" });
-        info!(%web_addr, url = web_url, "pages are served");
 
         let hub_config = config.hub(address, RandomState::new().hash_one(web_addr));
         let mut net = net_config(&config, address);
@@ -174,7 +173,7 @@ impl IotServer {
             spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
         let opening = open_with_owner(Arc::clone(&people), hub.opener());
 
-        let care = Arc::new(Care::start(&config, hub.handle()));
+        let care = Arc::new(Care::start(&config, hub.handle(), restores));
         let backend = HubBackend {
             hub: hub.handle().clone(),
             history,
@@ -185,6 +184,7 @@ impl IotServer {
             tcp_addr: hub.local_addr(),
         };
         let page_file = tell_page(&config, web_addr, &web_url);
+        info!(%web_addr, url = web_url, "pages are served");
         let (web_stop, stopped) = oneshot::channel();
         let web_config = web_config(config, tls);
         let web = tokio::spawn(serve_pages(listener, backend, web_config, stopped));
@@ -345,8 +345,10 @@ async fn serve_pages(
 
 /// How pages are served.
 fn web_config(config: Config, tls: Option<Tls>) -> WebConfig {
+    // What is announced, and what the certificate holds for, must be answered.
+    let usual = NAMES.into_iter().map(Into::into);
     WebConfig {
-        hosts: config.web_hosts,
+        hosts: config.web_hosts.into_iter().chain(usual).collect(),
         tls,
         max_connections: config.max_web_connections,
         max_connections_per_address: config.max_web_connections_per_address,

@@ -3,8 +3,8 @@
 //! [`SqliteStore`] keeps everything in one SQLite file: what it has committed is on disk. [`MemoryStore`]
 //! keeps everything in memory: for tests, demonstrations, and wherever nothing needs to survive the process.
 //!
-//! [`back_up`], [`restore`], [`verify`] and [`Inspection`] care for the file: the first and the last two while a
-//! hub uses it.
+//! [`back_up`], [`compare`], [`restore`], [`verify`] and [`Inspection`] care for the file: all but the third while a hub
+//! uses it. Of restoring, [`prepare`] does what takes time, which a hub need not notice.
 
 mod batch;
 mod buckets;
@@ -16,7 +16,8 @@ mod sqlite;
 pub use memory::{MemoryLimits, MemoryStore};
 pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{
-    BackupError, Contents, Existing, Inspection, OpenError, Progress, Readmitted, ReadmittedNode,
+    BackupError, Contents, Existing, Inspection, OpenError, Prepared, Progress, Readmitted, ReadmittedNode,
     RestoreError, Restored, SealedKey, SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits,
-    SqlitePeople, SqliteStore, VerifyError, back_up, is_in_use, restore, sealed_key, verify,
+    SqlitePeople, SqliteStore, VerifyError, back_up, compare, is_in_use, prepare, put_back, restore,
+    sealed_key, verify,
 };

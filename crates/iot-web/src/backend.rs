@@ -9,14 +9,14 @@ use iot_core::{
     people::{Passphrase, People},
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
-        CommandFilter, CommandView, JoiningView, NodeFilter, NodeView, Notice, Overview, ReadingView,
-        Replacement,
+        CommandFilter, CommandView, Difference, JoiningView, NodeFilter, NodeView, Notice, Overview,
+        ReadingView, Replacement,
     },
 };
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
 use tokio::sync::{broadcast, mpsc::Receiver, watch};
 
-use crate::{BackupData, BackupRefused, StoreView};
+use crate::{BackupData, BackupRefused, RestoreRefused, StoreView};
 
 /// The hub as the web server sees it: snapshots, questions and events, never a socket of a node.
 ///
@@ -142,6 +142,19 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// The backup of this name, if there is one.
     fn backup(&self, name: &str) -> impl Future<Output = Option<BackupData>> + Send;
+
+    /// What becomes of the hub if the backup of this name is restored.
+    ///
+    /// # Errors
+    /// [`RestoreRefused`].
+    fn difference(&self, name: &str) -> impl Future<Output = Result<Difference, RestoreRefused>> + Send;
+
+    /// Begins to restore the backup of this name in the name of `by`, and says `why`, which may be empty. The hub goes
+    /// on until the backup is ready, and starts again with it.
+    ///
+    /// # Errors
+    /// [`RestoreRefused`].
+    fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused>;
 
     /// Everything that changes from now on.
     fn events(&self) -> broadcast::Receiver<Event>;

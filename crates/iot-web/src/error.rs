@@ -7,7 +7,7 @@ use iot_proto::ErrorCode;
 use thiserror::Error;
 
 use crate::{
-    BackupRefused,
+    BackupRefused, RestoreRefused,
     route::{May, Miss},
 };
 
@@ -20,6 +20,9 @@ pub(crate) enum WebError {
     /// No backup is begun.
     #[error(transparent)]
     Backup(#[from] BackupRefused),
+    /// No backup is restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreRefused),
     /// The rules of who may use the hub refuse it.
     #[error(transparent)]
     People(#[from] PeopleError),
@@ -125,6 +128,7 @@ impl WebError {
             Self::Unclaimed | Self::Forbidden { .. } | Self::NoOrigin => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Backup(_) => StatusCode::CONFLICT,
+            Self::Restore(refused) => refused.status(),
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -145,6 +149,7 @@ impl WebError {
         match self {
             Self::Hub(error) => error.code().word().unwrap_or("unknown"),
             Self::Backup(_) => "no-backup",
+            Self::Restore(_) => "no-restore",
             Self::People(_) => "not-allowed",
             Self::Unclaimed => "unclaimed",
             Self::NotLoggedIn => "not-logged-in",
@@ -167,6 +172,7 @@ impl WebError {
         match self {
             Self::Hub(error) => error.advice(),
             Self::Backup(refused) => refused.advice(),
+            Self::Restore(refused) => refused.advice(),
             Self::People(error) => advice_of_people(error),
             Self::Unclaimed => "Open the hub's page and claim it, with the code from its log.",
             Self::NotLoggedIn => "Log in on the page, or send a token: docs/api.md says how to get one.",

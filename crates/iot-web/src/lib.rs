@@ -27,6 +27,7 @@ mod page;
 mod patient;
 mod people;
 mod places;
+mod restore;
 mod route;
 pub mod rows;
 mod server;
@@ -38,9 +39,11 @@ mod wording;
 pub use backend::Backend;
 pub use config::WebConfig;
 pub use door::{Secret, SecretError, hash_password};
+pub use restore::{RestoreRefused, RestoreView, Restoring};
 pub use route::{May, RouteInfo, routes};
 pub use server::serve;
 pub use store::{
     BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
 };
 pub use tls::{Tls, TlsError};
+pub use web::NODE_LISTS;

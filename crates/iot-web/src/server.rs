@@ -7,7 +7,7 @@ use iot_core::{IotError, Limit, Origin, Reached};
 use jiff::tz::TimeZone;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -18,7 +18,7 @@ use crate::{
     door::{CookieRule, Door, Transport},
     host::Hosts,
     places::{Place, Places, Room},
-    web::Web,
+    web::{NODE_LISTS, Web},
 };
 
 /// Answers that are under way when the server stops may take this long.
@@ -64,6 +64,7 @@ pub async fn serve<B: Backend>(
         door: Arc::new(door),
         who: None,
         place: None,
+        lists: Arc::new(Semaphore::new(NODE_LISTS)),
         reached,
         body_within: config.body_within,
     };

@@ -6,6 +6,8 @@ use std::{fs::File, time::Duration};
 use iot_proto::UnixMillis;
 use thiserror::Error;
 
+use crate::RestoreView;
+
 /// How the store is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreView {
@@ -17,6 +19,8 @@ pub struct StoreView {
     pub check: CheckView,
     /// Its backups.
     pub backups: BackupsView,
+    /// Whether one of them is being restored.
+    pub restore: RestoreView,
 }
 
 /// The store refuses what it is given.

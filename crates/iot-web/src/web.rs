@@ -4,10 +4,13 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use iot_core::Reached;
+use iot_core::{
+    IotError, Reached,
+    view::{NodeFilter, NodeView},
+};
 use iot_proto::UnixMillis;
 use jiff::tz::TimeZone;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     Backend, StoreView,
@@ -18,6 +21,9 @@ use crate::{
     places::Place,
     wording::Words,
 };
+
+/// Lists of nodes that are held for answers at one time: each is a copy of all that there are.
+pub const NODE_LISTS: usize = 4;
 
 /// What every handler may need.
 #[derive(Clone, Debug)]
@@ -38,6 +44,8 @@ pub(crate) struct Web<B> {
     pub(crate) who: Option<Arc<Who>>,
     /// The place of the connection.
     pub(crate) place: Option<Arc<Place>>,
+    /// Room for lists of nodes.
+    pub(crate) lists: Arc<Semaphore>,
     /// How often limits of the web server have been reached.
     pub(crate) reached: Reached,
     /// A request's body must have come by then.
@@ -68,6 +76,19 @@ impl<B: Backend> Web<B> {
     /// How the audit names whoever is not known.
     pub(crate) fn stranger(&self) -> String {
         self.peer.map_or_else(|| "somebody".to_owned(), |peer| format!("somebody at {}", peer.to_canonical()))
+    }
+
+    /// The nodes that are asked for, and room for the list, which is kept as long as the list is. Who comes when there is
+    /// none waits.
+    ///
+    /// # Errors
+    /// As the backend's.
+    pub(crate) async fn nodes(
+        &self,
+        filter: NodeFilter,
+    ) -> Result<(Vec<NodeView>, OwnedSemaphorePermit), IotError> {
+        let room = Arc::clone(&self.lists).acquire_owned().await.map_err(|_| IotError::Stopping)?;
+        Ok((self.backend.nodes(filter).await?, room))
     }
 
     /// In whose name a change is made.

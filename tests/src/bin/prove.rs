@@ -10,7 +10,7 @@ use iot_tests::prove::secrets;
 use iot_tests::{
     out,
     prove::{
-        bitrot, claim, dial, diskfull, flood, iofail,
+        bitrot, claim, dial, diskfull, flood, identity, iofail,
         kill9::{self, Figures, Plan},
         pair, powerloss, sim, slow, time, web,
     },
@@ -38,6 +38,8 @@ enum Proof {
     Sim(sim::Options),
     /// Attack joining; nobody may be let in whom no person has let in
     Pair(pair::Options),
+    /// Say everything as somebody else; nobody may be taken for a node but whoever has its key
+    Identity(identity::Options),
     /// Let clocks step, stop and be wrong; no promise may be broken
     Time(time::Options),
     /// Attack the pages from other sites, with names and with paths; nothing may come of it
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Proof::Secrets(options) => ("secrets", secrets::run(&options)),
         Proof::Sim(options) => ("sim", sim::command(&options)),
         Proof::Pair(options) => ("pair", pair::run(&options)),
+        Proof::Identity(options) => ("identity", identity::run(&options)),
         Proof::Time(options) => ("time", time::command(&options)),
         Proof::Web(options) => ("web", web::run(&options)),
         Proof::Flood(options) => ("flood", flood::run(&options)),

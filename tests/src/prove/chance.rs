@@ -33,6 +33,12 @@ impl Chance {
         self.below(times) == 0
     }
 
+    /// One of these; `None` where there is none.
+    pub(crate) fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        let at = self.below(u64::try_from(all.len()).unwrap_or(u64::MAX));
+        all.get(usize::try_from(at).unwrap_or(usize::MAX))
+    }
+
     /// A time shorter than `end`, in steps of a microsecond.
     pub(crate) fn within(&mut self, end: Duration) -> Duration {
         Duration::from_micros(self.below(u64::try_from(end.as_micros()).unwrap_or(u64::MAX)))

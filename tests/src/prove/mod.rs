@@ -1,9 +1,9 @@
 //! Proofs of what the hub promises, run by `cargo xtask prove`. `docs/proofs.md` says what each one shows.
 //!
 //! A proof keeps a book of its own of what was promised, does harm, and compares. Each has a control: a
-//! planted fault that it must find, or it proves nothing. `kill9`, `diskfull`, `claim`, `secrets`, `web`, `flood`,
-//! `slow` and `dial` harm the real binary, `powerloss`, `iofail` and `bitrot` the real store on a disk of their own,
-//! `sim` and `time` hub and nodes in a world of their own.
+//! planted fault that it must find, or it proves nothing. `kill9`, `diskfull`, `identity`, `claim`, `secrets`, `web`,
+//! `flood`, `slow` and `dial` harm the real binary, `pair` the real hub in this process, `powerloss`, `iofail` and
+//! `bitrot` the real store on a disk of their own, `sim` and `time` hub and nodes in a world of their own.
 
 pub mod bitrot;
 mod chance;
@@ -11,10 +11,14 @@ pub mod claim;
 pub mod dial;
 mod disk;
 pub mod diskfull;
+mod findings;
 pub mod flood;
 mod found;
+mod frame;
+pub mod identity;
 pub mod iofail;
 pub mod kill9;
+mod low_order;
 pub mod pair;
 pub mod powerloss;
 #[cfg(unix)]

@@ -11,8 +11,10 @@ mod faults;
 mod lost;
 mod pages;
 mod python;
+mod replace;
 mod reports;
 mod restart;
+mod restore;
 mod stop;
 
 use std::{fmt, path::Path, time::Instant};
@@ -100,7 +102,10 @@ const STEPS: &[Step] = &[
     ("nodes with keys", encrypted::fleet),
     ("encrypted session in Python", encrypted::python),
     ("node lost and back", lost::lost_and_back),
+    ("new board in the place of an old one, in a browser", replace::in_browser),
     ("backup by a form, downloaded", backup::by_form),
+    ("damaged backup is refused", restore::damaged_is_refused),
+    ("backup restored in a browser, hub goes on", restore::in_browser),
     ("what has to outlive a restart", restart::note),
     ("graceful stop", stop::graceful),
     ("restart: everything is there", restart::after_stop),

@@ -12,7 +12,8 @@ const SOON: Duration = Duration::from_secs(10);
 /// Widths in pixels: the smallest phone that counts, a phone, a tablet, a desk.
 const WIDTHS: [u32; 4] = [320, 360, 768, 1280];
 
-fn browser(walk: &mut Walk) -> Result<&Browser> {
+/// The browser, logged in as the owner.
+pub(super) fn browser(walk: &mut Walk) -> Result<&Browser> {
     if walk.browser.is_none() {
         walk.browser = Some(Browser::start()?);
     }

@@ -138,7 +138,7 @@ impl Hub {
 
     /// Something on a session was answered or given up, so that more may be sent there.
     pub(crate) fn pump_session(&mut self, now: Now, session: SessionId, out: &mut Effects) {
-        if let Some(Phase::Open { node }) = self.sessions.get(session).map(|session| session.phase) {
+        if let Some(Phase::Open { node }) = self.sessions.get(session).map(Session::phase) {
             self.pump(now, node, out);
         }
     }

@@ -6,13 +6,10 @@ use iot_proto::{Text, UnixMillis};
 
 use crate::{
     Effects, IotError,
-    audit::{AuditRecord, Deed, Target},
+    audit::{AuditRecord, Deed, Target, WORDS, reason},
     registry::Node,
     store::Record,
 };
-
-/// Longest reason, and longest name of whoever asks, in bytes.
-const WORDS: usize = 240;
 
 /// Who asks, when and why.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +25,7 @@ impl<'a> Asker<'a> {
     /// # Errors
     /// [`IotError::Label`].
     pub(crate) fn new(at: UnixMillis, by: &'a str, why: &'a str) -> Result<Self, IotError> {
-        let why = Text::<WORDS>::new(why.trim());
-        let why = why.map_err(|source| IotError::Label { what: "the reason", source })?;
-        Ok(Self { at, by: Text::<WORDS>::clipped(by).as_str(), why: why.as_str() })
+        Ok(Self { at, by: Text::<WORDS>::clipped(by).as_str(), why: reason(why)? })
     }
 
     /// The reason, where something is not done without one.

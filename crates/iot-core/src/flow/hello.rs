@@ -33,7 +33,7 @@ impl Hub {
         frame: &Frame<'_>,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        if self.sessions.get(session).is_some_and(|session| session.phase != Phase::Anonymous) {
+        if self.sessions.get(session).is_some_and(|session| session.phase() != Phase::Anonymous) {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "hello was said already" });
         }
         if usize::from(hello.max_frame) < MIN_FRAME || hello.inflight == 0 {

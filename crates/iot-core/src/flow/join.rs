@@ -13,13 +13,13 @@ use crate::{
     deadlines::Timer,
     joining::{Run, Stage},
     registry::{Facts, Node, NodeNumber},
-    sessions::Phase,
+    sessions::{Phase, Session},
 };
 
 impl Hub {
     /// A node that joins has come so far.
     pub(crate) fn join_news(&mut self, now: Now, session: SessionId, news: JoinNews, out: &mut Effects) {
-        let Some(phase) = self.sessions.get(session).map(|session| session.phase) else { return };
+        let Some(phase) = self.sessions.get(session).map(Session::phase) else { return };
         match (phase, news) {
             (Phase::Anonymous, JoinNews::Asks(way)) => self.join_asked(now, session, way, out),
             (Phase::Joining, JoinNews::Proven { key, transcript, nonce }) => {

@@ -93,7 +93,7 @@ impl Hub {
     /// A session is as old as it may get. The node comes back at once, and has lost nothing by it.
     pub(crate) fn handshake_due(&mut self, now: Now, session: SessionId, out: &mut Effects) {
         let Some(state) = self.sessions.get(session) else { return };
-        let (Phase::Open { node }, proven) = (state.phase, state.proven) else { return };
+        let (Phase::Open { node }, proven) = (state.phase(), state.proven) else { return };
         let Some(node) = self.registry.get(node) else { return };
         let error = match node.standing(proven, now.wall) {
             Standing::Ended | Standing::Other => IotError::KeyEnded { node: node.id.clone() },

@@ -120,7 +120,7 @@ impl Hub {
         error: &IotError,
         out: &mut Effects,
     ) {
-        if self.sessions.get(session).is_none_or(|session| session.phase == Phase::Closing) {
+        if self.sessions.get(session).is_none_or(|session| session.phase() == Phase::Closing) {
             return;
         }
         let text = error.to_string();
@@ -176,7 +176,7 @@ impl Hub {
         self.deadlines.cancel(Timer::Handshake(session));
         let Some(state) = self.sessions.get_mut(session) else { return };
         let pending = state.requests().drain();
-        match state.phase {
+        match state.phase() {
             Phase::Open { node } => {
                 self.sessions.enter(session, Phase::Closing);
                 self.give_up(now, pending, Route::Session(session), &IotError::Cut, out);
@@ -235,7 +235,7 @@ impl Hub {
     /// Puts into the log that a peer sent something that was refused.
     pub(crate) fn log_refused(&self, session: SessionId, error: IotError, out: &mut Effects) {
         let Some(session) = self.sessions.get(session) else { return };
-        let node = match session.phase {
+        let node = match session.phase() {
             Phase::Open { node } => self.registry.get(node).map(|node| node.id.clone()),
             Phase::Anonymous | Phase::Joining | Phase::Closing => None,
         };

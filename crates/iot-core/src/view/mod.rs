@@ -5,6 +5,7 @@
 
 mod build;
 mod command;
+mod difference;
 mod joining;
 mod node;
 mod replacement;
@@ -13,6 +14,7 @@ use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 pub use build::View;
 pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
+pub use difference::{Changed, Difference, Held, Otherwise};
 use iot_proto::UnixMillis;
 pub use joining::{EndedView, JoiningView, SecretView, ShowingView, WindowView};
 pub use node::{

@@ -64,11 +64,11 @@ impl Connection {
         match ended {
             Ok(None) => End::Closed,
             Ok(Some(why)) => {
-                self.context.outbox().push_as_is(&why.encode());
+                self.context.socket().push_as_is(&why.encode());
                 End::Insecure(refused)
             }
             Err(End::Insecure(error)) => {
-                self.context.outbox().push_as_is(&error.refusal().encode());
+                self.context.socket().push_as_is(&error.refusal().encode());
                 End::Insecure(error)
             }
             Err(end) => end,
@@ -96,7 +96,7 @@ impl Connection {
         });
         let (handshake, answer) = answer.await?;
         let header = Record::header(RecordType::Reply, answer.len()).map_err(SecureError::from)?;
-        self.context.outbox().push_as_is(&[header.as_slice(), &answer].concat());
+        self.context.socket().push_as_is(&[header.as_slice(), &answer].concat());
         self.deadline = Some(Box::pin(sleep(PROOF_LIMIT)));
         let proof = match self.woken(&mut joins).await? {
             Woken::Record(RecordType::Reply, proof) => proof,
@@ -139,7 +139,7 @@ impl Connection {
         let text = message.encode();
         let mut record = Record::header(RecordType::Data, text.as_ref().len() + TAG_LEN)?.to_vec();
         transport.seal(text.as_ref(), &mut record)?;
-        self.context.outbox().push_as_is(&record);
+        self.context.socket().push_as_is(&record);
         Ok(())
     }
 

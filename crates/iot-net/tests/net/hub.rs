@@ -1,24 +1,19 @@
 //! A whole hub: sockets, core and store together.
 
 use core::{net::SocketAddr, time::Duration};
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::io;
 
-use iot_core::{
-    Answer, CommandState, Dialling, Event, IotError, NodeId, Request, Series, UnixMillis,
-    catalogue::Catalogue,
-    config::{HubConfig, Registration},
-    store::{History, ReadingQuery, Record, Store},
-    view::Wanted,
-};
-use iot_net::{HubServer, NetConfig, RawFrame, Running, StartError};
-use iot_proto::{
-    Capabilities, CommandId, Correlation, ErrorCode, HubMessage, Label, MessageKind, Outcome, OutcomeStatus,
-    OwnedValue, Ping, Pong, Value,
-};
+use iot_core::{Answer, CommandState, IotError, Request, config::HubConfig};
+use iot_net::{HubServer, NetConfig, Opening, StartError};
+use iot_proto::{Capabilities, ErrorCode, HubMessage, MessageKind, OwnedValue, Ping, Pong};
 use iot_store::MemoryStore;
 use tokio::{io::AsyncWriteExt, net::TcpListener, sync::broadcast, time::timeout};
 
 use crate::{
+    given::{
+        answer, catalogue, ended, look_often, obey, open_registration, pump, start, start_with, stored,
+        switch_on,
+    },
     node::{BOOT, Node, SOON, hello, relay, report},
     store::ScriptedStore,
 };
@@ -75,6 +70,40 @@ async fn a_command_for_a_node_without_a_session_is_delivered_by_dialling_it() {
 }
 
 #[tokio::test]
+async fn a_hub_that_nobody_owns_dials_nobody_until_it_is_opened() {
+    let listener = TcpListener::bind("127.0.3.9:0").await.unwrap();
+    let own = listener.local_addr().unwrap();
+    let hub_config = || HubConfig { node_port: own.port(), ..open_registration() };
+    // A store from before there were owners, with a node that listens and a command that waits for it.
+    let store = MemoryStore::new();
+    let hub = start_with(hub_config(), Box::new(store.clone()));
+    let mut node = Node::connect_from(own.ip(), hub.local_addr()).await;
+    node.join("pump", Capabilities::LISTENS).await;
+    node.end().await;
+    let id = switch_on(&hub).await.unwrap();
+    hub.stop().await;
+    while timeout(Duration::ZERO, listener.accept()).await.is_ok() {}
+
+    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.opening = Opening::WhenTold;
+    let hub = HubServer::start(config, hub_config(), catalogue(), Box::new(store)).unwrap();
+    let mut events = hub.handle().subscribe();
+    let state = move |view: iot_core::View<'_>| view.command(id).map(|command| command.state);
+    look_often(&hub).await;
+    assert_eq!(hub.handle().read(state).await.unwrap(), Ok(CommandState::Queued), "it is kept");
+    assert!(timeout(Duration::ZERO, listener.accept()).await.is_err(), "nobody was dialled");
+
+    hub.opener()();
+    let (stream, _) = timeout(SOON, listener.accept()).await.expect("it is dialled").unwrap();
+    let mut node = Node::on(stream);
+    let dial = node.next().await.unwrap();
+    node.send(&[answer(&dial, &hello("pump", Capabilities::LISTENS))]).await;
+    obey(&mut node, id).await;
+    ended(&mut events, id, CommandState::Done).await;
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn a_message_is_sent_to_an_address_and_its_answer_comes_back() {
     let hub = start(Box::new(MemoryStore::new()));
     let listener = TcpListener::bind("127.0.3.2:0").await.unwrap();
@@ -91,37 +120,6 @@ async fn a_message_is_sent_to_an_address_and_its_answer_comes_back() {
     drop(listener);
     let refused = hub.handle().send_message(&Ping, own.ip(), own.port()).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::UNREACHABLE, "{refused}");
-    hub.stop().await;
-}
-
-#[tokio::test]
-async fn nothing_is_acknowledged_before_it_is_stored_and_one_commit_holds_many_reports() {
-    let (store, mut script) = ScriptedStore::new();
-    let hub = start(store);
-    let mut nodes = Vec::new();
-    for at in 0..20 {
-        let mut node = Node::connect(hub.local_addr()).await;
-        script.pass(node.join(&format!("node-{at}"), Capabilities::KEEPS_SESSION)).await;
-        nodes.push(node);
-    }
-    let (first, others) = nodes.split_first_mut().unwrap();
-    first.ask(&report(1, &relay(true))).await;
-    assert_eq!(reports(&script.begun().await.records), 1);
-    for node in &mut *others {
-        node.ask(&report(1, &relay(true))).await;
-    }
-    all_reported(&hub).await;
-    assert!(first.is_quiet(), "its report is not on disk");
-
-    script.succeed();
-    assert_eq!(first.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
-    assert_eq!(reports(&script.begun().await.records), 19, "what arrived meanwhile forms one batch");
-    assert!(others.iter().all(Node::is_quiet));
-    script.succeed();
-    for node in others {
-        assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
-    }
-    script.open();
     hub.stop().await;
 }
 
@@ -156,100 +154,6 @@ async fn a_node_that_says_all_it_has_and_closes_its_side_is_answered() {
     script.succeed();
     assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
     assert!(node.next().await.is_none());
-    script.open();
-    hub.stop().await;
-}
-
-#[tokio::test]
-async fn nodes_are_not_read_while_too_much_waits_to_be_stored() {
-    let (store, mut script) = ScriptedStore::new();
-    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.max_unstored = 1;
-    let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
-    let mut node = Node::connect(hub.local_addr()).await;
-    script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
-    for sequence in [1, 2] {
-        node.ask(&report(sequence, &relay(true))).await;
-        timeout(SOON, async { while taken(&hub).await < u64::from(sequence) {} }).await.expect("it is taken");
-    }
-    node.ask(&report(3, &relay(true))).await;
-    look_often(&hub).await;
-    assert_eq!(taken(&hub).await, 2, "one is being stored, one waits");
-    script.open();
-    for _ in 0..3 {
-        assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
-    }
-    hub.stop().await;
-}
-
-#[tokio::test]
-async fn a_store_that_hangs_cannot_hold_up_the_end() {
-    let (store, mut script) = ScriptedStore::new();
-    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.store_drain = Duration::from_millis(50);
-    let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
-    let mut node = Node::connect(hub.local_addr()).await;
-    node.ask(&hello("pump", Capabilities::KEEPS_SESSION)).await;
-    script.begun().await;
-    timeout(SOON, hub.stop()).await.expect("it stops");
-    assert!(node.is_quiet() || node.next().await.is_none(), "nothing was promised");
-    script.open();
-}
-
-#[tokio::test]
-async fn what_could_not_be_stored_is_not_acknowledged_until_it_is() {
-    let (store, mut script) = ScriptedStore::new();
-    let hub = start(store);
-    let mut node = Node::connect(hub.local_addr()).await;
-    script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
-    node.ask(&report(1, &relay(true))).await;
-    let failed = script.begun().await;
-    let asked = {
-        let handle = hub.handle().clone();
-        tokio::spawn(async move { handle.ask("test", "", Request::Disable { node: pump() }).await })
-    };
-    script.fail("the disk is full");
-
-    let again = script.begun().await;
-    assert!(again.records.starts_with(&failed.records), "it is tried again, before what came later");
-    let refused = node.next().await.unwrap();
-    let Ok(HubMessage::Error(error)) = refused.from_hub() else { panic!("{refused:?}") };
-    assert_eq!(error.code, ErrorCode::NOT_STORED, "no acknowledgement");
-    script.fail("the disk is full");
-    assert_eq!(asked.await.unwrap(), Err(IotError::NotStored { why: "the disk is full".into() }));
-    script.open();
-    hub.stop().await;
-}
-
-#[tokio::test]
-async fn a_report_that_was_not_stored_at_first_is_acknowledged_when_it_is_sent_again() {
-    let (store, mut script) = ScriptedStore::new();
-    let hub = start(store);
-    let mut node = Node::connect(hub.local_addr()).await;
-    script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
-    node.ask(&report(1, &relay(true))).await;
-    let first = node.id();
-    script.begun().await;
-    script.fail("the disk is full");
-    let retry = script.begun().await;
-    assert_eq!(reports(&retry.records), 1);
-    assert!(
-        hub.handle()
-            .refusing()
-            .borrow()
-            .as_ref()
-            .is_some_and(|refusing| &*refusing.why == "the disk is full")
-    );
-    node.ask(&report(1, &relay(true))).await;
-    let second = node.id();
-    script.succeed();
-    let refused = node.next().await.unwrap();
-    let Ok(HubMessage::Error(error)) = refused.from_hub() else { panic!("{refused:?}") };
-    assert_eq!((refused.correlation, error.code), (Correlation::Response(first), ErrorCode::NOT_STORED));
-    let answer = node.next().await.unwrap();
-    let Ok(HubMessage::ReportAck(ack)) = answer.from_hub() else { panic!("{answer:?}") };
-    assert_eq!((answer.correlation, ack.stored), (Correlation::Response(second), 1));
-    assert_eq!(*hub.handle().refusing().borrow(), None);
     script.open();
     hub.stop().await;
 }
@@ -320,26 +224,6 @@ async fn stopping_tells_nodes_when_to_come_back_and_everybody_else_that_it_stops
 }
 
 #[tokio::test]
-async fn a_hub_that_is_started_anew_knows_what_was_stored() {
-    let store = MemoryStore::new();
-    let hub = start(Box::new(store.clone()));
-    let mut node = Node::connect(hub.local_addr()).await;
-    node.join("pump", Capabilities::KEEPS_SESSION).await;
-    node.request(&report(1, &relay(true))).await;
-    node.stream.shutdown().await.unwrap();
-    hub.stop().await;
-
-    let hub = start(Box::new(store.clone()));
-    let mut node = Node::connect(hub.local_addr()).await;
-    let answer = node.request(&hello("pump", Capabilities::KEEPS_SESSION)).await;
-    let Ok(HubMessage::Welcome(welcome)) = answer.from_hub() else { panic!("{answer:?}") };
-    assert_eq!(welcome.stored, 1);
-    node.request(&report(1, &relay(true))).await;
-    assert_eq!(stored(&store).len(), 1, "a report that comes twice is stored once");
-    hub.stop().await;
-}
-
-#[tokio::test]
 async fn a_port_that_is_taken_is_an_error_at_once() {
     let hub = start(Box::new(MemoryStore::new()));
     let config = NetConfig::new(hub.local_addr());
@@ -348,107 +232,4 @@ async fn a_port_that_is_taken_is_an_error_at_once() {
     let StartError::Listen { address, source } = error else { panic!("{error}") };
     assert_eq!((address, source.kind()), (hub.local_addr(), io::ErrorKind::AddrInUse));
     hub.stop().await;
-}
-
-fn start(store: Box<dyn Store>) -> Running {
-    start_with(open_registration(), store)
-}
-
-fn start_with(hub: HubConfig, store: Box<dyn Store>) -> Running {
-    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.store_retry = Duration::from_millis(10);
-    // Most tests leave their nodes open, and these do not close when they are told to.
-    config.server.drain = Duration::from_millis(100);
-    HubServer::start(config, hub, catalogue(), store).expect("it starts")
-}
-
-fn open_registration() -> HubConfig {
-    let registration = Registration::Open;
-    HubConfig { registration, dialling: Dialling::LoopbackToo, ..HubConfig::default() }
-}
-
-fn catalogue() -> Arc<Catalogue> {
-    Arc::new(Catalogue::built_in())
-}
-
-fn pump() -> NodeId {
-    NodeId::parse("plain:pump").expect("an id")
-}
-
-/// Asks for the pump's relay to be switched on.
-async fn switch_on(hub: &Running) -> Result<CommandId, IotError> {
-    let wanted = Wanted::Set { module: 0, channel: 1, value: OwnedValue::Bool(true) };
-    let request = Request::Command { node: pump(), wanted, expires_in_s: None };
-    match hub.handle().ask("test", "", request).await? {
-        Answer::Command(id) => Ok(id),
-        other @ (Answer::Done | Answer::Response { .. }) => panic!("{other:?}"),
-    }
-}
-
-/// Takes the command and says that it is done.
-async fn obey(node: &mut Node, id: CommandId) {
-    let frame = node.next().await.expect("a command");
-    let Ok(HubMessage::Set(set)) = frame.from_hub() else { panic!("{frame:?}") };
-    assert_eq!((set.command, set.value), (id, Value::Bool(true)));
-    let outcome = Outcome {
-        command: id,
-        status: OutcomeStatus::DONE,
-        code: ErrorCode::OK,
-        value: Some(Value::Bool(true)),
-        detail: Label::EMPTY,
-    };
-    node.send(&[answer(&frame, &outcome)]).await;
-}
-
-fn answer<'b, B: iot_proto::Body<'b>>(request: &RawFrame, body: &B) -> RawFrame {
-    let correlation = request.correlation.answer().expect("a request");
-    RawFrame::new(body, correlation).expect("it fits")
-}
-
-/// Waits until a command has come into a state.
-async fn ended(events: &mut broadcast::Receiver<Event>, command: CommandId, end: CommandState) {
-    let seen = async {
-        while !matches!(events.recv().await, Ok(Event::Command { id, state, .. }) if id == command && state == end)
-        {
-        }
-    };
-    timeout(SOON, seen).await.expect("the command ends");
-}
-
-/// Waits until the hub has taken a report of every node.
-async fn all_reported(hub: &Running) {
-    let waits = async || hub.handle().read(|view| view.nodes().iter().any(|node| node.reports == 0)).await;
-    let all = async { while waits().await.expect("the hub runs") {} };
-    timeout(SOON, all).await.expect("all are taken");
-}
-
-/// Turns the hub's loop often enough for it to do whatever it can do without the store.
-async fn look_often(hub: &Running) {
-    for _ in 0..100 {
-        taken(hub).await;
-    }
-}
-
-/// Reports that the hub has taken of the pump, stored or not.
-async fn taken(hub: &Running) -> u64 {
-    hub.handle().read(|view| view.node(&pump()).map_or(0, |node| node.reports)).await.expect("the hub runs")
-}
-
-fn reports(records: &[Record]) -> usize {
-    let nodes = records.iter().filter_map(|record| match record {
-        Record::Report { node, .. } => Some(node),
-        Record::Node(_)
-        | Record::Gone(_)
-        | Record::Command(_)
-        | Record::Replaced { .. }
-        | Record::Audit(_) => None,
-    });
-    nodes.collect::<BTreeSet<_>>().len()
-}
-
-/// The values stored of the pump's relay.
-fn stored(store: &MemoryStore) -> Vec<OwnedValue> {
-    let series = Series { node: pump(), module: 0, channel: 1 };
-    let query = ReadingQuery { series, from: UnixMillis(0), to: UnixMillis(i64::MAX), limit: 100 };
-    store.readings(&query).expect("readable").into_iter().map(|reading| reading.value).collect()
 }

@@ -1,6 +1,7 @@
 //! The network side over real sockets on loopback: the TCP server with handlers of a user, and a whole
 //! hub with its store.
 
+mod given;
 mod hub;
 mod joining;
 mod keyed;
@@ -9,4 +10,5 @@ mod node;
 mod rekey;
 mod secure;
 mod store;
+mod stored;
 mod tcp_server;

@@ -7,12 +7,12 @@ use core::{net::SocketAddr, time::Duration};
 use std::sync::Arc;
 
 use iot_core::{
-    CommandState, Dialling, Event, NodeId, Request,
+    CommandState, Dialling, Event, Limit, NodeId, Request,
     catalogue::Catalogue,
     config::{HubConfig, Registration},
     view::Wanted,
 };
-use iot_net::{HubIdentity, HubServer, NetConfig, RawFrame, Running};
+use iot_net::{HubIdentity, HubServer, LINES_PER_PEER, NetConfig, RawFrame, Running};
 use iot_node::{
     noise::{Handshake, KeyPair, Parties, Pattern, Role},
     tunnel::{Keys, TunnelError},
@@ -130,6 +130,23 @@ async fn a_first_record_that_is_not_genuine_is_refused_in_five_bytes() {
     }
     let joining = [&[0xE5, 3, 36, 0, 1, 1, 0, 0][..], &[9; 32]].concat();
     assert_eq!(told(&hub, &joining).await, Refusal::NOT_JOINING.encode());
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_fails_to_encrypt_or_to_join_again_and_again_fills_no_log() {
+    let hub = start(1234);
+    let joining = [&[0xE5, 3, 36, 0, 1, 1, 0, 0][..], &[9; 32]].concat();
+    let left_out = |view: iot_core::View<'_>| view.overview().limits_reached.get(&Limit::LogLines).copied();
+    for round in 0..LINES_PER_PEER {
+        let attack = if round.is_multiple_of(2) { &joining[..] } else { &[0xE5, 5, 17, 0] };
+        told(&hub, attack).await;
+    }
+    assert_eq!(hub.handle().read(left_out).await.unwrap(), None, "so many lines a minute are written");
+    for attack in [&joining[..], &[0xE5, 5, 17, 0]] {
+        told(&hub, attack).await;
+    }
+    assert_eq!(hub.handle().read(left_out).await.unwrap(), Some(2), "and no more");
     hub.stop().await;
 }
 

@@ -8,6 +8,8 @@ use iot_proto::{
     MIN_RECORD, MessageKind, NodeMessage, Offer, Opening, Origin, RECORD_HEADER_LEN, Record, RecordType,
     Refusal,
 };
+#[cfg(feature = "key-ids")]
+use iot_proto::{Digits, HubKey, JoinMessage, JoinSecret, KeyId};
 
 /// Bytes as they arrive on a connection: frames are cut from them until they end or are broken.
 ///
@@ -74,6 +76,89 @@ fn check_opening(record: Record<'_>, own: &[u8]) {
         && let Ok(acceptance) = Acceptance::decode(bytes)
     {
         assert_eq!(acceptance.encode(), *bytes, "an acceptance has one form");
+    }
+}
+
+/// What one side says under encryption while a node joins.
+///
+/// # Panics
+/// Where a message that decodes has another form than it came in, or either side may say it.
+#[cfg(feature = "key-ids")]
+pub fn joining(bytes: &[u8]) {
+    let said = [Origin::Node, Origin::Hub].map(|from| JoinMessage::decode(bytes, from));
+    assert!(said.iter().any(Result::is_err), "a message is one side's to say");
+    for message in said.into_iter().flatten() {
+        assert_eq!(message.encode().as_ref(), bytes, "a message of joining has one form");
+    }
+}
+
+/// What a person types or a camera reads: a secret, digits, the id of a node, the key of a hub.
+///
+/// # Panics
+/// Where what was read reads back as something else, or a form that programs write is not taken.
+#[cfg(feature = "key-ids")]
+pub fn typed(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else { return };
+    reads_back::<JoinSecret>(text);
+    if let Ok(id) = text.parse::<KeyId>() {
+        assert_eq!(Written::of(&id).text(), text, "an id has one text");
+    }
+    reads_back::<HubKey>(text);
+    if let Ok(Digits { code, answer }) = text.parse() {
+        assert!(code < iot_proto::CODES && answer < iot_proto::CODES, "each half has six digits");
+        reads_back::<Digits>(text);
+    }
+}
+
+/// Holds that what was read from a text is what is read from its own text.
+#[cfg(feature = "key-ids")]
+fn reads_back<T: core::str::FromStr + core::fmt::Display + PartialEq>(text: &str) {
+    let Ok(read) = text.parse::<T>() else { return };
+    let written = Written::of(&read);
+    let again = written.text().parse::<T>();
+    assert!(again.is_ok_and(|again| again == read), "what is written reads back");
+}
+
+/// A text of at most 100 bytes, without an allocator.
+#[cfg(feature = "key-ids")]
+struct Written {
+    bytes: [u8; 100],
+    len: usize,
+}
+
+#[cfg(feature = "key-ids")]
+impl Written {
+    fn of(value: &impl core::fmt::Display) -> Self {
+        let mut written = Self { bytes: [0; 100], len: 0 };
+        core::fmt::write(&mut written, format_args!("{value}")).expect("a text of at most 100 bytes");
+        written
+    }
+
+    fn text(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).expect("whole characters")
+    }
+}
+
+#[cfg(feature = "key-ids")]
+impl core::fmt::Write for Written {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        let room = self.bytes.get_mut(self.len..self.len + text.len()).ok_or(core::fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.len += text.len();
+        Ok(())
+    }
+}
+
+/// The planted fault, which fuzzing must find: a decoder that does not bear a sleep of more than a day.
+///
+/// # Panics
+/// For a node that declares such a sleep.
+pub fn planted(bytes: &[u8]) {
+    if let Some((kind, body)) = bytes.split_first_chunk()
+        && let Ok(NodeMessage::Sleep(sleep)) =
+            NodeMessage::decode(MessageKind(u16::from_le_bytes(*kind)), body)
+    {
+        assert!(sleep.for_s <= 86_400, "planted: {} s", sleep.for_s);
     }
 }
 

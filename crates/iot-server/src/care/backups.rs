@@ -73,6 +73,12 @@ impl Backups {
         Some((file, bytes))
     }
 
+    /// Where the backup of this name lies, if there is one.
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        begun(name)?;
+        Some(self.directory.join(name)).filter(|path| path.is_file())
+    }
+
     /// Deletes those that are not kept: the oldest.
     pub(super) fn prune(&self) {
         for file in self.list().iter().skip(self.keep) {
@@ -95,7 +101,7 @@ impl Backups {
 }
 
 /// When the backup of this name was begun; `None` where the name is none.
-fn begun(name: &str) -> Option<UnixMillis> {
+pub(super) fn begun(name: &str) -> Option<UnixMillis> {
     let at = DateTime::strptime(NAME, name).ok()?.to_zoned(TimeZone::UTC).ok()?;
     (at.strftime(NAME).to_string() == name).then(|| UnixMillis(at.timestamp().as_millisecond()))
 }

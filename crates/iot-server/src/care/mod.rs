@@ -1,10 +1,11 @@
-//! [`Care`]: looks after the store's file while the hub runs: looks through it, backs it up, and tells pages
-//! and the API how it is. What these tasks do with the file is `iot-store`'s.
+//! [`Care`]: looks after the store's file while the hub runs: looks through it, backs it up, makes backups ready to be
+//! restored, and tells pages and the API how it is. What these tasks do with the file is `iot-store`'s.
 //!
 //! Each task has a thread of its own, which ends at its next step once the hub stops.
 
 mod backups;
 mod pace;
+mod restoring;
 
 use core::{ops::ControlFlow, time::Duration};
 use std::{
@@ -17,12 +18,15 @@ use std::{
 use iot_core::people::Passphrase;
 use iot_net::{HubHandle, wall_clock};
 use iot_store::{Contents, Existing, Inspection, SealedKey, VerifyError, back_up};
-use iot_web::{BackupData, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView};
+use iot_web::{
+    BackupData, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, RestoreView, StoreView,
+};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+pub use self::restoring::aside;
 use self::{backups::Backups, pace::Pace};
-use crate::{Config, config::StoreKind, identity, seal, store};
+use crate::{Config, Restores, config::StoreKind, identity, seal, store};
 
 /// For each part of time that looking through the file takes, so many parts are left to the hub.
 const LEFT_TO_THE_HUB: u32 = 4;
@@ -43,11 +47,13 @@ struct Shared {
     backups: Backups,
     view: watch::Sender<StoreView>,
     pace: Pace,
+    /// Whoever takes backups that are to be restored, if anybody does.
+    restores: Option<Restores>,
 }
 
 impl Care {
     /// Begins to look after the store of a hub that runs.
-    pub(crate) fn start(config: &Config, hub: &HubHandle) -> Self {
+    pub(crate) fn start(config: &Config, hub: &HubHandle, restores: Option<Restores>) -> Self {
         let file = match config.store {
             StoreKind::Disk => Some(config.data_dir.join(store::FILE_NAME)),
             StoreKind::Memory => None,
@@ -63,10 +69,14 @@ impl Care {
                 every: every(config.backup_every_hours),
                 ..BackupsView::default()
             },
+            restore: RestoreView {
+                failed: restores.as_ref().and_then(Restores::failed),
+                ..RestoreView::default()
+            },
         };
         let (check_every, backup_every) = (view.check.every, view.backups.every);
         let (data_dir, view) = (config.data_dir.clone(), watch::Sender::new(view));
-        let shared = Arc::new(Shared { file, data_dir, backups, view, pace: Pace::default() });
+        let shared = Arc::new(Shared { file, data_dir, backups, view, pace: Pace::default(), restores });
         tokio::spawn(tell_refusals(hub.refusing(), Arc::clone(&shared)));
         if let (Some(path), Some(every)) = (shared.file.clone(), check_every) {
             shared.spawn("check", move |shared| shared.look_through_again_and_again(&path, every));

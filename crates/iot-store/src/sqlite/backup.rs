@@ -112,6 +112,19 @@ impl Part {
         Ok(part)
     }
 
+    /// Deletes what those left beside `to` who were killed while they made such a file.
+    pub(crate) fn sweep(to: &Path) {
+        let begin = format!(".{}.", to.file_name().unwrap_or_default().display());
+        let beside = to.parent().filter(|directory| !directory.as_os_str().is_empty());
+        for entry in fs::read_dir(beside.unwrap_or_else(|| Path::new("."))).into_iter().flatten().flatten() {
+            let is_part = |name: &str| name.starts_with(&begin) && name.contains(".part");
+            if entry.file_name().to_str().is_some_and(is_part) {
+                // It is deleted next time where it is not now.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     fn unwritten(&self, source: io::Error) -> BackupError {
         BackupError::Write { path: self.path.clone(), source }
     }

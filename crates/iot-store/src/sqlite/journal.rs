@@ -98,6 +98,9 @@ impl Draft {
     }
 }
 
+/// So few bytes are faster copied one by one. Nearly all are numbers of few bytes, and an entry is some ten of them.
+const SHORT: usize = 10;
+
 /// Lets postcard append to a row that it does not own.
 struct Appending<'d>(&'d mut Vec<u8>);
 
@@ -110,7 +113,13 @@ impl postcard::ser_flavors::Flavor for Appending<'_> {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        if bytes.len() <= SHORT {
+            for byte in bytes {
+                self.0.push(*byte);
+            }
+        } else {
+            self.0.extend_from_slice(bytes);
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! | `open.rs` | one process at a time, the settings of the file, and which files are refused |
 //! | `log.rs` | whether the write-ahead log lost commits that were synced |
 //! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
-//! | `backup.rs`, `restore.rs` | a copy of the file while it is in use, and the way back |
+//! | `backup.rs`, `difference.rs`, `restore.rs` | a copy of the file while it is in use, what the way back would change, and the way back |
 //! | `sealed.rs`, `readmitted.rs` | the hub's key in a copy, and whom the way back lets in |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
 //! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
@@ -28,6 +28,7 @@ mod chronicle;
 mod chunk;
 mod column;
 mod commands;
+mod difference;
 mod fault;
 mod form;
 mod history;
@@ -65,13 +66,14 @@ use tracing::{info, warn};
 pub use self::{
     backup::{BackupError, Existing, back_up},
     chronicle::SqliteChronicle,
+    difference::compare,
     history::SqliteHistory,
     inspect::{Inspection, Progress},
     integrity::Contents,
     open::{OpenError, SqliteDisk, is_in_use},
     people::SqlitePeople,
     readmitted::{Readmitted, ReadmittedNode},
-    restore::{RestoreError, Restored, restore},
+    restore::{Prepared, RestoreError, Restored, prepare, put_back, restore},
     sealed::{SealedKey, sealed_key},
     verify::{VerifyError, verify},
 };

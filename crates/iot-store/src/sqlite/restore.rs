@@ -1,4 +1,5 @@
-//! [`restore`]: puts a backup in the place of a store that no hub uses. What lay there is kept beside it.
+//! [`restore`]: puts a backup in the place of a store that no hub uses. What lay there is kept beside it. All that takes
+//! time, and all that may be refused, is done by [`prepare`], while a hub goes on with the store.
 
 use std::{
     fs, io,
@@ -6,11 +7,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use iot_core::{CommandState, IotError, view::Step};
-use iot_proto::UnixMillis;
+use iot_core::{
+    CommandState, IotError,
+    audit::{AuditRecord, Deed, Target},
+    people::By,
+    view::Step,
+};
 use thiserror::Error;
 
 use super::{
+    audit,
     backup::{BackupError, Existing, Part},
     commands,
     fault::Fault,
@@ -69,9 +75,79 @@ pub struct Restored {
     pub kept: Option<PathBuf>,
 }
 
-/// Verifies the backup at `from` and puts it at `store`. What lies there is moved to `aside`. Commands that
-/// were under way are cancelled at the time `now`: nodes may have run them since the backup, and forgotten
-/// it, and nothing may run twice. A key of the hub in the backup does not get into the store. `watch` is told how many of how many bytes have been copied.
+/// A backup that was verified and lies beside the store, ready to take its place. Dropping it deletes it.
+#[derive(Debug)]
+pub struct Prepared {
+    part: Part,
+    store: PathBuf,
+    aside: PathBuf,
+    contents: Contents,
+    cancelled: u64,
+    readmitted: Readmitted,
+}
+
+/// Verifies the backup at `from` and makes all of it ready to take the place of `store`, which a hub may be using and
+/// which is not touched. What lies there will be moved to `aside`. Commands that were under way are cancelled: nodes
+/// may have run them since the backup, and forgotten it, and nothing may run twice. All logins end. The audit of what
+/// is restored says by whom. A key of the hub in the backup does not get into the store. `watch` is told how many of how many bytes have been copied, and may end it. One is made
+/// ready at a time.
+///
+/// # Errors
+/// [`RestoreError`]; then nothing has changed.
+pub fn prepare(
+    from: &Path,
+    (store, aside): (&Path, &Path),
+    by: By<'_>,
+    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Prepared, RestoreError> {
+    if !from.is_file() {
+        return Err(VerifyError::Missing { path: from.into() }.into());
+    }
+    Part::sweep(store);
+    let part = Part::new(store)?;
+    part.copy(from, None, watch)?;
+    let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+    let before = if is_there(store) { format!("the store, kept as {}", name(aside)) } else { String::new() };
+    let record = AuditRecord {
+        at: by.at,
+        by: by.who.into(),
+        deed: Deed::Restore,
+        target: Target::default(),
+        before: before.into(),
+        after: format!("the backup {}", name(from)).into(),
+        why: by.why.into(),
+    };
+    let of = |fault: Fault| VerifyError::of(from, &fault);
+    let cancelled = renew(&part, &record).map_err(of)?;
+    let readmitted = part.open().and_then(|db| Readmitted::read(&db, store)).map_err(of)?;
+    let contents = verify(&part.path, &mut |_| {}).map_err(|error| error.about(from))?;
+    Ok(Prepared { part, store: store.into(), aside: aside.into(), contents, cancelled, readmitted })
+}
+
+impl Prepared {
+    /// Puts it in the place of the store, which no hub may be using any more. What lies there is moved aside.
+    ///
+    /// # Errors
+    /// [`RestoreError`]; the store is then as it was.
+    pub fn put(self) -> Result<Restored, RestoreError> {
+        let _lock = lock(&self.store)?;
+        self.put_locked()
+    }
+
+    fn put_locked(self) -> Result<Restored, RestoreError> {
+        let Self { part, store, aside, contents, cancelled, readmitted } = self;
+        let kept = is_there(&store).then(|| aside.clone());
+        keep(&store, &aside).map_err(|source| RestoreError::Aside { path: store.clone(), source })?;
+        if let Err(error) = part.put(&store) {
+            // Where it still lies in its place as well, this changes nothing.
+            let _ = fs::rename(&aside, &store);
+            return Err(error.into());
+        }
+        Ok(Restored { contents, cancelled, readmitted, kept })
+    }
+}
+
+/// Puts the backup at `from` in the place of `store`, which no hub uses: as [`prepare`] and [`Prepared::put`].
 ///
 /// # Errors
 /// [`RestoreError`]; the store is then as it was.
@@ -79,33 +155,43 @@ pub fn restore(
     from: &Path,
     (store, existing): (&Path, Existing),
     aside: &Path,
-    now: UnixMillis,
+    by: By<'_>,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Restored, RestoreError> {
     let _lock = lock(store)?;
-    let is_there = fs::metadata(store).is_ok_and(|file| file.len() > 0);
-    if is_there && existing == Existing::Keep {
+    if existing == Existing::Keep && is_there(store) {
         return Err(RestoreError::Exists { path: store.into() });
     }
-    if !from.is_file() {
-        return Err(VerifyError::Missing { path: from.into() }.into());
-    }
-    let part = Part::new(store)?;
-    part.copy(from, None, &mut |progress| {
+    let prepared = prepare(from, (store, aside), by, &mut |progress| {
         watch(progress);
         ControlFlow::Continue(())
     })?;
-    let of = |fault: Fault| VerifyError::of(from, &fault);
-    let cancelled = renew(&part, now).map_err(of)?;
-    let readmitted = part.open().and_then(|db| Readmitted::read(&db, store)).map_err(of)?;
-    let contents = verify(&part.path, &mut |_| {})?;
-    move_aside(store, aside).map_err(|source| RestoreError::Aside { path: store.into(), source })?;
-    part.put(store)?;
-    Ok(Restored { contents, cancelled, readmitted, kept: is_there.then(|| aside.into()) })
+    prepared.put_locked()
 }
 
-/// Brings the copy to the newest schema and ends what was under way; gives how many commands that were.
-fn renew(part: &Part, now: UnixMillis) -> Result<u64, Fault> {
+/// Undoes a restore, while no hub uses the store: what was kept takes its place again, and what was restored goes
+/// to `aside`.
+///
+/// # Errors
+/// [`RestoreError`].
+pub fn put_back(kept: &Path, store: &Path, aside: &Path) -> Result<(), RestoreError> {
+    let _lock = lock(store)?;
+    let put = || {
+        keep(store, aside)?;
+        fs::rename(kept, store)?;
+        sync_directory(store)
+    };
+    put().map_err(|source| RestoreError::Aside { path: store.into(), source })
+}
+
+/// Whether there is a store that could be lost.
+fn is_there(store: &Path) -> bool {
+    fs::metadata(store).is_ok_and(|file| file.len() > 0)
+}
+
+/// Brings the copy to the newest schema, ends what was under way and notes who restored it; gives how many commands
+/// were under way.
+fn renew(part: &Part, record: &AuditRecord) -> Result<u64, Fault> {
     let mut db = part.open()?;
     super::integrity::table(&db, "sqlite_schema", Depth::Full)?;
     db.execute_batch("PRAGMA foreign_keys = ON")?;
@@ -115,32 +201,47 @@ fn renew(part: &Part, now: UnixMillis) -> Result<u64, Fault> {
     for mut command in commands::load(&changes, 0)? {
         if command.state().is_under_way() {
             let cause = Some(IotError::Cancelled { by: AUTHOR.into() });
-            command.steps.push(Step { state: CommandState::Cancelled, at: now, cause });
+            command.steps.push(Step { state: CommandState::Cancelled, at: record.at, cause });
             commands::put(&changes, &command, &mut ended, usize::MAX)?;
             cancelled += 1;
         }
     }
     // Whoever was logged out since the backup stays out.
     changes.execute("DELETE FROM login", [])?;
+    audit::put(&changes, record, (audit::KEPT, audit::KEPT_FOR))?;
     changes.execute("UPDATE state SET clean = 1", [])?;
     changes.commit()?;
     Part::close(db)?;
     Ok(cancelled)
 }
 
-/// Moves a store with its log out of the way. The log goes first: were it left behind alone, it would be
-/// played over whatever comes next.
-fn move_aside(store: &Path, aside: &Path) -> io::Result<()> {
+/// Keeps a store with its log at `aside`. The log goes first: were it left behind alone, it would be played over
+/// whatever comes next. Where all is in the file, because a hub has closed it, it stays in its place too until the
+/// next one takes that: were the machine to lose its power now, a hub would not find nothing and begin anew.
+fn keep(store: &Path, aside: &Path) -> io::Result<()> {
+    if aside.exists() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("{} is there already", aside.display()),
+        ));
+    }
     let with = |path: &Path, ending: &str| {
         let mut path = path.as_os_str().to_owned();
         path.push(ending);
         PathBuf::from(path)
     };
-    for ending in ["-wal", "-shm", ""] {
-        match fs::rename(with(store, ending), with(aside, ending)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+    let is_closed = fs::metadata(with(store, "-wal")).map_or(0, |log| log.len()) == 0;
+    for ending in ["-wal", "-shm"] {
+        found(fs::rename(with(store, ending), with(aside, ending)))?;
+    }
+    // Not every file system can give a file two names.
+    if !is_closed || fs::hard_link(store, aside).is_err() {
+        found(fs::rename(store, aside))?;
     }
     sync_directory(store)
+}
+
+/// What is not there need not be kept.
+fn found(moved: io::Result<()>) -> io::Result<()> {
+    moved.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

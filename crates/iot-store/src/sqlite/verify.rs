@@ -61,6 +61,18 @@ impl VerifyError {
         Self::Unreadable { why: fault.explain(path).why }
     }
 
+    /// The same about the file of which this one is a copy.
+    pub(crate) fn about(self, path: &Path) -> Self {
+        let path = path.into();
+        match self {
+            Self::Missing { .. } => Self::Missing { path },
+            Self::Foreign { .. } => Self::Foreign { path },
+            Self::Schema { found, .. } => Self::Schema { path, found },
+            Self::Damaged { what, .. } => Self::Damaged { path, what },
+            Self::Unreadable { why } => Self::Unreadable { why },
+        }
+    }
+
     /// Whether the file itself is at fault.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. })

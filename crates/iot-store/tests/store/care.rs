@@ -18,10 +18,10 @@ use iot_store::{
 };
 use tempfile::TempDir;
 
-use crate::given::{all_readings, batch, command, join, node, reading, report, report_of};
+use crate::given::{all_readings, batch, by, command, join, node, reading, report, report_of};
 
 /// A store with folded and unfolded reports, a node, a command that has ended and one under way.
-fn filled(directory: &Path) -> (PathBuf, SqliteStore, SqliteHistory) {
+pub(crate) fn filled(directory: &Path) -> (PathBuf, SqliteStore, SqliteHistory) {
     let path = directory.join("hub.db");
     let limits = SqliteLimits { journal: 2_000, ..SqliteLimits::default() };
     let (mut store, history) = SqliteStore::open_with(&path, limits).unwrap();
@@ -37,7 +37,7 @@ fn filled(directory: &Path) -> (PathBuf, SqliteStore, SqliteHistory) {
     (path, store, history)
 }
 
-fn node_record(name: &str) -> Record {
+pub(crate) fn node_record(name: &str) -> Record {
     Record::Node(Box::new(NodeRecord {
         id: node(name),
         key: Some(NodeKey([7; 32])),
@@ -58,11 +58,11 @@ fn node_record(name: &str) -> Record {
     }))
 }
 
-fn go_on<T>(_: T) -> ControlFlow<()> {
+pub(crate) fn go_on<T>(_: T) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-fn names(directory: &Path) -> Vec<String> {
+pub(crate) fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
@@ -144,7 +144,7 @@ fn a_key_is_in_the_backup_that_it_was_given_to_and_in_no_store() {
     assert!(back_up(&path, (&with, Existing::Keep), Some(&key), &mut go_on).unwrap().has_key);
     assert_eq!(sealed_key(&with).unwrap(), Some(key));
     verify(&with, &mut |_| {}).unwrap();
-    restore(&with, (&place, Existing::Keep), &aside, UnixMillis(1), &mut |_| {}).unwrap();
+    restore(&with, (&place, Existing::Keep), &aside, by(1), &mut |_| {}).unwrap();
     assert_eq!(sealed_key(&place).unwrap(), None);
     // A backup of a backup is one of its own.
     assert!(!back_up(&with, (&without, Existing::Keep), None, &mut go_on).unwrap().has_key);
@@ -163,7 +163,7 @@ fn a_restore_says_whom_it_lets_in_and_who_had_been_turned_away() {
     revoked.admission = AdmissionState::Revoked;
     store.commit(&join(vec![batch(Record::Node(revoked)), batch(Record::Gone(node("c")))])).unwrap();
     drop((store, history));
-    let now = UnixMillis(1);
+    let now = by(1);
     let (elsewhere, aside) = (directory.path().join("new/hub.db"), directory.path().join("aside"));
     for (place, turned_away) in [(&elsewhere, ["a", "b", "c"].map(|_| false)), (&path, [false, true, true])] {
         let restored = restore(&copy, (place, Existing::Replace), &aside, now, &mut |_| {}).unwrap();
@@ -183,7 +183,7 @@ fn a_restored_store_has_what_the_backup_had_and_commands_under_way_are_cancelled
 
     let machine = tempfile::tempdir().unwrap();
     let (place, aside) = (machine.path().join("data").join("hub.db"), machine.path().join("aside"));
-    let restored = restore(&to, (&place, Existing::Keep), &aside, UnixMillis(77), &mut |_| {}).unwrap();
+    let restored = restore(&to, (&place, Existing::Keep), &aside, by(77), &mut |_| {}).unwrap();
     assert_eq!((restored.cancelled, restored.kept), (1, None));
     let (mut store, history) = SqliteStore::open(&place).unwrap();
     let after = store.load().unwrap();
@@ -203,8 +203,7 @@ fn a_restore_refuses_a_store_in_use_or_in_the_way_and_keeps_what_was_there_when_
     back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
     store.commit(&report("a", 50, &[7_777])).unwrap();
     let later = all_readings(&history);
-    let now = UnixMillis(1);
-    let refused = restore(&copy, (&path, Existing::Replace), &aside, now, &mut |_| {}).unwrap_err();
+    let refused = restore(&copy, (&path, Existing::Replace), &aside, by(1), &mut |_| {}).unwrap_err();
     assert!(matches!(refused, RestoreError::Open(_)) && refused.to_string().contains("in use"), "{refused}");
 
     // As a hub that was killed leaves it: with a log that is not in the file.
@@ -213,9 +212,9 @@ fn a_restore_refuses_a_store_in_use_or_in_the_way_and_keeps_what_was_there_when_
         fs::copy(path.with_file_name(name), left.path().join(name)).unwrap();
     }
     let path = left.path().join("hub.db");
-    let refused = restore(&copy, (&path, Existing::Keep), &aside, now, &mut |_| {}).unwrap_err();
+    let refused = restore(&copy, (&path, Existing::Keep), &aside, by(1), &mut |_| {}).unwrap_err();
     assert!(matches!(refused, RestoreError::Exists { .. }), "{refused}");
-    let restored = restore(&copy, (&path, Existing::Replace), &aside, now, &mut |_| {}).unwrap();
+    let restored = restore(&copy, (&path, Existing::Replace), &aside, by(1), &mut |_| {}).unwrap();
     assert_eq!(restored.kept.as_deref(), Some(aside.as_path()));
     let (_store, history) = SqliteStore::open(&path).unwrap();
     assert_ne!(all_readings(&history), later, "nothing of the old log is played over it");
@@ -297,7 +296,7 @@ fn a_page_that_rotted_and_an_end_that_is_cut_off_are_found_and_a_damaged_backup_
         let to = directory.path().join("copy.db");
         back_up(&path, (&to, Existing::Keep), None, &mut go_on).unwrap_err();
         let (place, aside) = (directory.path().join("new.db"), directory.path().join("aside"));
-        restore(&path, (&place, Existing::Keep), &aside, UnixMillis(1), &mut |_| {}).unwrap_err();
+        restore(&path, (&place, Existing::Keep), &aside, by(1), &mut |_| {}).unwrap_err();
         assert!(!to.exists() && !place.exists());
         assert!(fs::read(&path).unwrap() == bytes, "nothing in it was changed");
     }
@@ -312,7 +311,7 @@ fn what_is_no_store_is_neither_backed_up_nor_restored() {
     rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipe (name TEXT)").unwrap();
     for error in [
         back_up(&path, (&to, Existing::Keep), None, &mut go_on).unwrap_err().to_string(),
-        restore(&path, (&to, Existing::Keep), &path, UnixMillis(1), &mut |_| {}).unwrap_err().to_string(),
+        restore(&path, (&to, Existing::Keep), &path, by(1), &mut |_| {}).unwrap_err().to_string(),
         verify(&path, &mut |_| {}).unwrap_err().to_string(),
     ] {
         assert!(error.contains("not made by a hub"), "{error}");

@@ -3,6 +3,7 @@
 use iot_core::{
     AdmissionState, CommandState, IotError, NodeId, Series, UnixMillis,
     audit::{AuditRecord, Deed, Target},
+    people::By,
     store::{
         Batch, Bucket, CommandRecord, Decision, GapQuery, GapView, History, KeyRecord, KeyState,
         ModuleRecord, NodeRecord, ReadingQuery, Record, Resolution, RollupQuery, SleepRecord, StoredReading,
@@ -17,6 +18,11 @@ pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];
 
 pub(crate) fn node(name: &str) -> NodeId {
     NodeId::plain(Name::new(name).unwrap())
+}
+
+/// Ada asks for something.
+pub(crate) fn by(at: i64) -> By<'static> {
+    By { at: UnixMillis(at), who: "ada", why: "" }
 }
 
 pub(crate) fn batch(record: Record) -> Batch {

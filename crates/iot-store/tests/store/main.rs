@@ -11,3 +11,5 @@ mod file;
 mod given;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod restoring;

@@ -6,14 +6,14 @@ use iot_core::{
     UnixMillis,
     audit::{AuditQuery, Deed},
     people::{
-        By, Change, ChangeError, Login, MAX_LOGINS, People, PeopleError, Role, SecretHash, Token, TokenLabel,
+        Change, ChangeError, Login, MAX_LOGINS, People, PeopleError, Role, SecretHash, Token, TokenLabel,
         Used, User, UserName,
     },
     store::{Chronicle, Store as _},
 };
 use iot_store::{Existing, MemoryStore, SqlitePeople, SqliteStore, back_up, restore};
 
-use crate::given::{batch, change};
+use crate::given::{batch, by, change};
 
 fn name(text: &str) -> UserName {
     UserName::new(text).unwrap()
@@ -45,10 +45,6 @@ fn token(text: &str, key: u8, role: Role) -> Token {
         until: UnixMillis(1_000_000),
         used: None,
     }
-}
-
-fn by(at: i64) -> By<'static> {
-    By { at: UnixMillis(at), who: "ada", why: "" }
 }
 
 /// Runs a test on both stores.
@@ -205,7 +201,7 @@ fn a_backup_has_the_people_and_a_restore_ends_their_logins() {
     people.change(&Change::AddToken(token("ada", 8, Role::Viewer)), by(11)).unwrap();
     back_up(&path, (&copy, Existing::Keep), None, &mut |_| core::ops::ControlFlow::Continue(())).unwrap();
     drop((store, people));
-    restore(&copy, (&path, Existing::Replace), &aside, UnixMillis(20), &mut |_| {}).unwrap();
+    restore(&copy, (&path, Existing::Replace), &aside, by(20), &mut |_| {}).unwrap();
     let (_store, people) = open(&path);
     assert_eq!(people.users().unwrap(), [user("ada", Role::Admin)]);
     assert_eq!(people.login(SecretHash([7; 32])).unwrap(), None);

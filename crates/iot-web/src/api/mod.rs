@@ -10,6 +10,7 @@ mod node;
 mod overview;
 mod reading;
 mod replacement;
+mod restore;
 mod series;
 mod store;
 
@@ -23,6 +24,7 @@ pub(crate) use node::{module, node, nodes};
 pub(crate) use overview::{activity, overview};
 pub(crate) use reading::{gaps, readings, rollups};
 pub(crate) use replacement::replacement;
+pub(crate) use restore::{difference, restoring};
 pub(crate) use store::{backup_file, backups, begun, health, store};
 
 use iot_core::IotError;

@@ -192,7 +192,7 @@ pub(crate) async fn nodes<B: Backend>(web: &Web<B>, query: &Query) -> Result<Rep
         after: after.transpose()?,
         limit: limit.map_or(usize::MAX, |limit| limit + 1),
     };
-    let mut nodes = web.backend.nodes(filter).await?;
+    let (mut nodes, _room) = web.nodes(filter).await?;
     let has_more = limit.is_some_and(|limit| nodes.len() > limit);
     nodes.truncate(limit.unwrap_or(usize::MAX));
     let next = nodes.last().filter(|_| has_more).map(|node| node.id.as_str());

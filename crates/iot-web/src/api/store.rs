@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Backend, BackupData, CheckView, Found, StoreView,
+    api::restore,
     body::{self, BodyError, Reply},
     error::WebError,
     web::Web,
@@ -23,7 +24,7 @@ pub(crate) fn store<B: Backend>(web: &Web<B>) -> Reply {
     let store = web.store();
     body::json(
         StatusCode::OK,
-        &json!({ "file": store.file, "refuses": refuses(&store), "check": check(&store.check) }),
+        &json!({ "file": store.file, "refuses": refuses(&store), "check": check(&store.check), "restore": restore::view(&store.restore) }),
     )
 }
 

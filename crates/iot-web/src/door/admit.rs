@@ -63,7 +63,7 @@ async fn note<B: Backend>(web: &Web<B>, head: &Parts, who: &str, why: &WebError)
 }
 
 /// Whether a route for these is one for whoever asks.
-fn is_for(may: May, who: Option<&Who>) -> bool {
+pub(crate) fn is_for(may: May, who: Option<&Who>) -> bool {
     let has = |least: Role| who.is_some_and(|who| who.role >= least);
     match may {
         May::Always | May::Anyone => true,

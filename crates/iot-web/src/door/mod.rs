@@ -1,12 +1,13 @@
 //! The door: who is let in, in whose name a request is made, and what is kept of what was refused.
 //!
 //! `admit.rs` lets a request in or not, `secret.rs` makes and hashes secrets, `cookie.rs` is the browser's half of a login, `who.rs` tells who asks,
-//! `enter.rs` claims, logs in and out. The rules are `iot-core`'s, the tables `iot-store`'s; which route is for
+//! `rights.rs` what they may do, `enter.rs` claims, logs in and out. The rules are `iot-core`'s, the tables `iot-store`'s; which route is for
 //! whom stands in the table of the routes.
 
 mod admit;
 mod cookie;
 mod enter;
+mod rights;
 mod secret;
 mod who;
 
@@ -30,6 +31,7 @@ pub(crate) use self::{
     admit::admit,
     cookie::{CookieRule, Transport},
     enter::{claim, local, log_in, log_out},
+    rights::Rights,
     who::{Who, With, is_at_this_machine},
 };
 use crate::error::WebError;

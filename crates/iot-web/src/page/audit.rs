@@ -124,6 +124,7 @@ fn said(deed: Deed) -> &'static str {
         Deed::LogOut => "Logged out",
         Deed::AddToken => "Token made",
         Deed::RevokeToken => "Token revoked",
+        Deed::Restore => "Backup restored",
         Deed::Refuse => "Refused",
     }
 }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Backend,
+    door::Rights,
     web::Web,
     wording::{self, Words},
 };
@@ -28,6 +29,8 @@ pub(super) struct Setting<'a> {
     pub(super) refusal: Option<&'a Refusal>,
     /// The page.
     pub(super) back: Back,
+    /// What whoever looks at it may do.
+    pub(super) rights: &'a Rights,
 }
 
 /// A property: its value and age, what is desired, and its control.
@@ -123,7 +126,8 @@ impl Shown {
             Target { node: &node.id, module: module.index, title: &module.title, back: setting.back };
         let channel = property.channel;
         let refusal = setting.refusal.filter(|refusal| refusal.is_about(&node.id, module.index, channel));
-        let control = Control::of_property(target, view, refusal.map(|refusal| &*refusal.entered));
+        let control = Control::of_property(target, view, refusal.map(|refusal| &*refusal.entered))
+            .filter(|control| setting.rights.may(&control.url));
         let face = Face::new(view);
         let plain = matches!(face, Face::Number { .. } | Face::Gauge { .. } | Face::Word(_));
         let whole =

@@ -72,11 +72,11 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
     let overview = web.backend.overview().await?;
     let way = if is_first { under_way(web, query, states).await? } else { Vec::new() };
     let (ended, older) = ended(web, query, (states, before)).await?;
-    let row = |command: &CommandView| CommandRow::new(command, &words, Among::All);
+    let shell = Shell::new(web, &overview, "commands");
+    let row = |command: &CommandView| CommandRow::new(command, &words, Among::All, &shell.rights);
     let link = |before: &str| format!("/commands?{}", query.with("before", before));
     let page = CommandsPage {
         lede: format!("{} under way. Done means that the node reported the value.", overview.under_way),
-        shell: Shell::new(web, &overview, "commands"),
         text: query.get("q").unwrap_or_default().to_owned(),
         is: is.to_owned(),
         filters: FILTERS
@@ -91,6 +91,7 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
         ended: ended.iter().map(row).collect(),
         newest: (!is_first).then(|| link("")),
         older: older.map(|id| link(&id.to_string())),
+        shell,
     };
     Ok(rendered(StatusCode::OK, &page))
 }

@@ -51,7 +51,8 @@ struct Module {
 /// As the backend's.
 pub(crate) async fn inbox<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
     let words = web.words();
-    let nodes = by_title(web.backend.nodes(NodeFilter::default()).await?);
+    let (nodes, _room) = web.nodes(NodeFilter::default()).await?;
+    let nodes = by_title(nodes);
     let waiting: Vec<_> = nodes
         .iter()
         .filter(|node| node.admission == AdmissionState::Pending)

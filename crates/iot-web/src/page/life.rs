@@ -3,7 +3,10 @@
 use askama::Template;
 use iot_core::{CommandState, view::CommandView};
 
-use crate::wording::{self, Words};
+use crate::{
+    door::Rights,
+    wording::{self, Words},
+};
 
 /// A command in a list.
 #[derive(Template)]
@@ -37,7 +40,7 @@ pub(super) enum Among {
 
 impl CommandRow {
     /// The row of a command.
-    pub(super) fn new(command: &CommandView, words: &Words, among: Among) -> Self {
+    pub(super) fn new(command: &CommandView, words: &Words, among: Among, rights: &Rights) -> Self {
         let module = command.module.as_ref();
         let place = module.map(|(index, _)| format!("/modules/{index}")).unwrap_or_default();
         let under_way = command.state.is_under_way();
@@ -61,7 +64,7 @@ impl CommandRow {
             title: title(command, among),
             meta,
             steps: steps(command, words),
-            cancel: under_way,
+            cancel: under_way && rights.may(&format!("/commands/{}/cancel", command.id)),
             cause: command.cause().map(|cause| (wording::sentence(&cause.to_string()), cause.advice())),
         }
     }

@@ -90,14 +90,14 @@ struct PropertyRow {
     shown: Shown,
     /// What can be set, in words.
     takes: Option<String>,
-    /// Where the node is asked for its value.
-    read: String,
+    /// Where the node is asked for its value; `None` for whoever may not ask.
+    read: Option<String>,
 }
 
 struct ActionRow {
     id: String,
     title: Box<str>,
-    control: Control,
+    control: Option<Control>,
     takes: Option<String>,
     /// The last time that it was run, and what became of it.
     last: Option<String>,
@@ -128,7 +128,9 @@ pub(crate) async fn module<B: Backend>(
     };
     let commands = web.backend.commands(filter).await?;
     let failed: Vec<_> = shell::failed(&overview).collect();
-    let setting = Setting { words: &words, failed: &failed, refusal, back: Back::Module };
+    let shell = Shell::new(web, &overview, "nodes");
+    let setting =
+        Setting { words: &words, failed: &failed, refusal, rights: &shell.rights, back: Back::Module };
     let kind = module.kind.as_deref();
     let rows = module.properties.iter().map(|view| PropertyRow::new(&node, module, view, setting));
     let page = ModulePage {
@@ -148,10 +150,13 @@ pub(crate) async fn module<B: Backend>(
         properties: rows.collect(),
         actions: actions(&node, module, &commands, setting),
         chart: chart(web, &node, module, range).await?,
-        commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Module)).collect(),
+        commands: commands
+            .iter()
+            .map(|command| CommandRow::new(command, &words, Among::Module, &shell.rights))
+            .collect(),
         files: kind.map(catalogue::files).unwrap_or_default(),
         help: kind.ok().and_then(catalogue::help),
-        shell: Shell::new(web, &overview, "nodes"),
+        shell,
     };
     Ok(rendered(StatusCode::OK, &page))
 }
@@ -175,7 +180,12 @@ impl PropertyRow {
         };
         let channel = view.property.channel;
         let read = format!("/nodes/{}/modules/{}/properties/{channel}/read", node.id, module.index);
-        Self { id: format!("p{channel}"), shown, takes, read }
+        Self {
+            id: format!("p{channel}"),
+            shown,
+            takes,
+            read: Some(read).filter(|read| setting.rights.may(read)),
+        }
     }
 }
 
@@ -193,10 +203,11 @@ fn actions(
         let mut runs = commands.iter().filter(
             |command| matches!(command.wanted, Wanted::Invoke { channel, .. } if channel == action.channel),
         );
+        let control = Control::of_action(target, action, refusal.map(|refusal| &*refusal.entered));
         ActionRow {
             id: format!("a{}", action.channel),
             title: action.title.clone(),
-            control: Control::of_action(target, action, refusal.map(|refusal| &*refusal.entered)),
+            control: Some(control).filter(|control| setting.rights.may(&control.url)),
             takes: action
                 .argument
                 .as_ref()

@@ -73,12 +73,15 @@ pub(crate) async fn node<B: Backend>(
     let commands = web.backend.commands(filter).await?;
     let notices = web.backend.activity(NOTICES.0).await?;
     let failed: Vec<_> = shell::failed(&overview).collect();
-    let setting = Setting { words: &words, failed: &failed, refusal, back: Back::Node };
+    let shell = Shell::new(web, &overview, "nodes");
+    let setting =
+        Setting { words: &words, failed: &failed, refusal, rights: &shell.rights, back: Back::Node };
     let mut cells = Vec::new();
     for module in &node.modules {
         cells.push(Cell::of(web, &node, module, setting).await);
     }
     let about = notices.iter().filter(|notice| notice.node.as_ref() == Some(id)).take(NOTICES.1);
+    let rows = commands.iter().map(|command| CommandRow::new(command, &words, Among::Node, &shell.rights));
     let page = NodePage {
         id: id.to_string(),
         title: node.title.clone(),
@@ -90,10 +93,10 @@ pub(crate) async fn node<B: Backend>(
         tags: node.tags.clone(),
         cells,
         modules: modules(&node),
-        commands: commands.iter().map(|command| CommandRow::new(command, &words, Among::Node)).collect(),
+        commands: rows.collect(),
         facts: facts(&node, &words),
         log: about.map(|notice| LogRow::new(notice, &words, &[])).collect(),
-        shell: Shell::new(web, &overview, "nodes"),
+        shell,
     };
     Ok(rendered(StatusCode::OK, &page))
 }

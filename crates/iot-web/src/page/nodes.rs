@@ -98,7 +98,8 @@ pub(crate) async fn nodes<B: Backend>(web: &Web<B>, query: &Query) -> Result<Rep
     let archived = query.get("archived").is_some();
     let show = if archived { Archived::Only } else { Archived::Hidden };
     let filter = NodeFilter { archived: show, ..NodeFilter::default() };
-    let mut nodes = by_title(web.backend.nodes(filter).await?);
+    let (nodes, _room) = web.nodes(filter).await?;
+    let mut nodes = by_title(nodes);
     nodes.retain(|node| node.admission != AdmissionState::Pending);
     let (all, modules) = (nodes.len(), nodes.iter().map(|node| node.modules.len()).sum());
     let (kinds, tags) = (kinds(&nodes, query.get("kind")), tags(&nodes, query.get("tag")));

@@ -67,10 +67,13 @@ pub(super) struct LogRow {
 /// As the backend's.
 pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>) -> Result<Reply, WebError> {
     let (overview, words) = (web.backend.overview().await?, web.words());
-    let nodes = shell::by_title(web.backend.nodes(NodeFilter::default()).await?);
+    let (nodes, _room) = web.nodes(NodeFilter::default()).await?;
+    let nodes = shell::by_title(nodes);
     let notices = web.backend.activity(NOTICES).await?;
     let failed: Vec<_> = shell::failed(&overview).collect();
-    let setting = Setting { words: &words, failed: &failed, refusal, back: Back::Overview };
+    let shell = Shell::new(web, &overview, "overview");
+    let setting =
+        Setting { words: &words, failed: &failed, refusal, rights: &shell.rights, back: Back::Overview };
     let admitted = nodes.iter().filter(|node| node.admission == AdmissionState::Admitted);
     let modules: Vec<_> = admitted
         .flat_map(|node| node.modules.iter().map(move |module| (node, module)))
@@ -94,7 +97,7 @@ pub(crate) async fn overview<B: Backend>(web: &Web<B>, refusal: Option<&Refusal>
             .filter(|notice| words.is_today(notice.at))
             .map(|notice| LogRow::new(notice, &words, &nodes))
             .collect(),
-        shell: Shell::new(web, &overview, "overview"),
+        shell,
     };
     Ok(rendered(StatusCode::OK, &page))
 }

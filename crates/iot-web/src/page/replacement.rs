@@ -57,7 +57,8 @@ pub(crate) async fn replacement<B: Backend>(
     let by =
         query.get("by").map(|by| NodeId::parse(by).ok_or_else(|| IotError::UnknownNode { node: by.into() }));
     let by = by.transpose()?;
-    let nodes = by_title(web.backend.nodes(NodeFilter::default()).await?);
+    let (nodes, _room) = web.nodes(NodeFilter::default()).await?;
+    let nodes = by_title(nodes);
     let can_come = |other: &&NodeView| {
         other.id != *id && matches!(other.admission, AdmissionState::Pending | AdmissionState::Admitted)
     };

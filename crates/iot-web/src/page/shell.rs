@@ -4,13 +4,13 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     IotError,
-    people::Role,
     view::{CommandView, Need, NodeView, Overview},
 };
 
 use crate::{
     Backend, Found,
     body::{self, Reply},
+    door::Rights,
     web::Web,
     wording,
 };
@@ -28,10 +28,10 @@ pub(super) struct Shell {
     pub(super) tab: &'static str,
     /// Who looks at it.
     pub(super) user: String,
-    /// What they may do.
+    /// What they are.
     pub(super) role: &'static str,
-    /// Whether they may say who may use the hub.
-    pub(super) is_admin: bool,
+    /// What they may do.
+    pub(super) rights: Rights,
     /// Admitted nodes.
     pub(super) nodes: usize,
     /// Nodes that wait to be admitted.
@@ -50,8 +50,13 @@ impl Shell {
     /// The shell around a page that nothing is known for but who looks at it.
     pub(super) fn of<B>(web: &Web<B>, tab: &'static str) -> Self {
         let Some(who) = web.who.as_deref() else { return Self { tab, ..Self::default() } };
-        let (user, is_admin) = (who.user.to_string(), who.role == Role::Admin);
-        Self { tab, user, role: who.role.word(), is_admin, ..Self::default() }
+        Self {
+            tab,
+            user: who.user.to_string(),
+            role: who.role.word(),
+            rights: Rights::of(web.who.clone()),
+            ..Self::default()
+        }
     }
 
     /// The shell around a page of this part of the navigation.
@@ -86,6 +91,11 @@ impl Shell {
     /// As the backend's.
     pub(super) async fn load<B: Backend>(web: &Web<B>, tab: &'static str) -> Result<Self, IotError> {
         Ok(Self::new(web, &web.backend.overview().await?, tab))
+    }
+
+    /// Whether who looks at it may do or see what is at this path of the table of the routes.
+    pub(super) fn may(&self, path: &str) -> bool {
+        self.rights.may(path)
     }
 
     /// Whether the page belongs to this part of the navigation.

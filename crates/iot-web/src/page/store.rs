@@ -4,11 +4,15 @@ use std::{path::Path, time::Duration};
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::people::Role;
+use iot_core::{
+    audit::{AuditEntry, AuditQuery, Deed},
+    people::Role,
+};
 
 use super::shell::{Shell, rendered};
 use crate::{
-    Backend, BackupFile, CheckView, Found, StoreView, body::Reply, error::WebError, web::Web, wording::Words,
+    Backend, BackupFile, CheckView, Found, Restoring, StoreView, body::Reply, error::WebError, web::Web,
+    wording::Words,
 };
 
 #[derive(Template)]
@@ -24,10 +28,22 @@ struct StorePage {
     /// Whether the one who looks may take the hub's key along.
     may_seal: bool,
     failed: Option<String>,
+    restoring: Option<Restoring>,
+    not_restored: Option<String>,
+    restored: Option<Restored>,
     rule: String,
     files: Vec<FileRow>,
     /// The command that restores the newest backup.
     command: String,
+}
+
+/// A restore that somebody has done.
+struct Restored {
+    time: String,
+    iso: String,
+    by: Box<str>,
+    /// The backup, and where what it replaced is kept.
+    what: String,
 }
 
 /// The looks through the file, in words.
@@ -51,9 +67,10 @@ struct FileRow {
 /// # Errors
 /// As the backend's.
 pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
-    let (store, words) = (web.store(), web.words());
+    let (store, words, shell) = (web.store(), web.words(), Shell::load(web, "store").await?);
+    let restored = if shell.may("/audit") { restored(web, &words).await? } else { None };
     let page = StorePage {
-        shell: Shell::load(web, "store").await?,
+        shell,
         heading: heading(&store),
         lede: lede(&store),
         on_disk: store.file.is_some(),
@@ -61,11 +78,29 @@ pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
         backup: store.backups.percent,
         may_seal: web.who.as_ref().is_some_and(|who| who.role == Role::Admin),
         failed: store.backups.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),
+        restoring: store.restore.under_way.clone(),
+        not_restored: store.restore.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),
+        restored,
         rule: rule(&store),
         command: command(&store),
         files: store.backups.kept.iter().map(|file| FileRow::new(file, &words)).collect(),
     };
     Ok(rendered(StatusCode::OK, &page))
+}
+
+/// The restore from which the store comes, if it comes from one.
+async fn restored<B: Backend>(web: &Web<B>, words: &Words) -> Result<Option<Restored>, WebError> {
+    let last = AuditQuery { deed: Some(Deed::Restore), limit: 1, ..AuditQuery::default() };
+    let last = web.backend.audit(last).await?.pop();
+    Ok(last.map(|AuditEntry { record, .. }| Restored {
+        time: words.time(record.at),
+        iso: Words::iso(record.at),
+        what: match &*record.before {
+            "" => record.after.to_string(),
+            before => format!("{} took the place of {before}", record.after),
+        },
+        by: record.by,
+    }))
 }
 
 fn heading(store: &StoreView) -> &'static str {

@@ -31,6 +31,8 @@ pub(crate) enum Route {
     BackUp(Surface),
     /// The file of a backup, by its name.
     BackupFile(Box<str>),
+    /// Restore a backup, by its name.
+    Restore(Box<str>, Surface),
     /// The live feed.
     Events,
     /// Whether the hub answers.
@@ -73,6 +75,7 @@ pub(crate) enum Page {
     Inbox,
     Joining,
     Store,
+    Restore(Box<str>),
     Catalogue,
     Kind(Box<str>),
     Audit,
@@ -99,6 +102,7 @@ pub(crate) enum Api {
     Command(CommandId),
     Store,
     Backups,
+    Restore(Box<str>),
     Catalogue,
     Kind(Box<str>),
     Audit,
@@ -230,6 +234,12 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<(Route, May), Miss> {
     Ok((route, may))
 }
 
+/// Whom what is at this path is for: a path as it stands in the table, or one that is asked for. `None` where there is
+/// nothing.
+pub(crate) fn may(path: &str) -> Option<May> {
+    table::find(path).map(|(_, may, _)| may)
+}
+
 /// Reads a command's id in the usual form of a UUID.
 pub(crate) fn command_id(text: &str) -> Option<CommandId> {
     uuid::Uuid::try_parse(text).ok().map(|id| CommandId(id.into_bytes()))
@@ -359,6 +369,18 @@ mod tests {
         assert_eq!(post("/api/v1/backup"), Ok(Route::BackUp(Surface::Api)));
         assert_eq!(post("/store/backup"), Ok(Route::BackUp(Surface::Page)));
         assert_eq!(route(&Method::DELETE, "/api/v1/backup"), Err(Miss::Method { allow: "GET, HEAD, POST" }));
+    }
+
+    #[test]
+    fn a_restore_is_looked_at_and_begun_at_one_place() {
+        let name: Box<str> = "hub-1.db".into();
+        for (path, looked_at, surface) in [
+            ("/store/restore/hub-1.db", Route::Page(Page::Restore(name.clone())), Surface::Page),
+            ("/api/v1/backups/hub-1.db/restore", Route::Api(Api::Restore(name.clone())), Surface::Api),
+        ] {
+            assert_eq!(get(path), Ok(looked_at));
+            assert_eq!(post(path), Ok(Route::Restore(name.clone(), surface)));
+        }
     }
 
     #[test]

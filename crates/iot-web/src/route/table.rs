@@ -15,7 +15,7 @@ const OPERATORS: May = May::Role(Role::Operator);
 const ADMINS: May = May::Role(Role::Admin);
 
 /// Every path, in the order in which people think of them, and whom it is for.
-const PATHS: [(&str, Place, May); 74] = [
+const PATHS: [(&str, Place, May); 76] = [
     ("/", Place::Page(Thing::Overview), VIEWERS),
     ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
     ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
@@ -30,6 +30,7 @@ const PATHS: [(&str, Place, May); 74] = [
     ("/joining/end", Place::Join(JoinAct::End, Surface::Page), OPERATORS),
     ("/store", Place::Page(Thing::Store), VIEWERS),
     ("/store/backup", Place::BackUp, OPERATORS),
+    ("/store/restore/{name}", Place::Restore(Surface::Page), ADMINS),
     ("/catalogue", Place::Page(Thing::Catalogue), VIEWERS),
     ("/catalogue/{kind}", Place::Page(Thing::Kind), VIEWERS),
     ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page), OPERATORS),
@@ -69,6 +70,7 @@ const PATHS: [(&str, Place, May); 74] = [
     ("/api/v1/store", Place::Api(Thing::Store), VIEWERS),
     ("/api/v1/backup", Place::Backups, OPERATORS),
     ("/api/v1/backups/{name}", Place::BackupFile, ADMINS),
+    ("/api/v1/backups/{name}/restore", Place::Restore(Surface::Api), ADMINS),
     ("/api/v1/audit", Place::Api(Thing::Audit), OPERATORS),
     ("/api/v1/audit/export", Place::Api(Thing::AuditExport), OPERATORS),
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue), VIEWERS),
@@ -164,6 +166,8 @@ pub(super) enum Place {
     /// Where scripts begin and list backups.
     Backups,
     BackupFile,
+    /// What a restore would do is looked at, and done, at one place.
+    Restore(Surface),
     /// Looked at and done at one place.
     Replacement(Surface),
     /// Beside what else is done with a node, because it is for others.
@@ -225,7 +229,7 @@ impl Place {
         match self {
             Self::Act(..) | Self::Join(..) | Self::BackUp | Self::Forget(_) => Takes::Post,
             Self::Door(gate) => gate.takes(),
-            Self::Backups | Self::Replacement(_) => Takes::Both,
+            Self::Backups | Self::Restore(_) | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
             | Self::Api(_)
             | Self::BackupFile
@@ -251,6 +255,8 @@ impl Place {
             Self::BackUp => Route::BackUp(Surface::Page),
             Self::Backups => Route::Api(Api::Backups),
             Self::BackupFile => Route::BackupFile(text(params, "name")?),
+            Self::Restore(Surface::Page) => Route::Page(Page::Restore(text(params, "name")?)),
+            Self::Restore(Surface::Api) => Route::Api(Api::Restore(text(params, "name")?)),
             Self::Replacement(Surface::Page) => Route::Page(Page::Replacement(node(params)?)),
             Self::Replacement(Surface::Api) => Route::Api(Api::Replacement(node(params)?)),
             Self::Events => Route::Events,
@@ -269,6 +275,7 @@ impl Place {
         match self {
             Self::Replacement(surface) => Ok(Route::Act(Act::Node(node(params)?, NodeAct::Replace), surface)),
             Self::Backups => Ok(Route::BackUp(Surface::Api)),
+            Self::Restore(surface) => Ok(Route::Restore(text(params, "name")?, surface)),
             Self::Door(gate) => Ok(Route::People(gate.act(params)?)),
             Self::Forget(_)
             | Self::Page(_)

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use iot_web::{BackupFile, BackupsView, CheckView, Checked, Found, StoreView};
+use iot_core::{
+    AdmissionState,
+    people::UserName,
+    view::{Changed, Difference, Held, Otherwise},
+};
+use iot_web::{BackupFile, BackupsView, CheckView, Checked, Found, RestoreView, StoreView};
 
-use super::now;
+use super::{id, now};
 
 /// Name of the backup that there is.
 pub(crate) const BACKUP: &str = "hub-20261114T132400Z.db";
@@ -27,5 +32,22 @@ pub(crate) fn store() -> StoreView {
             keep: 7,
             every: Some(day),
         },
+        restore: RestoreView::default(),
+    }
+}
+
+/// What would become of the hub if that backup was restored.
+pub(crate) fn difference() -> Difference {
+    let user = |name| UserName::new(name).expect("a name");
+    let changed = |name, otherwise| Changed { id: id(name), title: "<b>Gate</b>".into(), otherwise };
+    Difference {
+        then: Held { nodes: 9, modules: 21, users: 2 },
+        now: Held { nodes: 11, modules: 24, users: 3 },
+        lost_readings: 4_312,
+        left_out: vec![changed("new-gate", Otherwise::Unknown)],
+        let_in: vec![changed("old-gate", Otherwise::Not(AdmissionState::Revoked))],
+        users_lost: vec![user("vera")],
+        users_back: vec![user("otto")],
+        tokens_back: 2,
     }
 }

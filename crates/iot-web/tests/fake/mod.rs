@@ -3,10 +3,14 @@
 //! It remembers what it was asked and does with commands what a node would, when it is told to.
 
 mod kept;
+mod lists;
 mod people;
 mod scene;
 
-pub(crate) use self::people::{PASSWORD, People};
+pub(crate) use self::{
+    lists::Lists,
+    people::{PASSWORD, People},
+};
 
 use std::{
     net::SocketAddr,
@@ -21,12 +25,12 @@ use iot_core::{
     people::Passphrase,
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
-        CommandFilter, CommandView, Desired, JoiningView, Need, NodeFilter, NodeView, Notice, Overview,
-        PresenceCounts, PropertyView, ReadingView, Replacement, Step, Wanted,
+        CommandFilter, CommandView, Desired, Difference, JoiningView, Need, NodeFilter, NodeView, Notice,
+        Overview, PresenceCounts, PropertyView, ReadingView, Replacement, Step, Wanted,
     },
 };
 use iot_proto::{BootId, CommandId, Finite, JoinSecret, Name, OwnedValue, UnixMillis};
-use iot_web::{Backend, BackupData, BackupRefused, StoreView};
+use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, Restoring, StoreView};
 use tokio::sync::{
     broadcast,
     mpsc::{Receiver, channel},
@@ -42,6 +46,9 @@ pub(crate) struct Fake {
     pub(crate) store: watch::Sender<StoreView>,
     pub(crate) people: People,
     pub(crate) joining: watch::Sender<JoiningView>,
+    pub(crate) lists: Lists,
+    /// Who restored a backup, and why.
+    pub(crate) restored: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 /// What the hub knows, and what it was asked.
@@ -81,7 +88,8 @@ impl Fake {
         let store = watch::Sender::new(kept::store());
         let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));
         let joining = watch::Sender::new(JoiningView::default());
-        Self { catalogue, state, events, store, people: People::with_everybody(), joining }
+        let (people, lists, restored) = (People::with_everybody(), Lists::default(), Arc::default());
+        Self { catalogue, state, events, store, people, joining, lists, restored }
     }
 
     /// A hub that nobody owns.
@@ -242,6 +250,7 @@ impl Backend for Fake {
     }
 
     async fn nodes(&self, filter: NodeFilter) -> Result<Vec<NodeView>, IotError> {
+        self.lists.pass().await;
         let mut nodes = self.alive()?.nodes.clone();
         nodes.retain(|node| filter.fits(node.admission, &node.tags));
         nodes.retain(|node| filter.after.as_ref().is_none_or(|after| node.id > *after));
@@ -421,6 +430,30 @@ impl Backend for Fake {
             std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("it is there");
         let bytes = file.metadata().expect("it is there").len();
         Some(BackupData { file, bytes })
+    }
+
+    async fn difference(&self, name: &str) -> Result<Difference, RestoreRefused> {
+        drop(self.alive().map_err(|_| RestoreRefused::Stopping)?);
+        if name == kept::BACKUP { Ok(kept::difference()) } else { Err(RestoreRefused::Unknown) }
+    }
+
+    fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused> {
+        if name != kept::BACKUP {
+            return Err(RestoreRefused::Unknown);
+        }
+        let mut begun = Err(RestoreRefused::UnderWay);
+        self.store.send_if_modified(|store| {
+            let is_free = store.restore.under_way.is_none();
+            if is_free {
+                store.restore.under_way = Some(Restoring { name: name.into(), percent: 0 });
+                begun = Ok(());
+            }
+            is_free
+        });
+        if begun.is_ok() {
+            self.restored.lock().unwrap_or_else(PoisonError::into_inner).push((by.into(), why.into()));
+        }
+        begun
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

@@ -17,7 +17,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Somebody who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum As {
+pub(crate) enum As {
     Nobody,
     Login(Role),
     Token(Role),
@@ -67,7 +67,8 @@ async fn ask(hub: &Hub, route: RouteInfo, who: As) -> (StatusCode, String) {
     (answer.status(), location.unwrap_or_default().to_owned())
 }
 
-fn is_for(may: May, who: As) -> bool {
+/// Whether a route for these is one for whoever asks.
+pub(crate) fn is_for(may: May, who: As) -> bool {
     match (may, who) {
         (May::Always | May::Anyone, _) => true,
         (May::ToClaim, _) | (_, As::Nobody) | (May::Person(_), As::Token(_)) => false,

@@ -1,11 +1,15 @@
 //! What the server refuses before any handler sees it.
 
+use std::sync::Arc;
+
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use iot_core::people::Role;
+use iot_web::NODE_LISTS;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
 };
 
 use crate::client::Hub;
@@ -35,6 +39,26 @@ async fn the_own_page_and_scripts_can() {
     assert_eq!(hub.form(SWITCH, "value=true").await.status, StatusCode::SEE_OTHER);
     let script = hub.json(&format!("/api/v1{SWITCH}"), r#"{"value": true}"#).await;
     assert_eq!(script.status, StatusCode::ACCEPTED, "{}", script.text);
+}
+
+#[tokio::test]
+async fn lists_of_nodes_wait_for_their_turn_and_all_are_answered() {
+    let hub = Arc::new(Hub::start().await);
+    hub.fake.lists.is_shut.send_replace(true);
+    let mut asked = JoinSet::new();
+    for _ in 0..3 * NODE_LISTS {
+        let hub = Arc::clone(&hub);
+        asked.spawn(async move { hub.get("/api/v1/nodes").await.status });
+    }
+    let mut waiting = hub.fake.lists.waiting.subscribe();
+    waiting.wait_for(|waiting| *waiting == NODE_LISTS).await.expect("so many are being made");
+    // Others are served meanwhile, and by then whoever could go further has.
+    for _ in 0..20 {
+        assert_eq!(hub.get("/healthz").await.status, StatusCode::OK);
+    }
+    assert_eq!(*waiting.borrow(), NODE_LISTS, "the others wait");
+    hub.fake.lists.is_shut.send_replace(false);
+    assert!(asked.join_all().await.into_iter().all(|status| status == StatusCode::OK));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod live;
 mod markup;
 mod pages;
 mod requests;
+mod rights;
 mod scripts;
 mod slow;
 mod store;

@@ -4,7 +4,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use iot_core::people::Role;
 use iot_proto::UnixMillis;
-use iot_web::{Checked, Found, Refuses};
+use iot_web::{Checked, Found, Refuses, RestoreView};
 
 use crate::client::Hub;
 
@@ -123,6 +123,54 @@ async fn a_backup_is_sent_whole_under_its_name_and_nothing_else_is() {
     for name in ["hub.db", "..%2Fhub.db", "..", "hub-20261114T132400Z.db%00"] {
         assert_eq!(hub.get(&format!("/api/v1/backups/{name}")).await.status, StatusCode::NOT_FOUND, "{name}");
     }
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_restore_shows_what_would_be_lost_and_who_would_be_let_in_before_anything_is_done() {
+    let hub = Hub::start().await;
+    let page = hub.get(&format!("/store/restore/{BACKUP}")).await.text;
+    for words in ["4312 readings", "new-gate", "old-gate", "let in again", "otto", "vera", "2 tokens"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("<b>Gate"), "what nodes call themselves is text");
+    let told = hub.get(&format!("/api/v1/backups/{BACKUP}/restore")).await.json();
+    assert_eq!((&told["lost_readings"], &told["let_in"][0]["otherwise"]), (&4_312.into(), &"revoked".into()));
+    assert_eq!((&told["then"]["nodes"], &told["now"]["nodes"]), (&9.into(), &11.into()));
+    assert_eq!(hub.get("/store/restore/hub-1.db").await.status, StatusCode::NOT_FOUND);
+    assert!(hub.fake.restored.lock().expect("no panic").is_empty(), "looking does nothing");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_restore_is_begun_by_form_and_by_script_in_somebodys_name_and_only_one_at_a_time() {
+    let hub = Hub::start().await;
+    let sent = hub.form(&format!("/store/restore/{BACKUP}"), "why=the+disk+died").await;
+    assert_eq!((sent.status, sent.header("location")), (StatusCode::SEE_OTHER, "/store"));
+    assert!(hub.get("/store").await.text.contains("id=\"restoring\""), "the page says how it goes");
+    assert_eq!(hub.get("/api/v1/store").await.json()["restore"]["under_way"]["backup"], BACKUP);
+    let path = format!("/api/v1/backups/{BACKUP}/restore");
+    let refused = hub.json(&path, "").await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["name"]),
+        (StatusCode::CONFLICT, &"no-restore".into())
+    );
+    hub.fake.store.send_modify(|store| store.restore.under_way = None);
+    let lines = hub.json(&path, r#"{"why": "two\nlines"}"#).await;
+    assert!(lines.status.is_client_error(), "a reason is one line: {}", lines.status);
+    assert_eq!(hub.json(&path, r#"{"why": "again"}"#).await.status, StatusCode::ACCEPTED);
+    let restored = hub.fake.restored.lock().expect("no panic").clone();
+    assert_eq!(
+        restored,
+        [("ada", "the disk died"), ("ada (token backup)", "again")].map(|(by, why)| (by.into(), why.into()))
+    );
+
+    let why = (UnixMillis(0), "the backup is damaged".into());
+    hub.fake
+        .store
+        .send_modify(|store| store.restore = RestoreView { failed: Some(why), ..RestoreView::default() });
+    let page = hub.get("/store").await.text;
+    assert!(page.contains("the backup is damaged") && page.contains("The store is as it was"), "{page}");
     hub.stop().await;
 }
 

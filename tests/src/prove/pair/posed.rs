@@ -1,4 +1,4 @@
-//! [`Posed`]: the attacker as a hub, to a node that joins with digits. What it does with the hub is in `pair.rs`.
+//! [`Posed`]: the attacker as a hub, to a node that joins with digits. What it does with the hub is in `attack.rs`.
 
 use anyhow::{Context as _, Result, ensure};
 use iot_node::{

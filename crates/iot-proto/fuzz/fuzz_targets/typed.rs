@@ -1,0 +1,5 @@
+//! Any bytes as what a person types or a camera reads. The property is in the library of this package.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| iot_proto_fuzz::typed(bytes));

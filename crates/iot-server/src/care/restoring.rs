@@ -1,0 +1,104 @@
+//! Restoring a backup of the list: what would become of the hub, and making it ready while the hub runs. Taking the
+//! store's place is left to whoever runs the hub: see [`Restores`](crate::Restores).
+
+use core::ops::ControlFlow;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use iot_core::{people::By, view::Difference};
+use iot_net::wall_clock;
+use iot_proto::UnixMillis;
+use iot_store::{Progress, compare, prepare};
+use iot_web::{RestoreRefused, Restoring};
+use jiff::Timestamp;
+use tracing::info;
+
+use super::{Care, Shared, backups::begun};
+
+/// How a store is called that a backup has replaced: by the second in which it was, in UTC.
+const ASIDE: &str = "before-%Y%m%dT%H%M%SZ";
+
+/// Where a store is kept when a backup takes its place at this time.
+pub fn aside(store: &Path, now: UnixMillis) -> PathBuf {
+    let at = Timestamp::from_millisecond(now.0).unwrap_or_default();
+    store.with_added_extension(at.strftime(ASIDE).to_string())
+}
+
+impl Care {
+    /// What becomes of the hub if the backup of this name is restored. It may take its time.
+    ///
+    /// # Errors
+    /// [`RestoreRefused`], with what is wrong with the backup.
+    pub(crate) fn difference(&self, name: &str) -> Result<Difference, RestoreRefused> {
+        let (store, backup, at) = self.shared.restorable(name)?;
+        compare(&backup, &store, at).map_err(|error| RestoreRefused::Unreadable(error.to_string().into()))
+    }
+
+    /// Begins to make the backup of this name ready to be restored, in somebody's name. It is looked through first, and
+    /// refused where it is damaged; the hub goes on until it is ready.
+    ///
+    /// # Errors
+    /// [`RestoreRefused`].
+    pub(crate) fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused> {
+        let (store, backup, _) = self.shared.restorable(name)?;
+        let restores = self.shared.restores.clone().ok_or(RestoreRefused::NotHere)?;
+        if self.shared.pace.is_over() {
+            return Err(RestoreRefused::Stopping);
+        }
+        let is_free = self.shared.view.send_if_modified(|view| {
+            let is_free = view.restore.under_way.is_none();
+            if is_free {
+                view.restore.under_way = Some(Restoring { name: name.into(), percent: 0 });
+                view.restore.failed = None;
+            }
+            is_free
+        });
+        if !is_free {
+            return Err(RestoreRefused::UnderWay);
+        }
+        restores.begin();
+        let (by, why) = (by.to_owned(), why.to_owned());
+        let shared = Arc::clone(&self.shared);
+        self.shared.spawn("restore", move |_| {
+            let now = wall_clock();
+            let by = By { at: now, who: &by, why: &why };
+            let watch = &mut |progress| shared.tell_restoring(progress);
+            match prepare(&backup, (&store, &aside(&store, now)), by, watch) {
+                Ok(prepared) => {
+                    info!(backup = %backup.display(), by = by.who, "a backup takes the store's place: the hub stops for it");
+                    restores.hand_over(prepared);
+                }
+                Err(error) => {
+                    restores.fail(&error.to_string());
+                    shared.view.send_modify(|view| {
+                        view.restore.under_way = None;
+                        view.restore.failed = restores.failed();
+                    });
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// The store, the backup of this name, and when that was begun.
+    fn restorable(&self, name: &str) -> Result<(PathBuf, PathBuf, UnixMillis), RestoreRefused> {
+        let store = self.file.clone().ok_or(RestoreRefused::InMemory)?;
+        let at = begun(name).ok_or(RestoreRefused::Unknown)?;
+        let backup = self.backups.path(name).ok_or(RestoreRefused::Unknown)?;
+        Ok((store, backup, at))
+    }
+
+    /// Shows how much of a backup has been copied.
+    fn tell_restoring(&self, progress: Progress) -> ControlFlow<()> {
+        let percent = u8::try_from(progress.percent()).unwrap_or(100);
+        self.view.send_if_modified(|view| {
+            let restoring = view.restore.under_way.as_mut();
+            restoring.is_some_and(|restoring| core::mem::replace(&mut restoring.percent, percent) != percent)
+        });
+        if self.pace.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}

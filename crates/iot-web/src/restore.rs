@@ -1,0 +1,113 @@
+//! Restoring a backup: how it is going, why it is refused, and what a form or a script asks. What a restore does with
+//! the store is the backend's.
+
+use http::StatusCode;
+use iot_core::audit::reason;
+use iot_proto::UnixMillis;
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::{
+    Backend, api,
+    body::{self, Reply},
+    error::WebError,
+    route::Surface,
+    web::{Asked, Web},
+};
+
+/// How restoring is going.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestoreView {
+    /// The one that is under way.
+    pub under_way: Option<Restoring>,
+    /// When the last one failed, and why, if it did.
+    pub failed: Option<(UnixMillis, Box<str>)>,
+}
+
+/// A backup that is being made ready; when it is, the hub stops and starts again with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restoring {
+    /// Name of its file.
+    pub name: Box<str>,
+    /// How much of it is copied, in percent. It is looked through after that.
+    pub percent: u8,
+}
+
+/// Why a backup is not restored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RestoreRefused {
+    /// There is no backup of this name.
+    #[error("there is no backup of this name")]
+    Unknown,
+    /// It cannot be relied on, or not be compared with the store.
+    #[error("{0}")]
+    Unreadable(Box<str>),
+    /// Another one is being restored.
+    #[error("a backup is being restored already")]
+    UnderWay,
+    /// There is no file.
+    #[error("everything is kept in memory: there is no file that a backup could replace")]
+    InMemory,
+    /// The program around the hub does not start it again.
+    #[error("the program that runs this hub does not restore from its page")]
+    NotHere,
+    /// The hub stops.
+    #[error("the hub is stopping")]
+    Stopping,
+}
+
+impl RestoreRefused {
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        if *self == Self::Unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT }
+    }
+
+    /// What a person does about it.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Unknown => "Look at the list of backups.",
+            Self::Unreadable(_) => "Take another backup; the store is as it was.",
+            Self::UnderWay => "Wait until the hub has started with it.",
+            Self::InMemory => "Start the hub with store = \"disk\" to keep anything at all.",
+            Self::NotHere => "Stop it, and say iot-server restore.",
+            Self::Stopping => "Try again when it has started anew.",
+        }
+    }
+}
+
+/// What a script gives.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Given {
+    why: String,
+}
+
+/// Begins to restore the backup of this name. A form leads to the page that says how it goes.
+///
+/// # Errors
+/// Why it is not begun.
+pub(crate) fn restore<B: Backend>(
+    web: &Web<B>,
+    name: &str,
+    surface: Surface,
+    asked: &Asked,
+) -> Result<Reply, WebError> {
+    match surface {
+        Surface::Page => {
+            let form = asked.form()?;
+            web.backend.restore(name, &web.author(), reason(form.get("why").unwrap_or_default())?)?;
+            Ok(body::see_other("/store"))
+        }
+        Surface::Api => {
+            asked.is("application/json")?;
+            let given = if asked.body.is_empty() {
+                Ok(Given::default())
+            } else {
+                serde_json::from_slice(&asked.body)
+            };
+            let Given { why } = given.map_err(|error| WebError::malformed(error.to_string()))?;
+            web.backend.restore(name, &web.author(), reason(&why)?)?;
+            Ok(api::restoring(name))
+        }
+    }
+}

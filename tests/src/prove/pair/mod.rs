@@ -1,0 +1,110 @@
+//! Attacks on joining, against the real hub on real sockets: nobody is let in whom no person has let in, and no node
+//! trusts a hub that is another's.
+//!
+//! In each run a person opens a window, and an attacker makes one attempt: as a node, as a hub to a node, or in between.
+//! The person types what the node shows. The node is the state machine that runs on chips.
+
+mod attack;
+mod posed;
+mod site;
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+
+use self::site::Site;
+use super::{
+    chance::Chance,
+    findings::{Findings, seconds},
+    frame::Frame,
+};
+
+/// How much to attack.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Runs
+    #[arg(long, default_value_t = 10_000)]
+    runs: u64,
+    /// Where what is random begins
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    frame: Frame<Plant>,
+}
+
+/// A fault that the proof must find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Plant {
+    /// The attacker has seen the secret
+    SeenSecret,
+    /// The node takes any nonce of the hub, whatever it was bound to
+    UncheckedNonce,
+}
+
+/// What an attacker tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attack {
+    /// Joins with a secret of its own.
+    WrongSecret,
+    /// Names the secret of the window and does not have it.
+    NamedSecret,
+    /// Says again what a node has said that joined.
+    Replay,
+    /// Changes one bit of what a node says.
+    Changed,
+    /// Begins with a key that leads to zero.
+    LowOrder,
+    /// Stands in between, with keys of its own on either side.
+    Relay,
+    /// Does so, and opens another nonce than it was bound to, with which the codes are equal.
+    Ground,
+}
+
+const ATTACKS: [Attack; 7] = [
+    Attack::WrongSecret,
+    Attack::NamedSecret,
+    Attack::Replay,
+    Attack::Changed,
+    Attack::LowOrder,
+    Attack::Relay,
+    Attack::Ground,
+];
+
+/// Runs it and prints its figures.
+///
+/// # Errors
+/// What fell short, or what could not be done.
+pub fn run(options: &Options) -> Result<()> {
+    let (begin, mut chance) = (Instant::now(), Chance::new(options.seed, 9));
+    let plant = options.frame.plant;
+    let mut site = Site::start()?;
+    let mut counts = [0_u64; ATTACKS.len()];
+    for run in 0..options.runs {
+        let at = match plant {
+            Some(Plant::SeenSecret) => 0,
+            Some(Plant::UncheckedNonce) => 6,
+            None => usize::try_from(run)? % ATTACKS.len(),
+        };
+        let (attack, count) = ATTACKS.into_iter().zip(&mut counts).nth(at).context("an attack")?;
+        site.window()?;
+        site.attack(attack, *count, plant, &mut chance).with_context(|| format!("run {run}: {attack:?}"))?;
+        *count += 1;
+        site.judge().with_context(|| format!("run {run}: {attack:?}"))?;
+        if plant.is_some() && site.accepted > 0 {
+            break;
+        }
+    }
+    let mut findings = Findings::default();
+    findings.tell("runs", options.runs);
+    for (attack, count) in ATTACKS.into_iter().zip(counts) {
+        findings.tell(&format!("{attack:?}"), count);
+    }
+    findings.tell("joined", site.joined);
+    findings.zero("accepted", site.accepted);
+    findings.zero("trusted", site.trusted);
+    findings.tell("seconds", seconds(begin.elapsed()));
+    let accepted = site.accepted;
+    site.stop();
+    options.frame.conclude("pair", findings, |_| accepted > 0, "nobody was let in whom no person had let in")
+}
