@@ -25,8 +25,13 @@ pub fn figures(document: &Value, is_json: bool) {
     }
 }
 
-/// A line for each figure; those of an object stand under its name.
+/// A line for each figure, and for each entry of a list; those of an object stand under its name.
 fn table(name: &str, value: &Value) -> Vec<String> {
+    if let Value::Array(entries) = value
+        && !entries.is_empty()
+    {
+        return entries.iter().flat_map(|entry| table(name, entry)).collect();
+    }
     let Value::Object(entries) = value else { return vec![format!("{name:<36} {value}")] };
     let named = |entry: &str| if name.is_empty() { entry.into() } else { format!("{name}.{entry}") };
     entries.iter().flat_map(|(entry, value)| table(&named(entry), value)).collect()

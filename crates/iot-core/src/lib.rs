@@ -61,14 +61,14 @@
 //! # Where things are
 //!
 //! State is split by who owns it; the flows are conversations, which own none. The states that a session goes
-//! through are drawn in `sessions.rs`, those of presence in `presence.rs`; those of a command are
+//! through are drawn in `sessions.rs`, those of presence in `presence/`; those of a command are
 //! [`CommandState`].
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `hub.rs` | [`Hub`]: which part handles an input, and nothing else |
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
-//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, deliver, ask, admission, window, join, naming, replace, session, tick, restore |
+//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, send, deliver, ask, admission, window, join, naming, replace, session, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
 //! | `target.rs` | which addresses are dialled: [`Dialling`] |
 //! | `limit.rs`, `origin.rs` | limits that a peer can reach, and whom they count as one peer |
@@ -77,7 +77,7 @@
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
 //! | `audit.rs` | what a change that a person makes is kept as |
 //! | `people/` | who may use the hub: rules of users, roles, logins, tokens and the claim; no part of [`Hub`] |
-//! | `presence.rs` | whether a node is there, why and since when |
+//! | `presence/` | whether a node is there, why and since when |
 //! | `deadlines.rs` | every timer with its reason |
 //! | `catalogue/` | module kinds, read from folders |
 //! | `view/` | snapshots for those who read: [`View`] |

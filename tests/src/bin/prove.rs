@@ -3,16 +3,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::{Args, Parser, ValueEnum};
+use clap::Parser;
 #[cfg(unix)]
 use iot_tests::prove::secrets;
 use iot_tests::{
     out,
     prove::{
-        bitrot, claim, dial, diskfull, flood, identity, iofail,
-        kill9::{self, Figures, Plan},
-        pair, powerloss, sim, slow, time, web,
+        bitrot, claim, dial, diskfull, flood, identity, iofail, kill9, pair, powerloss, sim, slow, time, web,
     },
 };
 
@@ -20,7 +17,7 @@ use iot_tests::{
 #[derive(Debug, Parser)]
 enum Proof {
     /// Kill the hub at random moments under load; nothing acknowledged may be lost
-    Kill9(Kill9),
+    Kill9(kill9::Options),
     /// Cut the power at any moment; nothing that was committed may be lost
     Powerloss(powerloss::Options),
     /// Damage the files of a store; no wrong value may be served
@@ -52,43 +49,13 @@ enum Proof {
     Dial(dial::Options),
 }
 
-/// How to kill.
-#[derive(Debug, Args)]
-struct Kill9 {
-    /// How often
-    #[arg(long, default_value_t = 10)]
-    kills: u32,
-    /// Readings that are acknowledged in all, at least
-    #[arg(long, default_value_t = 50_000)]
-    acknowledged: u64,
-    /// Nodes that report, 1 to 64
-    #[arg(long, default_value_t = 40)]
-    nodes: u8,
-    /// Where what is random begins
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
-}
-
-/// A fault that a proof must find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Plant {
-    /// The hub keeps everything in memory
-    Memory,
-}
-
 fn main() -> ExitCode {
     let proof = Proof::parse();
     if let Err(error) = iot_tests::hub::end_with_this_process() {
         out::progress(&format!("hubs may be left behind: {error:#}"));
     }
     let (name, outcome) = match proof {
-        Proof::Kill9(args) => ("kill9", kill9(&args)),
+        Proof::Kill9(options) => ("kill9", kill9::run(&options)),
         Proof::Powerloss(options) => ("powerloss", powerloss::run(&options)),
         Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
@@ -112,42 +79,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn kill9(args: &Kill9) -> Result<()> {
-    let store = if args.plant.is_some() { "memory" } else { "disk" };
-    let hub = ["--store", store].map(String::from).into();
-    let Kill9 { kills, acknowledged, nodes, seed, .. } = *args;
-    let figures = kill9::run(&Plan { kills, acknowledged, nodes, seed, hub })?;
-    print(args, &figures);
-    judge(args.plant, &figures)
-}
-
-fn print(args: &Kill9, figures: &Figures) {
-    if args.json {
-        let mut document = figures.to_json();
-        document["plant"] = args.plant.map_or(serde_json::Value::Null, |_| "memory".into());
-        out::line(&document.to_string());
-    } else {
-        figures.to_lines().iter().for_each(|line| out::line(line));
-    }
-}
-
-/// Whether the run ended as it must.
-///
-/// # Errors
-/// What fell short.
-fn judge(plant: Option<Plant>, figures: &Figures) -> Result<()> {
-    match plant {
-        Some(Plant::Memory) => {
-            anyhow::ensure!(figures.lost() > 0, "the planted fault was not found: the proof proves nothing");
-            out::progress(&format!("kill9: the planted fault was found, {} lost", figures.lost()));
-        }
-        None => {
-            anyhow::ensure!(!figures.is_breached(), "a promise was broken: {:?}", figures.seen());
-            anyhow::ensure!(figures.is_ready_in_time(), "the hub took too long to be ready again");
-            out::progress("kill9: nothing was lost, and nothing ran twice");
-        }
-    }
-    Ok(())
 }

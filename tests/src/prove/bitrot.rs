@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use iot_core::{
     UnixMillis,
@@ -22,23 +22,21 @@ use iot_core::{
 };
 use iot_proto::OwnedValue;
 use iot_store::{Inspection, SqliteChronicle, SqliteStore, VerifyError};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     chance::Chance,
-    found::{Open, print, seconds},
+    findings::{Findings, Seen, seconds},
+    found::Open,
+    frame::Frame,
     story::{Finding, State, Story},
 };
-use crate::out;
 
 /// Batches of the story.
 const BATCHES: usize = 60;
 
 /// Batches that may be missing where the last two commits of a log are damaged.
 const LAST: usize = 2;
-
-/// Breaches of each file that are told in words.
-const TOLD: usize = 10;
 
 /// Where files are kept that need not outlive the run.
 const MEMORY: &str = "/dev/shm";
@@ -55,17 +53,13 @@ pub struct Options {
     /// Where what is random begins
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Plant {
+enum Plant {
     /// One bit of a value is another one and all checksums are right, as if none were looked at
     WrongValue,
 }
@@ -81,7 +75,7 @@ pub fn run(options: &Options) -> Result<()> {
     let path = directory.path().join("hub.db");
     let mut chance = Chance::new(options.seed, 1);
     let story = Story::keeping(None, &mut chance, BATCHES);
-    let files = tell(&story, &path, options.plant)?;
+    let files = tell(&story, &path, options.frame.plant)?;
     files[0].write(&path)?;
     let rest = Rest::read(&open(&path, &story)?)?;
     let mut tallies = [Tally::default(), Tally::default(), Tally::default()];
@@ -104,17 +98,12 @@ pub fn run(options: &Options) -> Result<()> {
         let outcome = look(&path, &story, &rest, may_lack);
         tallies[which].count(&outcome, &format!("damage {number}"));
     }
-    print(to_map(options, &tallies, begin.elapsed()), options.json);
-    let wrong = tallies.iter().map(|tally| tally.of(Outcome::WrongValue)).sum::<u64>();
-    if options.plant.is_some() {
-        ensure!(wrong > 0, "the planted fault was not found: the proof proves nothing");
-        out::progress(&format!("bitrot: the planted fault was found, {wrong} times"));
-        return Ok(());
-    }
-    let breaches: Vec<_> = tallies.iter().flat_map(|tally| &tally.seen).collect();
-    ensure!(breaches.is_empty(), "damage was not noticed, or not well: {breaches:?}");
-    out::progress("bitrot: all damage was harmless or found, and nothing was served that was never given");
-    Ok(())
+    options.frame.conclude(
+        "bitrot",
+        to_findings(options, &tallies, begin.elapsed()),
+        |Plant::WrongValue| tallies.iter().any(|tally| tally.of(Outcome::WrongValue) > 0),
+        "all damage was harmless or found, and nothing was served that was never given",
+    )
 }
 
 /// Files as a hub leaves them.
@@ -312,15 +301,15 @@ fn inspect(path: &Path) -> Result<(), VerifyError> {
 #[derive(Debug, Default)]
 struct Tally {
     counts: BTreeMap<Outcome, u64>,
-    /// The first breaches in words.
-    seen: Vec<String>,
+    /// Breaches in words.
+    seen: Seen,
 }
 
 impl Tally {
     fn count(&mut self, (outcome, why): &(Outcome, String), place: &str) {
         *self.counts.entry(*outcome).or_default() += 1;
-        if outcome.is_breach() && self.seen.len() < TOLD {
-            self.seen.push(format!("{place}: {outcome:?} {why}"));
+        if outcome.is_breach() {
+            self.seen.tell(format!("{place}: {outcome:?} {why}"));
         }
     }
 
@@ -333,16 +322,16 @@ impl Tally {
     }
 }
 
-fn to_map(options: &Options, tallies: &[Tally; 3], elapsed: Duration) -> Map<String, Value> {
-    let mut figures = Map::new();
-    figures.insert("proof".into(), "bitrot".into());
-    figures.insert("plant".into(), json!(options.plant.map(|_| "wrong-value")));
-    figures.insert("seed".into(), options.seed.into());
-    figures.insert("flips".into(), options.flips.into());
-    figures.insert("truncations".into(), options.truncations.into());
+fn to_findings(options: &Options, tallies: &[Tally; 3], elapsed: Duration) -> Findings {
+    let mut findings = Findings::default();
+    findings.tell("proof", "bitrot");
+    findings.tell("seed", options.seed);
+    findings.tell("flips", options.flips);
+    findings.tell("truncations", options.truncations);
     for (name, tally) in ["file_closed", "file_killed", "log_killed"].into_iter().zip(tallies) {
-        figures.insert(name.into(), tally.to_json());
+        findings.tell(name, tally.to_json());
+        findings.add(&tally.seen);
     }
-    figures.insert("seconds".into(), seconds(elapsed).into());
-    figures
+    findings.tell("seconds", seconds(elapsed));
+    findings
 }

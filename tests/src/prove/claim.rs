@@ -18,9 +18,9 @@ use iot_core::{
 };
 use iot_store::{SqlitePeople, SqliteStore};
 use iot_web::{May, routes};
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::{findings::Findings, frame::Frame};
 use crate::{
     api::Api,
     hub::{HubProcess, Ports, configure},
@@ -46,17 +46,13 @@ pub struct Options {
     /// Wrong codes that are tried
     #[arg(long, default_value_t = 1_000)]
     codes: u32,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Plant {
+enum Plant {
     /// Whether there is an owner is looked up before the transaction and not in it
     LookFirst,
 }
@@ -85,36 +81,32 @@ struct Figures {
 /// When a hub cannot be run, a promise is broken, or a planted fault was not found.
 pub fn run(options: &Options) -> Result<()> {
     let mut figures = Figures { owners_at_store: race_at_store(options)?, ..Figures::default() };
-    if options.plant.is_none() {
+    if !options.frame.is_planted() {
         before_and_after(options, &mut figures)?;
     }
-    let document = json!({
-        "claims": options.claims, "owners_by_page": figures.owners_by_page,
-        "owners_at_store": figures.owners_at_store, "codes": figures.codes, "codes_taken": figures.codes_taken,
-        "routes": figures.routes, "open_routes": figures.open_routes, "nodes_let_in": figures.nodes_let_in,
-        "defaults_taken": figures.defaults_taken, "plant": options.plant.map(|_| "look-first"),
-    });
-    tell(options, &document);
-    if options.plant.is_some() {
-        ensure!(figures.owners_at_store > 1, "the planted fault was not found: the proof proves nothing");
-        out::progress(&format!("claim: the planted fault was found, {} owners", figures.owners_at_store));
-        return Ok(());
-    }
-    let Figures { codes_taken, open_routes, nodes_let_in, defaults_taken, .. } = figures;
-    ensure!(
-        figures.owners_at_store == 1 && figures.owners_by_page == 1,
-        "not exactly one owner: {figures:?}"
-    );
-    ensure!(codes_taken == 0 && open_routes == 0 && nodes_let_in == 0 && defaults_taken == 0, "{figures:?}");
-    out::progress("claim: one owner, no wrong code, nothing before the claim, no default password");
-    Ok(())
+    let owners_at_store = figures.owners_at_store;
+    options.frame.conclude(
+        "claim",
+        figures.to_findings(options),
+        |Plant::LookFirst| owners_at_store > 1,
+        "one owner, no wrong code, nothing before the claim, no default password",
+    )
 }
 
-fn tell(options: &Options, document: &Value) {
-    if options.json {
-        out::line(&document.to_string());
-    } else if let Some(fields) = document.as_object() {
-        fields.iter().for_each(|(name, value)| out::line(&format!("{name:<18} {value}")));
+impl Figures {
+    fn to_findings(self, options: &Options) -> Findings {
+        let mut findings = Findings::default();
+        findings.tell("claims", options.claims);
+        // With the fault nobody races for the page.
+        findings.exactly("owners_by_page", self.owners_by_page, usize::from(!options.frame.is_planted()));
+        findings.exactly("owners_at_store", self.owners_at_store, 1);
+        findings.tell("codes", self.codes);
+        findings.zero("codes_taken", self.codes_taken);
+        findings.tell("routes", self.routes);
+        findings.zero("open_routes", self.open_routes);
+        findings.zero("nodes_let_in", self.nodes_let_in);
+        findings.zero("defaults_taken", self.defaults_taken);
+        findings
     }
 }
 
@@ -150,7 +142,7 @@ fn claim_many(
     start.wait();
     // The fault: what was looked at may be otherwise by the time that it counts.
     let found_nobody =
-        options.plant.is_some() && looked.is_ok_and(|users| users.is_ok_and(|all| all.is_empty()));
+        options.frame.is_planted() && looked.is_ok_and(|users| users.is_ok_and(|all| all.is_empty()));
     let people = people?;
     for number in numbers.step_by(usize::try_from(step)?) {
         let user = User {

@@ -42,6 +42,11 @@ impl Findings {
         self.exactly(name, figure, 0);
     }
 
+    /// A promise was broken.
+    pub(super) fn breach(&mut self, what: String) {
+        self.seen.tell(what);
+    }
+
     /// Adds what broke a promise elsewhere.
     pub(super) fn add(&mut self, seen: &Seen) {
         self.seen.add(seen);

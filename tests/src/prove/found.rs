@@ -2,20 +2,14 @@
 //! what is not as it must be.
 
 use core::ops::RangeInclusive;
-use std::time::Duration;
-
-use iot_core::UnixMillis;
-use iot_store::{SqliteHistory, SqliteStore};
-use serde_json::{Map, Value};
 
 use super::{
     disk::Disk,
+    findings::{Findings, Seen},
     story::{Finding, State, Story},
 };
-use crate::out;
-
-/// Breaches that are told in words.
-const TOLD: usize = 10;
+use iot_core::UnixMillis;
+use iot_store::{SqliteHistory, SqliteStore};
 
 /// An open store and what reads it.
 pub(crate) type Open = (SqliteStore, SqliteHistory);
@@ -36,8 +30,8 @@ pub(crate) struct Breaches {
     pub(crate) phantom: u64,
     pub(crate) partial: u64,
     pub(crate) unopenable: u64,
-    /// The first of them in words.
-    seen: Vec<String>,
+    /// In words.
+    seen: Seen,
 }
 
 impl Breaches {
@@ -54,11 +48,9 @@ impl Breaches {
         self.tell(format!("{place}: {what}"));
     }
 
-    /// Keeps a breach in words, if few have been told.
+    /// Tells another one in words.
     pub(crate) fn tell(&mut self, what: String) {
-        if self.seen.len() < TOLD {
-            self.seen.push(what);
-        }
+        self.seen.tell(what);
     }
 
     /// All of them.
@@ -66,20 +58,15 @@ impl Breaches {
         self.lost + self.phantom + self.partial + self.unopenable
     }
 
-    /// The first of them in words.
-    pub(crate) fn seen(&self) -> &[String] {
-        &self.seen
-    }
-
-    /// Adds them to figures.
-    pub(crate) fn write(&self, figures: &mut Map<String, Value>) {
+    /// Adds them to what a run has found.
+    pub(crate) fn write(&self, findings: &mut Findings) {
         let Self { lost, phantom, partial, unopenable, seen } = self;
+        findings.add(seen);
         for (name, count) in
             [("lost", lost), ("phantom", phantom), ("partial", partial), ("unopenable", unopenable)]
         {
-            figures.insert(name.into(), (*count).into());
+            findings.zero(name, *count);
         }
-        figures.insert("seen".into(), seen.as_slice().into());
     }
 }
 
@@ -114,20 +101,4 @@ pub(crate) fn read(
         Finding::After(after) => Ok(Some(after)),
         finding @ (Finding::Lost | Finding::Phantom | Finding::Partial) => Err(Breach::Wrong(finding)),
     }
-}
-
-/// Prints figures as JSON, or one below the other.
-pub(crate) fn print(figures: Map<String, Value>, as_json: bool) {
-    if as_json {
-        out::line(&Value::Object(figures).to_string());
-        return;
-    }
-    for (name, value) in &figures {
-        out::line(&format!("{name:<18} {value}"));
-    }
-}
-
-/// Seconds to a tenth.
-pub(crate) fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10.0).round() / 10.0
 }

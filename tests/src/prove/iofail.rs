@@ -15,15 +15,15 @@ use std::{
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use iot_core::store::{Batch, Store as _};
-use serde_json::{Map, Value, json};
 
 use super::{
     chance::Chance,
     disk::{Change, Disk, Fault, Image, Span, Trouble, Wreck},
-    found::{Breach, Breaches, Open, look, print, read, seconds},
+    findings::{Findings, seconds},
+    found::{Breach, Breaches, Open, look, read},
+    frame::Frame,
     story::{Finding, Story},
 };
-use crate::out;
 
 /// Refusals until the disk is well again, where it fails for a time.
 const REFUSALS: u32 = 3;
@@ -43,17 +43,13 @@ pub struct Options {
     /// Where what is random begins
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Plant {
+enum Plant {
     /// A write that did nothing reports success
     HiddenWrite,
     /// A refusal is taken for an acknowledgement
@@ -78,11 +74,11 @@ pub fn run(options: &Options) -> Result<()> {
     let disk = Disk::new()?;
     let story = Story::new(&mut Chance::new(options.seed, 1), options.batches);
     let mut figures = Figures::default();
-    let mut unharmed = Run::new(&disk, &story, Answer::GoOn, options.plant);
+    let mut unharmed = Run::new(&disk, &story, Answer::GoOn, options.frame.plant);
     let told = unharmed.tell(Trouble::default(), &mut figures);
     figures.operations = disk.operations();
     ensure!(told.is_ok() && figures.refused == 0, "the story cannot be told on a good disk: {told:?}");
-    let faults: &[Fault] = match options.plant {
+    let faults: &[Fault] = match options.frame.plant {
         Some(Plant::HiddenWrite) => &[Fault::Hidden],
         Some(Plant::SwallowedError) | None => &[Fault::Refused, Fault::Halved],
     };
@@ -97,15 +93,12 @@ pub fn run(options: &Options) -> Result<()> {
         }
         operation += options.every;
     }
-    print(figures.to_map(options, begin.elapsed()), options.json);
-    if options.plant.is_some() {
-        ensure!(figures.breaches.total() > 0, "the planted fault was not found: the proof proves nothing");
-        out::progress(&format!("iofail: the planted fault was found, {} times", figures.breaches.total()));
-        return Ok(());
-    }
-    ensure!(figures.is_clean(), "a promise was broken: {:?}", figures.breaches.seen());
-    out::progress("iofail: nothing was promised that was not kept, and nothing kept twice");
-    Ok(())
+    options.frame.conclude(
+        "iofail",
+        figures.to_findings(options.seed, begin.elapsed()),
+        |_| figures.breaches.total() > 0,
+        "nothing was promised that was not kept, and nothing kept twice",
+    )
 }
 
 /// What a run counted.
@@ -125,13 +118,9 @@ struct Figures {
 }
 
 impl Figures {
-    fn is_clean(&self) -> bool {
-        self.breaches.total() + self.panicked + self.unadvised == 0
-    }
-
     /// Tells the story on a disk that fails so.
     fn harm(&mut self, disk: &Disk, story: &Story, options: &Options, fault: (Span, Fault), answer: Answer) {
-        let mut run = Run::new(disk, story, answer, options.plant);
+        let mut run = Run::new(disk, story, answer, options.frame.plant);
         let told = catch_unwind(AssertUnwindSafe(|| run.tell(Trouble::failing(fault.0, fault.1), self)));
         self.runs += 1;
         let place = || format!("{fault:?}, {answer:?}");
@@ -145,24 +134,19 @@ impl Figures {
         }
     }
 
-    fn to_map(&self, options: &Options, elapsed: Duration) -> Map<String, Value> {
-        let plant = options.plant.map(|plant| match plant {
-            Plant::HiddenWrite => "hidden-write",
-            Plant::SwallowedError => "swallowed-error",
-        });
-        let mut figures = Map::new();
-        figures.insert("proof".into(), "iofail".into());
-        figures.insert("plant".into(), json!(plant));
-        figures.insert("seed".into(), options.seed.into());
-        figures.insert("operations".into(), self.operations.into());
-        figures.insert("runs".into(), self.runs.into());
-        figures.insert("refused".into(), self.refused.into());
-        figures.insert("needed_start".into(), self.needed_start.into());
-        figures.insert("unadvised".into(), self.unadvised.into());
-        figures.insert("panicked".into(), self.panicked.into());
-        self.breaches.write(&mut figures);
-        figures.insert("seconds".into(), seconds(elapsed).into());
-        figures
+    fn to_findings(&self, seed: u64, elapsed: Duration) -> Findings {
+        let mut findings = Findings::default();
+        findings.tell("proof", "iofail");
+        findings.tell("seed", seed);
+        findings.tell("operations", self.operations);
+        findings.tell("runs", self.runs);
+        findings.tell("refused", self.refused);
+        findings.tell("needed_start", self.needed_start);
+        findings.zero("unadvised", self.unadvised);
+        findings.zero("panicked", self.panicked);
+        self.breaches.write(&mut findings);
+        findings.tell("seconds", seconds(elapsed));
+        findings
     }
 }
 

@@ -28,5 +28,4 @@ mod site;
 pub mod slow;
 mod story;
 pub mod time;
-mod verdict;
 pub mod web;

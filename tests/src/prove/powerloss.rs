@@ -7,15 +7,16 @@
 use core::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use iot_core::store::Store as _;
-use serde_json::{Map, Value, json};
 
 use super::{
     chance::Chance,
     disk::{Change, Disk, Image, Trouble, Wreck},
-    found::{Breaches, look, print, seconds},
+    findings::{Findings, seconds},
+    found::{Breaches, look},
+    frame::Frame,
     story::Story,
 };
 use crate::out;
@@ -33,17 +34,13 @@ pub struct Options {
     /// Where what is random begins
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Plant {
+enum Plant {
     /// Every fifth sync does nothing and reports success
     DroppedSync,
 }
@@ -59,7 +56,8 @@ pub fn run(options: &Options) -> Result<()> {
     let mut chance = Chance::new(options.seed, 1);
     while figures.images < options.images {
         let wrecks = WRECKS.min(options.images - figures.images);
-        let trouble = options.plant.map_or_else(Trouble::default, |_| Trouble::dropping_syncs(5));
+        let trouble =
+            if options.frame.is_planted() { Trouble::dropping_syncs(5) } else { Trouble::default() };
         let told = tell(&disk, &mut chance, trouble)?;
         figures.stories += 1;
         told.wreck(&disk, wrecks, &mut chance, &mut figures);
@@ -67,16 +65,12 @@ pub fn run(options: &Options) -> Result<()> {
             out::progress(&format!("powerloss: {} images, {}", figures.images, figures.breaches.total()));
         }
     }
-    print(figures.to_map(options, begin.elapsed()), options.json);
-    let breaches = &figures.breaches;
-    if options.plant.is_some() {
-        ensure!(breaches.lost > 0, "the planted fault was not found: the proof proves nothing");
-        out::progress(&format!("powerloss: the planted fault was found, {} lost", breaches.lost));
-        return Ok(());
-    }
-    ensure!(breaches.total() == 0, "a promise was broken: {:?}", breaches.seen());
-    out::progress("powerloss: nothing that was committed was lost, and every wreck was opened");
-    Ok(())
+    options.frame.conclude(
+        "powerloss",
+        figures.to_findings(options.seed, begin.elapsed()),
+        |Plant::DroppedSync| figures.breaches.lost > 0,
+        "nothing that was committed was lost, and every wreck was opened",
+    )
 }
 
 /// What a run counted.
@@ -91,19 +85,18 @@ struct Figures {
 }
 
 impl Figures {
-    fn to_map(&self, options: &Options, elapsed: Duration) -> Map<String, Value> {
-        let mut figures = Map::new();
-        figures.insert("proof".into(), "powerloss".into());
-        figures.insert("plant".into(), json!(options.plant.map(|_| "dropped-sync")));
-        figures.insert("seed".into(), options.seed.into());
-        figures.insert("stories".into(), self.stories.into());
-        figures.insert("images".into(), self.images.into());
-        figures.insert("during_recovery".into(), self.during_recovery.into());
-        self.breaches.write(&mut figures);
+    fn to_findings(&self, seed: u64, elapsed: Duration) -> Findings {
+        let mut findings = Findings::default();
+        findings.tell("proof", "powerloss");
+        findings.tell("seed", seed);
+        findings.tell("stories", self.stories);
+        findings.tell("images", self.images);
+        findings.tell("during_recovery", self.during_recovery);
+        self.breaches.write(&mut findings);
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-        figures.insert("seconds".into(), seconds(elapsed).into());
-        figures.insert("images_per_s".into(), (self.images * 1_000 / millis).into());
-        figures
+        findings.tell("seconds", seconds(elapsed));
+        findings.tell("images_per_s", self.images * 1_000 / millis);
+        findings
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
+use super::findings::millis;
 use crate::{
     api::Api,
     hub::{HubProcess, Launch, Ports, configure},
@@ -267,9 +268,4 @@ impl Visits {
         let at = (took.len() * percent).div_ceil(100).saturating_sub(1);
         took.get(at).copied().unwrap_or_default()
     }
-}
-
-/// In milliseconds, to a tenth.
-pub(super) fn millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }

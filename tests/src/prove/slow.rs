@@ -26,10 +26,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    site::{Fared, Site, Visitor, Visits, millis},
-    verdict::judge,
+    findings::{Findings, millis},
+    frame::Frame,
+    site::{Fared, Site, Visitor, Visits},
 };
-use crate::{hub::Launch, out};
+use crate::hub::Launch;
 
 /// How to be slow.
 #[derive(Debug, Args)]
@@ -43,12 +44,8 @@ pub struct Options {
     /// Slow connections on each port, at the same time
     #[arg(long, default_value_t = 4_000)]
     connections: u16,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
@@ -110,10 +107,13 @@ struct Port {
 /// When the hub does not start, or a promise was broken; with a planted fault, when it was not found.
 pub fn run(options: &Options) -> Result<()> {
     let figures = slow(options)?;
-    let breaches = figures.breaches();
-    out::figures(&figures.to_json(options.plant, &breaches), options.json);
-    let found = options.plant.map(|Plant::Stopped| figures.nodes.longest > CLOSED_WITHIN);
-    judge("slow", found, &breaches, "every slow connection was closed, and nobody else noticed")
+    let longest = figures.nodes.longest;
+    options.frame.conclude(
+        "slow",
+        figures.into_findings(),
+        |Plant::Stopped| longest > CLOSED_WITHIN,
+        "every slow connection was closed, and nobody else noticed",
+    )
 }
 
 fn slow(options: &Options) -> Result<Figures> {
@@ -123,7 +123,7 @@ fn slow(options: &Options) -> Result<Figures> {
     let nodes = Crowd::start(2, site.hub.tcp, options.connections, &NODE_HABITS)?;
     let pages = Crowd::start(3, site.hub.api.address(), options.connections, &PAGE_HABITS)?;
     let time = Duration::from_secs(options.seconds);
-    match options.plant {
+    match options.frame.plant {
         None => thread::sleep(time),
         Some(Plant::Stopped) => {
             thread::sleep(time / 2);
@@ -154,15 +154,14 @@ impl Figures {
         breaches
     }
 
-    fn to_json(&self, plant: Option<Plant>, breaches: &[String]) -> Value {
-        json!({
-            "good": self.good.to_json(),
-            "visits": self.visits.to_json(),
-            "slow": { "nodes": self.nodes.to_json(), "pages": self.pages.to_json() },
-            "limits_reached": self.limits,
-            "plant": plant.map(|plant| format!("{plant:?}")),
-            "seen": breaches,
-        })
+    fn into_findings(self) -> Findings {
+        let mut findings = Findings::default();
+        self.breaches().into_iter().for_each(|what| findings.breach(what));
+        findings.tell("good", self.good.to_json());
+        findings.tell("visits", self.visits.to_json());
+        findings.tell("slow", json!({ "nodes": self.nodes.to_json(), "pages": self.pages.to_json() }));
+        findings.tell("limits_reached", self.limits);
+        findings
     }
 }
 

@@ -16,7 +16,8 @@ use iot_proto::Capabilities;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{browser::Browser, hand_node::HandNode, hub::HubProcess, out, people::OWNER, wait::until};
+use super::{findings::Findings, frame::Frame};
+use crate::{browser::Browser, hand_node::HandNode, hub::HubProcess, people::OWNER, wait::until};
 
 /// How long a page of the other site may take over its tries.
 const SOON: Duration = Duration::from_mins(1);
@@ -62,17 +63,13 @@ pub struct Options {
     /// Nodes whose six names each are a script
     #[arg(long, default_value_t = 170)]
     nodes: u32,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Plant {
+enum Plant {
     /// The tries come from the hub's own page, and the names stand on a page that does not escape them
     OwnPage,
 }
@@ -102,28 +99,20 @@ pub fn run(options: &Options) -> Result<()> {
     names(options, &hub, &browser, &mut figures)?;
     paths(&hub, &mut figures)?;
     let Figures { tries, changes, names, pages, scripts_run, paths, paths_left } = figures;
-    let document = json!({
-        "tries": tries, "changes": changes, "names": names, "pages": pages, "scripts_run": scripts_run,
-        "paths": paths, "paths_left": paths_left, "plant": options.plant.map(|_| "own-page"),
-    });
-    if options.json {
-        out::line(&document.to_string());
-    } else if let Some(fields) = document.as_object() {
-        fields.iter().for_each(|(name, value)| out::line(&format!("{name:<12} {value}")));
-    }
-    if options.plant.is_some() {
-        ensure!(
-            changes > 0 && scripts_run > 0,
-            "the planted faults were not found: the proof proves nothing"
-        );
-        out::progress(&format!(
-            "web: the planted faults were found, {changes} changes, {scripts_run} scripts"
-        ));
-        return Ok(());
-    }
-    ensure!(changes == 0 && scripts_run == 0 && paths_left == 0, "a promise was broken: {document}");
-    out::progress("web: nothing was changed from other sites, no name ran, no path left its folder");
-    Ok(())
+    let mut findings = Findings::default();
+    findings.tell("tries", tries);
+    findings.zero("changes", changes);
+    findings.tell("names", names);
+    findings.tell("pages", pages);
+    findings.zero("scripts_run", scripts_run);
+    findings.tell("paths", paths);
+    findings.zero("paths_left", paths_left);
+    options.frame.conclude(
+        "web",
+        findings,
+        |Plant::OwnPage| changes > 0 && scripts_run > 0,
+        "nothing was changed from other sites, no name ran, no path left its folder",
+    )
 }
 
 /// Pages of other sites send forms and requests with the owner's cookie.
@@ -131,7 +120,7 @@ fn other_sites(options: &Options, hub: &HubProcess, browser: &Browser, figures: 
     let (_target, _) = HandNode::hello(hub.tcp, "target", 1, 0, Capabilities::KEEPS_SESSION)?;
     let before = changes(hub)?;
     let script = tries(hub.api.base(), options.rounds);
-    if options.plant.is_some() {
+    if options.frame.is_planted() {
         attack(browser, hub.api.base(), &script)?;
         figures.tries += options.rounds * 10;
     } else {
@@ -233,7 +222,7 @@ fn names(options: &Options, hub: &HubProcess, browser: &Browser, figures: &mut F
         all.extend([title, place, module]);
         paths.extend([path.clone(), format!("{path}/modules/0"), format!("/audit?node=plain:{name}")]);
     }
-    let bases = match options.plant {
+    let bases = match options.frame.plant {
         Some(Plant::OwnPage) => vec![format!("http://{}", site("127.0.0.1", all)?)],
         None => paths.iter().map(|path| format!("{}{path}", hub.api.base())).collect(),
     };

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use iot_proto::{Correlation, Frame, Limits};
 
-use super::{audit::Asker, deliver::check_hub_message};
+use super::{audit::Asker, send::check_hub_message};
 use crate::{
     Answer, Effects, Hub, IotError, Now, Request, SessionId, Ticket,
     audit::Deed,

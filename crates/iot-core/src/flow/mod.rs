@@ -17,6 +17,7 @@ mod register;
 mod replace;
 mod report;
 mod restore;
+mod send;
 mod session;
 mod sleep;
 mod tick;

@@ -11,49 +11,20 @@
 //! ```
 //!
 //! "Online" is never assumed: every state has its reason, and every state but lost ends by itself.
-//! Disabled and connecting are laid over it by whoever knows of them.
+//! Disabled and connecting are laid over it by whoever knows of them. What was promised, and what times follow from
+//! that, is [`Promise`]'s.
+
+mod promise;
 
 use core::time::Duration;
 
 use iot_proto::UnixMillis;
 
+use self::promise::{Absence, DEAD_TENTHS, LOST_TENTHS, OVERDUE_TENTHS, Promise, Times, WAKING, tenths};
 use crate::{
     Instant, Now, SessionId,
     view::{Presence, PresenceReason, PresenceState},
 };
-
-/// A node is overdue when it is silent for so many tenths of the time that it promised.
-const OVERDUE_TENTHS: u32 = 15;
-
-/// A session is dead when it is silent for so many tenths of its keepalive.
-const DEAD_TENTHS: u32 = 45;
-
-/// A node that should have come back is lost after so many tenths of the time that it promised.
-const LOST_TENTHS: u32 = 25;
-
-/// No return counts as due sooner: waking, joining the network and shaking hands take their time.
-const WAKING: Duration = Duration::from_secs(20);
-
-/// What a node promised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Promise {
-    /// To be heard at least so often on its session.
-    Keepalive { every: Duration, heard: Instant },
-    /// To come back within a time from an instant on. Where it had been away for some time before the hub
-    /// started, `before` is how long.
-    Return { from: Instant, before: Duration, within: Duration, absence: Absence },
-}
-
-/// Why a node is away and expected back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Absence {
-    /// It declared that it sleeps, so only it can open the next connection.
-    Sleep,
-    /// It keeps no session.
-    BetweenContacts,
-    /// The hub started, and what the node said before is not known.
-    SinceStart,
-}
 
 /// What something that was heard proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,11 +219,7 @@ impl PresenceTracker {
             return Change::None;
         }
         let away = now.instant.since(from) + before;
-        let missed = match absence {
-            Absence::Sleep => PresenceReason::DidNotWake,
-            Absence::BetweenContacts => PresenceReason::DidNotContact,
-            Absence::SinceStart => PresenceReason::NotSinceStart,
-        };
+        let missed = absence.missed();
         let due = within.max(WAKING);
         if away >= tenths(due, LOST_TENTHS) {
             self.enter(now.wall, PresenceState::Lost, missed)
@@ -267,23 +234,12 @@ impl PresenceTracker {
 
     /// When [`evaluate`](Self::evaluate) is due next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match (self.promise?, self.state) {
-            (_, PresenceState::Lost) => None,
-            (Promise::Keepalive { every, heard }, PresenceState::Online) => {
-                Some(heard + tenths(every, OVERDUE_TENTHS))
-            }
-            (Promise::Keepalive { every, heard }, _) => Some(heard + tenths(every, DEAD_TENTHS)),
-            (Promise::Return { from, .. }, PresenceState::Online) => Some(from),
-            (Promise::Return { from, before, within, .. }, state) => {
-                let until = if state == PresenceState::Overdue { LOST_TENTHS } else { OVERDUE_TENTHS };
-                Some(from + tenths(within.max(WAKING), until).saturating_sub(before))
-            }
-        }
+        self.promise?.deadline(self.state)
     }
 
     /// Whether the node sleeps or is about to, so that only it can open the next connection.
     pub(crate) fn sleeps(&self) -> bool {
-        matches!(self.promise, Some(Promise::Return { absence: Absence::Sleep, .. }))
+        self.promise.is_some_and(Promise::is_sleep)
     }
 
     /// Whether the node hears what it is sent on its session: it keeps it alive, or listens before it sleeps.
@@ -331,18 +287,8 @@ impl PresenceTracker {
                 lost_from: None,
             };
         }
-        let at = |instant| Some(now.wall_at(instant));
-        let (next_contact, overdue_from, lost_from) = match self.promise {
-            None => (None, None, None),
-            Some(Promise::Keepalive { every, heard }) => {
-                (None, at(heard + tenths(every, OVERDUE_TENTHS)), at(heard + tenths(every, DEAD_TENTHS)))
-            }
-            Some(Promise::Return { from, before, within, .. }) => {
-                let away = |time: Duration| Some(earlier(now.wall_at(from + time), before));
-                let due = within.max(WAKING);
-                (away(within), away(tenths(due, OVERDUE_TENTHS)), away(tenths(due, LOST_TENTHS)))
-            }
-        };
+        let Times { next_contact, overdue_from, lost_from } =
+            self.promise.map(|promise| promise.times(now)).unwrap_or_default();
         Presence {
             state: self.state,
             reason: self.reason.clone(),
@@ -365,106 +311,5 @@ impl PresenceTracker {
     }
 }
 
-fn earlier(at: UnixMillis, by: Duration) -> UnixMillis {
-    UnixMillis(at.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
-}
-
-fn tenths(time: Duration, tenths: u32) -> Duration {
-    time.saturating_mul(tenths) / 10
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEEPALIVE: Duration = Duration::from_secs(20);
-
-    fn at(seconds: u64) -> Now {
-        Now { instant: Instant(seconds * 1000), wall: UnixMillis(i64::try_from(seconds).unwrap() * 1000) }
-    }
-
-    fn states(tracker: &mut PresenceTracker, seconds: &[u64]) -> std::vec::Vec<PresenceState> {
-        seconds
-            .iter()
-            .map(|second| {
-                tracker.evaluate(at(*second));
-                tracker.state
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_silent_session_is_overdue_at_one_and_a_half_and_lost_at_four_and_a_half_keepalives() {
-        use PresenceState::{Lost, Online, Overdue};
-        let mut tracker = PresenceTracker::new(UnixMillis(0));
-        assert_eq!(tracker.session(at(0), KEEPALIVE, None), Change::To(Online));
-        assert_eq!(tracker.deadline(), Some(at(30).instant));
-        assert_eq!(states(&mut tracker, &[29, 30, 89, 90]), [Online, Overdue, Overdue, Lost]);
-        assert_eq!(tracker.view(at(90)).reason, PresenceReason::Silent { for_s: 90 });
-        assert_eq!(tracker.deadline(), None);
-    }
-
-    #[test]
-    fn a_sleeper_is_asleep_then_overdue_then_lost_and_never_online() {
-        use PresenceState::{Asleep, Lost, Online, Overdue};
-        let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE, None);
-        tracker.sleep(at(10), at(12).instant, Duration::from_hours(1));
-        assert_eq!(
-            states(&mut tracker, &[11, 12, 5411, 5412, 9011, 9012]),
-            [Online, Asleep, Asleep, Overdue, Overdue, Lost]
-        );
-        assert_eq!(tracker.view(at(9012)).reason, PresenceReason::DidNotWake);
-    }
-
-    #[test]
-    fn a_cut_connection_is_overdue_at_once_and_lost_when_the_keepalives_are_over() {
-        let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE, None);
-        assert_eq!(tracker.ended(at(5), PresenceReason::Cut), Change::To(PresenceState::Overdue));
-        assert_eq!(tracker.deadline(), Some(at(90).instant));
-        assert_eq!(states(&mut tracker, &[89, 90]), [PresenceState::Overdue, PresenceState::Lost]);
-        assert_eq!(tracker.view(at(90)).reason, PresenceReason::Cut);
-        assert_eq!(tracker.session(at(91), KEEPALIVE, None), Change::To(PresenceState::Online));
-    }
-
-    #[test]
-    fn whoever_was_overdue_and_is_heard_is_online_again() {
-        let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE, None);
-        tracker.evaluate(at(40));
-        assert_eq!(tracker.heard(at(41), Sign::Life), Change::To(PresenceState::Online));
-        assert_eq!(tracker.view(at(41)).since, at(41).wall);
-    }
-
-    #[test]
-    fn no_sleep_is_so_short_that_waking_from_it_is_overdue_at_once() {
-        use PresenceState::{Asleep, Lost, Online, Overdue};
-        let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE, None);
-        tracker.sleep(at(0), at(2).instant, Duration::ZERO);
-        assert_eq!(states(&mut tracker, &[1, 2, 31, 32, 52]), [Online, Asleep, Asleep, Overdue, Lost]);
-    }
-
-    #[test]
-    fn a_node_that_is_lost_stays_lost_when_its_session_then_ends() {
-        let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE, None);
-        tracker.evaluate(at(90));
-        assert_eq!(tracker.ended(at(90), PresenceReason::Cut), Change::None);
-        assert_eq!(tracker.view(at(90)).reason, PresenceReason::Silent { for_s: 90 });
-        assert_eq!(tracker.deadline(), None);
-    }
-
-    #[test]
-    fn a_late_answer_does_not_wake_a_sleeper_and_its_own_word_does() {
-        let mut tracker = PresenceTracker::new(UnixMillis(0));
-        tracker.session(at(0), KEEPALIVE, None);
-        tracker.sleep(at(0), at(2).instant, Duration::from_hours(1));
-        tracker.evaluate(at(2));
-        assert_eq!(tracker.heard(at(3), Sign::Life), Change::None);
-        assert!(!tracker.hears(at(3)));
-        assert_eq!(tracker.heard(at(4), Sign::Awake), Change::To(PresenceState::Online));
-        assert_eq!(tracker.deadline(), Some(at(34).instant));
-    }
-}
+mod tests;

@@ -13,3 +13,5 @@ mod given;
 mod people;
 #[cfg(test)]
 mod restoring;
+#[cfg(test)]
+mod subject;

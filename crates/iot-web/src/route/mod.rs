@@ -1,13 +1,15 @@
 //! Routes: method and path to [`Route`], pure and whole. What a route answers is the handler's.
 
+mod act;
 mod gate;
 mod may;
 mod table;
 
 use http::Method;
-use iot_core::{IotError, NodeId, people::UserName};
+use iot_core::{IotError, NodeId};
 use iot_proto::CommandId;
 
+pub(crate) use self::act::{Act, JoinAct, NodeAct, PeopleAct};
 use self::table::Takes;
 pub use self::{
     may::May,
@@ -110,97 +112,6 @@ pub(crate) enum Api {
     Replacement(NodeId),
     Account,
     Joining,
-}
-
-/// Something to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// Set a property, given by its number or name.
-    Set(NodeId, u8, Box<str>),
-    /// Have the node tell a property's value now, given by its number or name.
-    Get(NodeId, u8, Box<str>),
-    /// Run an action, given by its number or name.
-    Invoke(NodeId, u8, Box<str>),
-    /// Call a module something.
-    NameModule(NodeId, u8),
-    /// Do something with a node as a whole.
-    Node(NodeId, NodeAct),
-    /// Cancel a command.
-    Cancel(CommandId),
-}
-
-/// Something to do about who may use the hub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PeopleAct {
-    Claim,
-    LogIn,
-    LogOut,
-    /// Add a user.
-    Add,
-    /// Give a user another role.
-    SetRole(UserName),
-    /// Give a user another password.
-    SetPassword(UserName),
-    Remove(UserName),
-    /// Give oneself another password.
-    SetOwnPassword,
-    /// Make a token for oneself.
-    AddToken,
-    /// Revoke a token, by its number.
-    RevokeToken(u64),
-}
-
-/// Something to do about joining.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JoinAct {
-    /// Let nodes join for a while.
-    Open,
-    /// Let no more nodes join.
-    Close,
-    /// Let one more node join with a secret.
-    Secret,
-    /// Let the node in that shows these digits.
-    Digits,
-    /// Turn a node away that shows digits.
-    End,
-}
-
-/// Something to do with a node as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NodeAct {
-    Identify,
-    Restart,
-    Name,
-    Admit,
-    Reject,
-    Disable,
-    Enable,
-    Revoke,
-    Tags,
-    Archive,
-    Unarchive,
-    Forget,
-    Replace,
-}
-
-impl NodeAct {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "identify" => Self::Identify,
-            "restart" => Self::Restart,
-            "name" => Self::Name,
-            "admit" => Self::Admit,
-            "reject" => Self::Reject,
-            "disable" => Self::Disable,
-            "enable" => Self::Enable,
-            "revoke" => Self::Revoke,
-            "tags" => Self::Tags,
-            "archive" => Self::Archive,
-            "unarchive" => Self::Unarchive,
-            "forget" => Self::Forget,
-            _ => return None,
-        })
-    }
 }
 
 /// Why a request has no route.

@@ -24,12 +24,11 @@ use self::{
     network::{BROADCAST, HUB, Network, address},
     seen::{Allowed, Figures},
 };
-use super::verdict::judge;
+use super::frame::Frame;
 use crate::{
     api::Api,
     hand_node::{HandNode, hello},
     hub::{HubProcess, Launch, Ports, configure},
-    out,
 };
 
 /// How many come, and how long.
@@ -41,12 +40,8 @@ pub struct Options {
     /// How many seconds admitted nodes come and go while all of them are wanted
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
     /// Set where the proof is in a network of its own
     #[arg(long, hide = true)]
     part: Option<Part>,
@@ -108,17 +103,13 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn prove(options: &Options) -> Result<()> {
     let figures = dial(options)?;
-    let breaches = figures.breaches();
-    let plant = options.plant.map(|plant| format!("{plant:?}"));
-    out::figures(&figures.to_json(plant.as_deref(), &breaches), options.json);
-    let found = options.plant.map(|plant| match plant {
-        Plant::Loopback => figures.others.contains(&SocketAddr::from((Ipv4Addr::LOCALHOST, NODE_PORT))),
-        Plant::Gullible => figures.others.len() == usize::from(options.forged),
-    });
-    judge(
+    options.frame.conclude(
         "dial",
-        found,
-        &breaches,
+        figures.to_findings(),
+        |plant| match plant {
+            Plant::Loopback => figures.others.contains(&SocketAddr::from((Ipv4Addr::LOCALHOST, NODE_PORT))),
+            Plant::Gullible => figures.others.len() == usize::from(options.forged),
+        },
         "nobody was dialled but admitted nodes, each where it was last, and seldom enough",
     )
 }
@@ -133,7 +124,7 @@ fn dial(options: &Options) -> Result<Figures> {
 
     let port = NODE_PORT.to_string();
     let arguments = ["--registration", "approve", "--node-port", &port];
-    if options.plant == Some(Plant::Loopback) {
+    if options.frame.plant == Some(Plant::Loopback) {
         configure(data_dir.path(), "dial_loopback = \"yes\"\n")?;
     }
     let hub = HubProcess::launch(launch, PORTS, data_dir.path(), &arguments)?;
@@ -141,7 +132,7 @@ fn dial(options: &Options) -> Result<Figures> {
     listen()?;
     for number in 0..options.forged {
         forge(&hub, number)?;
-        if options.plant == Some(Plant::Gullible) {
+        if options.frame.plant == Some(Plant::Gullible) {
             network.watcher.dial(SocketAddr::new(nth(NAMED, number)?, NODE_PORT))?;
         }
     }

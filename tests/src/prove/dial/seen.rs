@@ -6,10 +6,8 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
-
 use super::watch::Attempt;
-use crate::prove::site::millis;
+use crate::prove::findings::{Findings, millis};
 
 /// Least time between two attempts at one address of which the first reached no node.
 const APART: Duration = Duration::from_secs(1);
@@ -94,17 +92,15 @@ impl Figures {
         breaches
     }
 
-    /// For scripts.
-    pub(super) fn to_json(&self, plant: Option<&str>, breaches: &[String]) -> Value {
-        json!({
-            "forged": self.forged,
-            "wanted": self.wanted,
-            "attempts": self.attempts,
-            "others": self.others.len(),
-            "shortest_gap_ms": self.shortest.map(millis),
-            "plant": plant,
-            "seen": breaches,
-        })
+    pub(super) fn to_findings(&self) -> Findings {
+        let mut findings = Findings::default();
+        self.breaches().into_iter().for_each(|what| findings.breach(what));
+        findings.tell("forged", self.forged);
+        findings.tell("wanted", self.wanted);
+        findings.tell("attempts", self.attempts);
+        findings.tell("others", self.others.len());
+        findings.tell("shortest_gap_ms", self.shortest.map(millis));
+        findings
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -22,6 +22,7 @@ use self::{
     node::{Load, Node},
     small_disk::SmallDisk,
 };
+use super::frame::Frame;
 use crate::{
     hub::{HubProcess, Ports},
     out,
@@ -34,12 +35,8 @@ pub struct Options {
     /// How often the disk is filled
     #[arg(long, default_value_t = 5)]
     rounds: u32,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
     /// Set where the proof is in its own mount namespace
     #[arg(long, hide = true)]
     inside: bool,
@@ -80,31 +77,18 @@ pub fn run(options: &Options) -> Result<()> {
         return small_disk::run_in_namespace();
     }
     let figures = fill(options)?;
-    if options.json {
-        let mut document = figures.to_json();
-        document["plant"] = options.plant.map_or(serde_json::Value::Null, |_| "memory".into());
-        out::line(&document.to_string());
-    } else {
-        figures.to_lines().iter().for_each(|line| out::line(line));
-    }
-    match options.plant {
-        Some(Plant::Memory) => {
-            let found = figures.acknowledged_while_full > 0 && figures.lost > 0;
-            ensure!(found, "the planted fault was not found: the proof proves nothing");
-            out::progress(&format!("diskfull: the planted fault was found, {} lost", figures.lost));
-        }
-        None => {
-            ensure!(figures.seen.is_empty(), "a promise was broken: {:?}", figures.seen);
-            out::progress("diskfull: nothing was acknowledged that was not kept, and the pages stayed up");
-        }
-    }
-    Ok(())
+    options.frame.conclude(
+        "diskfull",
+        figures.to_findings(),
+        |Plant::Memory| figures.acknowledged_while_full > 0 && figures.lost > 0,
+        "nothing was acknowledged that was not kept, and the pages stayed up",
+    )
 }
 
 fn fill(options: &Options) -> Result<Figures> {
     let disk = SmallDisk::mount(DISK_MIB)?;
     let ports = Ports::fixed()?;
-    let store = if options.plant.is_some() { "memory" } else { "disk" };
+    let store = if options.frame.is_planted() { "memory" } else { "disk" };
     let arguments = ["--registration", "open", "--store", store];
     let hub = HubProcess::start_on(ports, disk.data_dir(), &arguments)?;
     let (load, mut figures) = (Load::new(NODES), Figures::default());

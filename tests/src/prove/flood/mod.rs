@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 
 use self::peer::Flood;
 use super::{
+    findings::Findings,
+    frame::Frame,
     site::{Fared, Mark, Site, Visitor, Visits},
-    verdict::judge,
 };
-use crate::{hub::Launch, out, wait::until};
+use crate::{hub::Launch, wait::until};
 
 /// How to flood.
 #[derive(Debug, Args)]
@@ -31,12 +32,8 @@ pub struct Options {
     /// Hostile peers, 1 to 250
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u8).range(1..=250))]
     peers: u8,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
@@ -81,18 +78,20 @@ struct Figures {
 /// When the hub does not start, or a promise was broken; with a planted fault, when it was not found.
 pub fn run(options: &Options) -> Result<()> {
     let figures = flood(options)?;
-    let breaches = figures.breaches();
-    let document = figures.to_json(options.plant, &breaches);
-    out::figures(&document, options.json);
-    let found = options.plant.map(|plant| match plant {
-        Plant::OpenDoor => !breaches.is_empty(),
-        Plant::Impostors => figures.good.dropped > 0,
-    });
-    judge("flood", found, &breaches, "no good node was dropped, and the hub is as it was")
+    let (is_broken, dropped) = (!figures.breaches().is_empty(), figures.good.dropped);
+    options.frame.conclude(
+        "flood",
+        figures.into_findings(),
+        |plant| match plant {
+            Plant::OpenDoor => is_broken,
+            Plant::Impostors => dropped > 0,
+        },
+        "no good node was dropped, and the hub is as it was",
+    )
 }
 
 fn flood(options: &Options) -> Result<Figures> {
-    let (settings, registration) = match options.plant {
+    let (settings, registration) = match options.frame.plant {
         Some(Plant::OpenDoor) => (
             "max_messages_per_s = 1000000\nmax_sessions_per_address = 10000\n\
              max_web_connections = 10000\nmax_web_connections_per_address = 10000",
@@ -104,7 +103,7 @@ fn flood(options: &Options) -> Result<Figures> {
     let site = Site::open(options.nodes, Launch::default(), settings, &arguments)?;
     let mark = site.mark()?;
     let lines = site.hub.logged("");
-    let names: Vec<_> = match options.plant {
+    let names: Vec<_> = match options.frame.plant {
         Some(Plant::Impostors) => site.names().map(String::from).collect(),
         Some(Plant::OpenDoor) | None => Vec::new(),
     };
@@ -122,7 +121,7 @@ fn flood(options: &Options) -> Result<Figures> {
     let visits = visitor.end()?;
     let limits = site.hub.api.get("/overview")?["limits_reached"].clone();
     let lines = u64::try_from(site.hub.logged("") - lines)?;
-    let after_kib = match options.plant {
+    let after_kib = match options.frame.plant {
         // What it holds is not what this one shows.
         Some(Plant::Impostors) => site.hub.usage()?.resident_kib,
         Some(Plant::OpenDoor) | None => calm(&site, &mark)?,
@@ -167,17 +166,19 @@ impl Figures {
         breaches
     }
 
-    fn to_json(&self, plant: Option<Plant>, breaches: &[String]) -> Value {
-        json!({
-            "hostile": self.flood,
-            "good": self.good.to_json(),
-            "pages": self.visits.to_json(),
-            "limits_reached": self.limits,
-            "log_lines_a_minute": self.lines_a_minute,
-            "resident_kib": { "before": self.before_kib, "most": self.most_kib, "after": self.after_kib },
-            "seconds": self.seconds.round(),
-            "plant": plant.map(|plant| format!("{plant:?}")),
-            "seen": breaches,
-        })
+    fn into_findings(self) -> Findings {
+        let mut findings = Findings::default();
+        self.breaches().into_iter().for_each(|what| findings.breach(what));
+        findings.tell("hostile", self.flood);
+        findings.tell("good", self.good.to_json());
+        findings.tell("pages", self.visits.to_json());
+        findings.tell("limits_reached", self.limits);
+        findings.tell("log_lines_a_minute", self.lines_a_minute);
+        findings.tell(
+            "resident_kib",
+            json!({ "before": self.before_kib, "most": self.most_kib, "after": self.after_kib }),
+        );
+        findings.tell("seconds", self.seconds.round());
+        findings
     }
 }

@@ -1,17 +1,16 @@
-//! [`Figures`]: what a run counted, as a table and as JSON, and whether it holds.
+//! [`Figures`]: what a run counted, and what of it must hold.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::verify::Breaches;
+use crate::prove::findings::{Findings, millis, seconds};
 
 /// Longest time to be ready again, at the 99th percentile.
 const READY: Duration = Duration::from_secs(2);
 
 /// What a run counted.
 #[derive(Debug)]
-pub struct Figures {
+pub(super) struct Figures {
     /// How often the hub was killed.
     pub(super) kills: u32,
     /// How many of these fell into its start.
@@ -27,54 +26,28 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Whether something was lost, invented, kept twice, run twice or ended wrongly.
-    pub fn is_breached(&self) -> bool {
-        !self.breaches.is_empty()
-    }
-
-    /// How many acknowledged readings, commands and nodes were lost.
-    pub fn lost(&self) -> u64 {
-        self.breaches.lost
-    }
-
-    /// Whether the hub was ready again in time.
-    pub fn is_ready_in_time(&self) -> bool {
-        self.percentile(99) <= READY
-    }
-
-    /// Breaches in words, the first ten.
-    pub fn seen(&self) -> &[String] {
-        &self.breaches.seen
-    }
-
-    /// For scripts.
-    pub fn to_json(&self) -> Value {
+    pub(super) fn to_findings(&self) -> Findings {
         let Breaches { lost, phantom, duplicate, ran_twice, inconsistent, seen } = &self.breaches;
-        json!({
-            "kills": self.kills,
-            "kills_at_start": self.kills_at_start,
-            "acknowledged_readings": self.acknowledged_readings,
-            "acknowledged_commands": self.acknowledged_commands,
-            "lost": lost,
-            "phantom": phantom,
-            "duplicate": duplicate,
-            "ran_twice": ran_twice,
-            "inconsistent": inconsistent,
-            "seen": seen,
-            "ready_p50_ms": millis(self.percentile(50)),
-            "ready_p99_ms": millis(self.percentile(99)),
-            "seconds": (self.elapsed.as_secs_f64() * 10.0).round() / 10.0,
-            "seed": self.seed,
-        })
-    }
-
-    /// For people, one line for each figure.
-    pub fn to_lines(&self) -> Vec<String> {
-        let entries = self.to_json();
-        let entries = entries.as_object().into_iter().flatten().filter(|(name, _)| *name != "seen");
-        let mut lines: Vec<_> = entries.map(|(name, value)| format!("{name:<24} {value:>12}")).collect();
-        lines.extend(self.breaches.seen.iter().map(|what| format!("  {what}")));
-        lines
+        let mut findings = Findings::default();
+        findings.add(seen);
+        findings.tell("kills", self.kills);
+        findings.tell("kills_at_start", self.kills_at_start);
+        findings.tell("acknowledged_readings", self.acknowledged_readings);
+        findings.tell("acknowledged_commands", self.acknowledged_commands);
+        findings.zero("lost", *lost);
+        findings.zero("phantom", *phantom);
+        findings.zero("duplicate", *duplicate);
+        findings.zero("ran_twice", *ran_twice);
+        findings.zero("inconsistent", *inconsistent);
+        let slowest = self.percentile(99);
+        if slowest > READY {
+            findings.breach(format!("the hub was ready again within {slowest:?}, 99th percentile"));
+        }
+        findings.tell("ready_p50_ms", millis(self.percentile(50)));
+        findings.tell("ready_p99_ms", millis(slowest));
+        findings.tell("seconds", seconds(self.elapsed));
+        findings.tell("seed", self.seed);
+        findings
     }
 
     fn percentile(&self, percent: usize) -> Duration {
@@ -83,8 +56,4 @@ impl Figures {
         let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
         times.get(at).copied().unwrap_or(Duration::MAX)
     }
-}
-
-fn millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }

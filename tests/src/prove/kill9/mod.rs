@@ -17,16 +17,17 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use clap::{Args, ValueEnum};
 use tempfile::TempDir;
 
-pub use self::figures::Figures;
 use self::{
     book::Book,
+    figures::Figures,
     node::Node,
     stage::{Place, Stage},
     verify::{Breaches, Scope},
 };
-use super::chance::Chance;
+use super::{chance::Chance, frame::Frame};
 use crate::{
     hub::{HubProcess, Ports},
     out,
@@ -34,18 +35,29 @@ use crate::{
 };
 
 /// How often to kill, and under which load.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// How often the hub is killed.
-    pub kills: u32,
-    /// Acknowledged readings that the run reaches at least.
-    pub acknowledged: u64,
-    /// Nodes that report, 1 to 64.
-    pub nodes: u8,
-    /// Where what is random begins.
-    pub seed: u64,
-    /// Further arguments of the hub.
-    pub hub: Vec<String>,
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How often
+    #[arg(long, default_value_t = 10)]
+    kills: u32,
+    /// Readings that are acknowledged in all, at least
+    #[arg(long, default_value_t = 50_000)]
+    acknowledged: u64,
+    /// Nodes that report, 1 to 64
+    #[arg(long, default_value_t = 40)]
+    nodes: u8,
+    /// Where what is random begins
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    frame: Frame<Plant>,
+}
+
+/// A fault that the proof must find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Plant {
+    /// The hub keeps everything in memory
+    Memory,
 }
 
 /// People who command.
@@ -69,11 +81,22 @@ const FULL: u32 = 50;
 /// Longest wait for the load to reach its goal, and for everything to come to its end.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Kills the hub as planned, and says what was found.
+/// Kills the hub as planned, prints what was found, and judges it.
 ///
 /// # Errors
-/// When the hub does not start, ends by itself, or stands still.
-pub fn run(plan: &Plan) -> Result<Figures> {
+/// When the hub does not start, ends by itself or stands still, or a promise was broken; with a planted fault, when it
+/// was not found.
+pub fn run(options: &Options) -> Result<()> {
+    let figures = kill(options)?;
+    options.frame.conclude(
+        "kill9",
+        figures.to_findings(),
+        |Plant::Memory| figures.breaches.lost > 0,
+        "nothing was lost, and nothing ran twice",
+    )
+}
+
+fn kill(plan: &Options) -> Result<Figures> {
     ensure!((1..=book::MAX_NODES).contains(&plan.nodes), "1 to {} nodes", book::MAX_NODES);
     let book = Book::new(plan.nodes)?;
     let stage = Stage::new();
@@ -128,7 +151,7 @@ pub fn run(plan: &Plan) -> Result<Figures> {
 /// Starts, kills and verifies.
 #[derive(Debug)]
 struct Director<'a> {
-    plan: &'a Plan,
+    plan: &'a Options,
     book: &'a Book,
     stage: &'a Stage,
     data_dir: TempDir,
@@ -189,8 +212,8 @@ impl Director<'_> {
     }
 
     fn arguments(&self) -> Vec<&str> {
-        let more = self.plan.hub.iter().map(String::as_str);
-        ["--registration", "open"].into_iter().chain(more).collect()
+        let store = if self.plan.frame.is_planted() { "memory" } else { "disk" };
+        vec!["--registration", "open", "--store", store]
     }
 
     /// Waits for this life's share of the load, and then for a random moment.

@@ -9,7 +9,7 @@ use super::{
     book::{Book, Command, Ledger, Page, value},
     node::SENSOR,
 };
-use crate::api::Api;
+use crate::{api::Api, prove::findings::Seen};
 
 /// Readings asked for at one time, by their numbers. An answer has room for as many again, so that
 /// duplicates cannot push others out of it.
@@ -38,23 +38,14 @@ pub(super) struct Breaches {
     pub(super) ran_twice: u64,
     /// Commands that did not end as their node saw them end.
     pub(super) inconsistent: u64,
-    /// The first of them in words.
-    pub(super) seen: Vec<String>,
+    /// In words.
+    pub(super) seen: Seen,
 }
-
-/// Words kept about breaches.
-const WORDS: usize = 10;
 
 impl Breaches {
     /// Whether all is as the book has it.
     pub(super) fn is_empty(&self) -> bool {
         self.lost + self.phantom + self.duplicate + self.ran_twice + self.inconsistent == 0
-    }
-
-    fn see(&mut self, what: impl FnOnce() -> String) {
-        if self.seen.len() < WORDS {
-            self.seen.push(what());
-        }
     }
 }
 
@@ -116,18 +107,18 @@ impl Look<'_> {
                 *times.entry(number).or_default() += 1;
             } else {
                 self.breaches.phantom += 1;
-                self.breaches.see(|| format!("{id}: never sent: {reading}"));
+                self.breaches.seen.tell(format!("{id}: never sent: {reading}"));
             }
         }
         for (number, times) in times {
             let is_due = (first..end).contains(&number);
             if times == 0 && is_due {
                 self.breaches.lost += 1;
-                self.breaches.see(|| format!("{id}: reading {number} was acknowledged and is not there"));
+                self.breaches.seen.tell(format!("{id}: reading {number} was acknowledged and is not there"));
             }
             if times > 1 {
                 self.breaches.duplicate += times - 1;
-                self.breaches.see(|| format!("{id}: reading {number} is there {times} times"));
+                self.breaches.seen.tell(format!("{id}: reading {number} is there {times} times"));
             }
         }
         Ok(())
@@ -182,12 +173,12 @@ pub(super) fn commands(api: &Api, book: &Book, breaches: &mut Breaches) -> Resul
             Verdict::Lost => {
                 command.settled = true;
                 breaches.lost += 1;
-                breaches.see(|| format!("command {id} was acknowledged and is not known"));
+                breaches.seen.tell(format!("command {id} was acknowledged and is not known"));
             }
             Verdict::Wrong => {
                 command.settled = true;
                 breaches.inconsistent += 1;
-                breaches.see(|| format!("command {id} is {state:?}, and ran on {:?}", command.runs));
+                breaches.seen.tell(format!("command {id} is {state:?}, and ran on {:?}", command.runs));
             }
         }
     }
@@ -228,12 +219,12 @@ pub(super) fn ledger(ledger: &Ledger, breaches: &mut Breaches) {
     for (id, command) in &ledger.commands {
         if command.runs.len() > 1 {
             breaches.ran_twice += 1;
-            breaches.see(|| format!("command {id} ran on {:?}", command.runs));
+            breaches.seen.tell(format!("command {id} ran on {:?}", command.runs));
         }
         match command.acknowledged {
             Some(node) if command.runs.iter().any(|ran| *ran != node) => {
                 breaches.phantom += 1;
-                breaches.see(|| format!("command {id} was for {node} and ran on {:?}", command.runs));
+                breaches.seen.tell(format!("command {id} was for {node} and ran on {:?}", command.runs));
             }
             Some(_) => {}
             None => unasked += 1,
@@ -242,10 +233,10 @@ pub(super) fn ledger(ledger: &Ledger, breaches: &mut Breaches) {
     if unasked > ledger.unanswered {
         breaches.phantom += 1;
         let unanswered = ledger.unanswered;
-        breaches.see(|| format!("{unasked} commands ran that at most {unanswered} people wanted"));
+        breaches.seen.tell(format!("{unasked} commands ran that at most {unanswered} people wanted"));
     }
     for forgotten in &ledger.forgotten {
         breaches.lost += 1;
-        breaches.see(|| forgotten.clone());
+        breaches.seen.tell(forgotten.clone());
     }
 }

@@ -24,10 +24,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use self::{asked::Asked, book::Book, deeds::Deeds};
-use super::chance::Chance;
+use super::{chance::Chance, findings::Findings, frame::Frame};
 use crate::{
     hub::{HubProcess, Launch, Ports},
-    out,
     wait::until,
 };
 
@@ -43,17 +42,13 @@ pub struct Options {
     /// Where the secrets begin
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault that must be found
-    #[arg(long)]
-    plant: Option<Plant>,
+    #[command(flatten)]
+    frame: Frame<Plant>,
 }
 
 /// A fault that the proof must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Plant {
+enum Plant {
     /// A cookie in the log, a token in a file that others can read, a password in an answer, two lines of a peer
     Careless,
 }
@@ -77,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
     let directory = TempDir::new()?;
     let data_dir = directory.path().join("data");
     let mut left = live(options, &data_dir)?;
-    if options.plant.is_some() {
+    if options.frame.is_planted() {
         plant(&mut left, &data_dir)?;
     }
     let files = modes::all_below(&data_dir)?;
@@ -89,36 +84,27 @@ pub fn run(options: &Options) -> Result<()> {
     let Left { mut book, places, .. } = left;
     book.search(places.iter().map(|(place, bytes)| (place.as_str(), bytes.as_slice())))?;
     let (loosened, started) =
-        if options.plant.is_some() { (0, Vec::new()) } else { modes::loosened(&data_dir)? };
-    let some = |all: &[String]| all.iter().take(3).cloned().collect::<Vec<_>>();
-    let seen = [book.seen.clone(), some(&loose), some(&started), some(&forged)].concat();
-    let document = json!({
-        "secrets": book.len(), "places": book.places, "searched_bytes": book.searched, "found": book.found,
-        "files": files.len(), "loose": loose.len(), "loosened": loosened, "started": started.len(),
-        "lines": lines, "forged": forged.len(), "plant": options.plant.map(|_| "careless"),
-        "seen": seen,
-    });
-    tell(options, &document);
-    if options.plant.is_some() {
-        ensure!(
-            book.found == 3 && loose.len() == 1 && forged.len() == 2,
-            "the planted faults were not found: the proof proves nothing"
-        );
-        out::progress("secrets: the planted faults were found, 3 secrets, a loose file, 2 forged lines");
-        return Ok(());
+        if options.frame.is_planted() { (0, Vec::new()) } else { modes::loosened(&data_dir)? };
+    let mut findings = Findings::default();
+    for what in [&book.seen, &loose, &started, &forged].into_iter().flat_map(|all| all.iter().take(3)) {
+        findings.breach(what.clone());
     }
-    let is_kept = book.found == 0 && loose.is_empty() && started.is_empty() && forged.is_empty();
-    ensure!(is_kept, "a promise was broken: {document}");
-    out::progress("secrets: none was found, every file is the hub's alone, every line of the log its own");
-    Ok(())
-}
-
-fn tell(options: &Options, document: &Value) {
-    if options.json {
-        out::line(&document.to_string());
-    } else if let Some(fields) = document.as_object() {
-        fields.iter().for_each(|(name, value)| out::line(&format!("{name:<16} {value}")));
-    }
+    findings.tell("secrets", book.len());
+    findings.tell("places", book.places);
+    findings.tell("searched_bytes", book.searched);
+    findings.zero("found", book.found);
+    findings.tell("files", files.len());
+    findings.zero("loose", loose.len());
+    findings.tell("loosened", loosened);
+    findings.zero("started", started.len());
+    findings.tell("lines", lines);
+    findings.zero("forged", forged.len());
+    options.frame.conclude(
+        "secrets",
+        findings,
+        |Plant::Careless| book.found == 3 && loose.len() == 1 && forged.len() == 2,
+        "none was found, every file is the hub's alone, every line of the log its own",
+    )
 }
 
 /// A hub lives from its claim to its end, with all that can be done with secrets.

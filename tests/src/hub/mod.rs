@@ -1,22 +1,24 @@
-//! The real hub as a process of its own, with its log as it is written.
+//! The real hub as a process of its own: started, asked to stop, killed.
+
+mod launch;
+mod log;
 
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead as _, BufReader, Read},
-    mem,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle},
+    process::{Child, Command, ExitStatus},
+    sync::{Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use iot_proto::HubKey;
-use serde_json::Value;
 
+pub use self::launch::{Launch, Ports};
+use self::log::Log;
 use crate::{
     api::Api,
     bench::cpu::Usage,
@@ -72,20 +74,11 @@ const TERMINATED: i32 = 143;
 #[derive(Debug)]
 pub struct HubProcess {
     child: Child,
-    log: Arc<Mutex<Log>>,
+    log: Log,
     /// Where nodes connect.
     pub tcp: SocketAddr,
     /// Its pages and API.
     pub api: Api,
-}
-
-/// What a hub has written so far: as it is, and each line as JSON; a line that is none is a string there.
-#[derive(Debug, Default)]
-struct Log {
-    text: String,
-    lines: Vec<Value>,
-    /// Who reads it.
-    readers: Vec<JoinHandle<()>>,
 }
 
 /// The directory of the binaries that belong to this one.
@@ -154,12 +147,13 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started or does not serve in time.
     pub fn launch_as_it_is(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Self> {
-        let mut child = spawn(launch, ports, data_dir, more)?;
+        let mut child = launch::spawn(launch, ports, data_dir, more)?;
+        remember(&child);
         let stderr = child.stderr.take().context("the hub's log")?;
         let stdout = child.stdout.take().context("the hub's standard output")?;
-        let log = Arc::new(Mutex::new(Log::default()));
-        let readers = vec![keep(stderr, &log), keep(stdout, &log)];
-        lock(&log).readers = readers;
+        let log = Log::default();
+        log.keep(stderr);
+        log.keep(stdout);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut hub = Self { child, log, tcp: nowhere, api: Api::new(nowhere) };
         hub.api = Api::new(hub.announced("web_addr")?);
@@ -174,9 +168,9 @@ impl HubProcess {
         let (child, log) = (&mut self.child, &self.log);
         until(&format!("the hub's log says {key}"), START, || {
             if let Some(status) = child.try_wait()? {
-                bail!("the hub ended at once: {status}: {:?}", lock(log).lines);
+                bail!("the hub ended at once: {status}: {:?}", log.lines(|_| true));
             }
-            Ok(lock(log).lines.iter().find_map(|line| line.get(key)?.as_str()?.parse::<SocketAddr>().ok()))
+            Ok(log.find(|line| line.get(key)?.as_str()?.parse::<SocketAddr>().ok()))
         })
     }
 
@@ -185,7 +179,8 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be started, or has ended by itself before.
     pub fn stumble(ports: Ports, data_dir: &Path, more: &[&str], after: Duration) -> Result<()> {
-        let mut child = spawn(Launch::default(), ports, data_dir, more)?;
+        let mut child = launch::spawn(Launch::default(), ports, data_dir, more)?;
+        remember(&child);
         // What it writes into the pipe is short and is not read.
         thread::sleep(after);
         let ended = child.try_wait()?;
@@ -213,26 +208,23 @@ impl HubProcess {
     /// # Errors
     /// When the log does not show it.
     pub fn key(&self) -> Result<HubKey> {
-        let log = lock(&self.log);
-        let key = log.lines.iter().find_map(|line| line.get("key")?.as_str()?.parse().ok());
+        let key = self.log.find(|line| line.get("key")?.as_str()?.parse().ok());
         key.context("the hub's log shows its key")
     }
 
     /// How many lines of the log have this text somewhere.
     pub fn logged(&self, text: &str) -> usize {
-        lock(&self.log).lines.iter().filter(|line| line.to_string().contains(text)).count()
+        self.log.lines(|line| line.to_string().contains(text)).len()
     }
 
     /// Lines of a level, such as `ERROR`.
     pub fn lines_of(&self, level: &str) -> Vec<String> {
-        let log = lock(&self.log);
-        let of_level = log.lines.iter().filter(|line| line.get("level").is_some_and(|known| known == level));
-        of_level.map(Value::to_string).collect()
+        self.log.lines(|line| line.get("level").is_some_and(|known| known == level))
     }
 
     /// All that it has written to its standard streams, as it is.
     pub fn written(&self) -> String {
-        lock(&self.log).text.clone()
+        self.log.text()
     }
 
     /// The number of the process.
@@ -284,10 +276,7 @@ impl HubProcess {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().context("send SIGTERM")?;
         let status = until("the hub ends", STOP, || Ok(self.child.try_wait()?))?;
-        let readers = mem::take(&mut lock(&self.log).readers);
-        for reader in readers {
-            ensure!(reader.join().is_ok(), "a reader of the log has panicked");
-        }
+        self.log.finish()?;
         Ok((status, self.written()))
     }
 }
@@ -301,104 +290,12 @@ impl Drop for HubProcess {
     }
 }
 
-/// Where a hub listens; 0 where it may choose.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ports {
-    /// For nodes.
-    pub tcp: u16,
-    /// For its pages and API.
-    pub web: u16,
-}
-
-impl Ports {
-    /// Two that are free, and stay so over restarts: they lie below those that the operating system gives
-    /// to connections.
-    ///
-    /// # Errors
-    /// When there are none.
-    pub fn fixed() -> Result<Self> {
-        let start = 20_000 + u16::try_from(std::process::id() % 10_000)?;
-        let mut free = (start..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-        let mut next = || free.next().context("no free port below 32000");
-        Ok(Self { tcp: next()?, web: next()? })
-    }
-}
-
-/// What surrounds a hub that is started.
-#[derive(Clone, Copy, Debug)]
-pub struct Launch {
-    /// Where it listens.
-    pub address: IpAddr,
-    /// Most files that it may have open; `None` for as many as this process.
-    pub files: Option<u32>,
-    /// What is in its log, as `IOT_LOG` says it; `None` for what this process has there.
-    pub log: Option<&'static str>,
-    /// The process in whose network it runs; `None` for the network of this process.
-    pub network: Option<u32>,
-}
-
-impl Default for Launch {
-    fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), files: None, log: None, network: None }
-    }
-}
-
-impl Launch {
-    /// Runs a program in these surroundings.
-    fn command(self, program: &Path) -> Command {
-        let network = self.network.map(|id| ["nsenter".to_owned(), format!("--net=/proc/{id}/ns/net")]);
-        let files = self.files.map(|files| ["prlimit".to_owned(), format!("--nofile={files}:{files}")]);
-        let mut words =
-            network.into_iter().chain(files).flat_map(|[name, option]| [name, option, "--".into()]);
-        let mut command = match words.next() {
-            Some(first) => {
-                let mut command = Command::new(first);
-                command.args(words).arg(program);
-                command
-            }
-            None => Command::new(program),
-        };
-        command.envs(self.log.map(|log| ("IOT_LOG", log)));
-        command
-    }
-}
-
-/// Starts the hub with its log on a pipe.
-fn spawn(launch: Launch, ports: Ports, data_dir: &Path, more: &[&str]) -> Result<Child> {
-    let program = binaries()?.join("iot-server");
-    let child = launch
-        .command(&program)
-        .args(["--log-format", "json", "--address", &launch.address.to_string(), "--announce", "no"])
-        .args(["--tcp-port", &ports.tcp.to_string(), "--web-port", &ports.web.to_string(), "--data-dir"])
-        .arg(data_dir)
-        .args(more)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("start {}", program.display()))?;
+/// The process has begun.
+fn remember(child: &Child) {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
-    Ok(child)
 }
 
 /// The process has ended.
 fn forget(child: &Child) {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&child.id());
-}
-
-/// Keeps each line of a stream as it is written.
-fn keep(stream: impl Read + Send + 'static, log: &Arc<Mutex<Log>>) -> JoinHandle<()> {
-    let log = Arc::clone(log);
-    thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let mut log = lock(&log);
-            log.text.push_str(&line);
-            log.text.push('\n');
-            log.lines.push(serde_json::from_str(&line).unwrap_or(Value::String(line)));
-        }
-    })
-}
-
-fn lock(log: &Mutex<Log>) -> std::sync::MutexGuard<'_, Log> {
-    log.lock().unwrap_or_else(PoisonError::into_inner)
 }
