@@ -84,6 +84,8 @@ pub enum Deed {
     Unarchive,
     /// New hardware took a node's place.
     Replace,
+    /// A node changed its key.
+    ChangeKey,
     /// A node was forgotten with everything of it.
     Forget,
     /// The window for joining was opened, or a secret added to it.
@@ -120,7 +122,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -131,6 +133,7 @@ impl Deed {
         Self::Archive,
         Self::Unarchive,
         Self::Replace,
+        Self::ChangeKey,
         Self::Forget,
         Self::OpenWindow,
         Self::CloseWindow,
@@ -167,6 +170,7 @@ impl Deed {
             Self::Archive => "archive",
             Self::Unarchive => "unarchive",
             Self::Replace => "replace",
+            Self::ChangeKey => "change-key",
             Self::Forget => "forget",
             Self::OpenWindow => "open-window",
             Self::CloseWindow => "close-window",

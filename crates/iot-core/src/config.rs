@@ -52,6 +52,8 @@ pub struct HubConfig {
     pub max_half_open_per_address: usize,
     /// Most nodes known, waiting ones included.
     pub max_nodes: usize,
+    /// Most plain nodes that people let in, where registration is not open: anyone can pose as each of them.
+    pub max_plain: usize,
     /// Most waiting nodes; admitted ones never make room for them, nor they for each other.
     pub max_waiting: usize,
     /// Most waiting nodes of one address, so that one stranger does not fill the inbox.
@@ -85,6 +87,7 @@ impl Default for HubConfig {
             max_half_open: 2_048,
             max_half_open_per_address: 64,
             max_nodes: 100_000,
+            max_plain: 32,
             max_waiting: 256,
             max_waiting_per_address: 32,
             max_queued: 64,

@@ -30,6 +30,8 @@ pub enum DeadlineReason {
     Answer,
     /// The window for joining closes, or a node that was compared has not come.
     Joining,
+    /// A session makes a new handshake.
+    Handshake,
 }
 
 /// What a timer is for; each has at most one.
@@ -49,6 +51,8 @@ pub(crate) enum Timer {
     Window,
     /// A node whose digits were typed must have come.
     Matched(NodeNumber),
+    /// A session is as old as it may get.
+    Handshake(SessionId),
 }
 
 impl Timer {
@@ -60,6 +64,7 @@ impl Timer {
             Self::Delivery(_) => DeadlineReason::Delivery,
             Self::Answer(_) => DeadlineReason::Answer,
             Self::Window | Self::Matched(_) => DeadlineReason::Joining,
+            Self::Handshake(_) => DeadlineReason::Handshake,
         }
     }
 }

@@ -76,6 +76,18 @@ pub enum IotError {
     /// A key or name was claimed that is not what the connection proves.
     #[error("the identity is not the one that the connection proves")]
     UnprovenKey,
+    /// A key that some node has or had.
+    #[error("a node has this key, or had it")]
+    KeyTaken,
+    /// A key that its node has replaced, or announced and did not use in time.
+    #[error("{node} does not have this key any more, or never came to have it")]
+    KeyEnded {
+        /// The node.
+        node: NodeId,
+    },
+    /// The session is so old that the node is to make a new handshake.
+    #[error("it is time for a new handshake")]
+    HandshakeDue,
     /// The node waits for a person.
     #[error("{node} waits to be admitted")]
     PendingApproval {
@@ -307,7 +319,9 @@ impl IotError {
             Self::Replaced => ErrorCode::REPLACED,
             Self::NotStored { .. } => ErrorCode::NOT_STORED,
             Self::Stopping => ErrorCode::STOPPING,
-            Self::UnprovenKey => ErrorCode::UNPROVEN_KEY,
+            Self::UnprovenKey | Self::KeyEnded { .. } => ErrorCode::UNPROVEN_KEY,
+            Self::KeyTaken => ErrorCode::KEY_TAKEN,
+            Self::HandshakeDue => ErrorCode::OK,
             Self::PendingApproval { .. } => ErrorCode::PENDING_APPROVAL,
             Self::Revoked { .. } => ErrorCode::REVOKED,
             Self::Disabled { .. } | Self::Archived { .. } => ErrorCode::DISABLED,
@@ -347,6 +361,11 @@ impl IotError {
             Self::Replaced => "Nothing to do, unless two nodes use one name.",
             Self::NotStored { .. } => "Check the disk of the data directory.",
             Self::Stopping => "Wait until the hub is back.",
+            Self::KeyTaken => "Have the node make a key of its own.",
+            Self::KeyEnded { .. } => {
+                "Have the node use its newest key; if that is lost, revoke it and let it join anew."
+            }
+            Self::HandshakeDue => "Nothing to do: the node comes back by itself.",
             Self::UnprovenKey => "Let the node say hello by name, or open an encrypted session.",
             Self::PendingApproval { .. } => "Admit the node in the inbox.",
             Self::Revoked { .. } => "Admit the node anew if it belongs here.",

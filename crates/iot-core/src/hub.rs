@@ -161,6 +161,7 @@ impl Hub {
             NodeMessage::Register(register) => self.register(now, session, &register, frame, out),
             NodeMessage::Report(report) => self.report(now, session, &report, frame, out),
             NodeMessage::Sleep(sleep) => self.sleep(now, session, sleep, frame, out),
+            NodeMessage::NextKey(next) => self.next_key(now, session, next, frame, out),
             NodeMessage::Outcome(outcome) => self.later_outcome(now, session, &outcome, frame, out),
             NodeMessage::Close(_) => {
                 self.node_closes(now, session, out);

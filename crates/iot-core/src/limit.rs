@@ -60,6 +60,8 @@ limits! {
     Waiting = "waiting", "waiting nodes";
     /// The same of one address.
     WaitingPerAddress = "waiting-per-address", "waiting nodes of one address";
+    /// Plain nodes that people let in, where registration is not open.
+    Plain = "plain-nodes", "plain nodes that people let in";
     /// Modules of one node.
     Modules = "modules", "modules";
     /// Commands that wait for one node.

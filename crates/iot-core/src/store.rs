@@ -149,6 +149,8 @@ pub struct NodeRecord {
     pub id: NodeId,
     /// The key that it must prove; `None` for a plain node.
     pub key: Option<NodeKey>,
+    /// Those beside it: the next one, and those that it had.
+    pub keys: Vec<KeyRecord>,
     /// What it is called.
     pub title: Box<str>,
     /// Where it is, as people say; may be empty.
@@ -175,6 +177,41 @@ pub struct NodeRecord {
     pub first_seen: UnixMillis,
     /// Its modules.
     pub modules: Vec<ModuleRecord>,
+}
+
+/// A key of a node beside the one that it must prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key. No two nodes have one.
+    pub key: NodeKey,
+    /// What it is to the node.
+    pub state: KeyState,
+    /// Since when.
+    pub at: UnixMillis,
+}
+
+/// What a key is to a node that must prove another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// The node has announced it.
+    Next,
+    /// The node had it.
+    Former,
+}
+
+impl KeyState {
+    /// The state's word in the store.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Former => "former",
+        }
+    }
+
+    /// The state of this [word](Self::word).
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Next, Self::Former].into_iter().find(|state| state.word() == word)
+    }
 }
 
 /// A person's word on a node, such as that it is not to be served for now.

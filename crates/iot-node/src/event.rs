@@ -50,6 +50,8 @@ pub enum Event<'e> {
         /// Readings of the report just answered that the hub refused.
         rejected: List<'e, Rejected>,
     },
+    /// The hub has stored the key that was announced: the next session may prove it.
+    KeyNoted,
     /// Obey this, and call [`Node::answer`](crate::Node::answer), now or later.
     Command(Command<'e>),
     /// A command came again; it was answered from memory.
@@ -97,6 +99,8 @@ pub enum End {
     Asleep,
     /// The node had said what it had to say.
     Visited,
+    /// The session was so old that it is time for a new handshake, or the firmware wanted one.
+    Renewed,
     /// The firmware stopped the session.
     Stopped,
 }
@@ -111,6 +115,7 @@ impl fmt::Display for End {
             Self::Version(version) => write!(f, "the hub chose protocol version {version}"),
             Self::Asleep => f.write_str("the node went to sleep"),
             Self::Visited => f.write_str("the visit is over"),
+            Self::Renewed => f.write_str("it was time for a new handshake"),
             Self::Stopped => f.write_str("the node was stopped"),
         }
     }
@@ -124,6 +129,7 @@ pub(crate) enum Note {
     /// The firmware gets what a frame says.
     Message(Connection, Cut),
     Repeated(CommandId),
+    KeyNoted,
     Refused {
         code: ErrorCode,
         about: MessageKind,

@@ -98,6 +98,8 @@ pub mod join;
 mod keepalive;
 mod node;
 mod registration;
+#[cfg(feature = "noise")]
+pub mod rekey;
 mod reports;
 mod requests;
 mod session;
@@ -122,6 +124,6 @@ pub use event::{Connection, End, Event};
 pub use iot_proto as proto;
 pub use keepalive::DEFAULT_KEEPALIVE;
 pub use node::Node;
-pub use session::{CLOSE_LIMIT, HELLO_LIMIT, RESEND_WAIT};
+pub use session::{CLOSE_LIMIT, HANDSHAKE_LIMIT, HELLO_LIMIT, RESEND_WAIT};
 pub use time::{Deadline, Instant, Reason};
 pub use wire::MIN_BUFFER;

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use iot_proto::{CommandId, Reading};
+use iot_proto::{CommandId, Identity, NodeKey, Reading};
 
 use crate::{
     Answer, AnswerError, Config, Connection, Deadline, Event, Instant, NotOnline, ReportError,
@@ -61,6 +61,7 @@ impl<'c, const FRAME: usize, const REPORTS: usize, const DIALLED: usize> Node<'c
             Note::Message(Connection::Own, cut) => Event::of(self.session.wire().decode(cut).ok()?),
             Note::Message(Connection::Dialled, cut) => Event::of(self.dialled.wire().decode(cut).ok()?),
             Note::Repeated(id) => Some(Event::Repeated(id)),
+            Note::KeyNoted => Some(Event::KeyNoted),
             Note::Refused { code, about } => Some(Event::Refused { code, about }),
             Note::Disconnected { why, again_at } => Some(Event::Disconnected { why, again_at }),
         }
@@ -164,6 +165,23 @@ impl<'c, const FRAME: usize, const REPORTS: usize, const DIALLED: usize> Node<'c
         Ok(())
     }
 
+    /// Tells the hub which key the node will have, in this session or the next: [`Event::KeyNoted`] says that the hub
+    /// has stored it, an [`Event::Error`] about it why not.
+    pub fn announce_key(&mut self, key: NodeKey) {
+        self.session.announce_key(key);
+    }
+
+    /// The node says this key in the hellos of its next connections, which must prove it.
+    pub fn set_key(&mut self, key: NodeKey) {
+        self.memory.config.identity = Identity::Key(key);
+    }
+
+    /// Ends the node's own session politely, and connects again at once: for a new handshake. What is under way is
+    /// said again.
+    pub fn renew(&mut self, now: Instant) {
+        self.session.renew(now);
+    }
+
     /// Ends the node's own session politely, and keeps it ended.
     pub fn stop(&mut self, now: Instant) {
         self.session.stop(now);
@@ -193,6 +211,7 @@ impl<'c, const FRAME: usize, const REPORTS: usize, const DIALLED: usize> Node<'c
     pub fn dropped_reports(&self) -> u32 {
         self.memory.reports.dropped()
     }
+
     /// How many reports were sent that had been sent before.
     pub fn resent_reports(&self) -> u32 {
         self.memory.reports.resent()

@@ -22,6 +22,7 @@ pub(crate) enum Request {
         command: CommandId,
     },
     Sleep,
+    NextKey,
     Ping,
 }
 

@@ -6,6 +6,7 @@
 
 mod device;
 mod joining;
+mod rekeying;
 mod socket;
 
 use alloc::{boxed::Box, string::ToString};
@@ -25,6 +26,7 @@ use self::socket::{Connecting, Socket, accept, connect, listen, open, ready};
 
 use crate::{
     Answer, Config, Connection, Event, Instant, Node,
+    rekey::{Rekey, RekeyStep},
     tunnel::{Keys, Step},
 };
 
@@ -45,6 +47,8 @@ pub struct Runner<'c, D> {
     ends: Ends,
     /// With which connections are encrypted; `None` for a plain node.
     keys: Option<Keys>,
+    /// The change of the node's key that is under way.
+    rekey: Option<Rekey>,
     connecting: Option<Connecting>,
     own: Option<Socket>,
     dialled: Option<Socket>,
@@ -92,6 +96,7 @@ impl<'c, D: Device> Runner<'c, D> {
             device,
             ends,
             keys: None,
+            rekey: None,
             connecting: None,
             own: None,
             dialled: None,
@@ -125,9 +130,9 @@ impl<'c, D: Device> Runner<'c, D> {
 
     /// A connection is there: the node may use it at once, or once it is encrypted.
     fn opened(&mut self, now: Instant, connection: Connection, stream: TcpStream) {
-        let socket = match &self.keys {
+        let socket = match self.keys_for(connection) {
             None => Socket::new(stream),
-            Some(keys) => match Socket::encrypted(stream, connection, keys, now) {
+            Some(keys) => match Socket::encrypted(stream, connection, &keys, now) {
                 Ok(socket) => socket,
                 Err(_) => return self.node.closed(now, connection),
             },
@@ -254,11 +259,13 @@ impl<'c, D: Device> Runner<'c, D> {
             let Some(event) = self.node.poll(now) else { return happened };
             happened = true;
             self.device.observe(&event);
+            let step = self.rekey.as_mut().map_or(RekeyStep::Nothing, |rekey| rekey.observe(&event));
             match event {
                 Event::Connect => self.connecting = Some(open(self.ends)),
                 Event::Close(connection) => self.hang_up(connection),
                 Event::Connected { .. } | Event::Admission(_) => self.wake_at = Instant(0),
                 Event::Registered(_)
+                | Event::KeyNoted
                 | Event::Acknowledged { .. }
                 | Event::Repeated(_)
                 | Event::Disconnected { .. }
@@ -277,6 +284,7 @@ impl<'c, D: Device> Runner<'c, D> {
                     self.wake_at = Instant(0);
                 }
             }
+            self.rekey(step);
         }
     }
 

@@ -13,11 +13,13 @@
 //! What outlives a connection (reports, commands, identity) belongs to [`Node`](crate::Node) and is lent.
 
 mod handle;
+mod renewal;
 
 use core::time::Duration;
 
-use iot_proto::{Admission, Correlation, ErrorCode, Ping, Register};
+use iot_proto::{Admission, Correlation, ErrorCode, Identity, NodeKey, Ping, Register};
 
+pub use self::renewal::HANDSHAKE_LIMIT;
 use crate::{
     Backoff, Connection, Contact, Deadline, End, Instant, Reason,
     commands::Tell,
@@ -68,6 +70,10 @@ pub(crate) struct Session<const N: usize> {
     /// Nothing is reported or told before this.
     hold: Option<Instant>,
     nap: Option<Nap>,
+    /// The key that the hub is to be told of.
+    announced: Option<NodeKey>,
+    /// When a new handshake is due; `None` for a node without a key.
+    renew_at: Option<Instant>,
     end: End,
     least_wait: Duration,
     note: Option<Note>,
@@ -88,6 +94,8 @@ impl<const N: usize> Session<N> {
             sent: 0,
             hold: None,
             nap: None,
+            announced: None,
+            renew_at: None,
             end: End::Lost,
             least_wait: Duration::ZERO,
             note: None,
@@ -103,6 +111,8 @@ impl<const N: usize> Session<N> {
         self.admission = Admission::PENDING;
         (self.sent, self.hold, self.nap) = (0, None, None);
         (self.end, self.least_wait) = (End::Lost, Duration::ZERO);
+        let has_key = matches!(memory.config.identity, Identity::Key(_));
+        self.renew_at = has_key.then(|| now.after(HANDSHAKE_LIMIT));
         self.phase = Phase::Hello { since: now };
         let id = self.wire.request();
         // The buffer is empty, and the smallest one holds the longest hello.
@@ -119,6 +129,7 @@ impl<const N: usize> Session<N> {
             (End::Stopped, ..) => None,
             (End::Asleep, Some(nap), _) => Some(now.after(nap.length)),
             (End::Visited, _, Contact::Visits { every }) => Some(now.after(every)),
+            (End::Renewed, ..) => Some(now),
             _ => Some(now.after(self.backoff.wait(self.least_wait))),
         };
         self.phase = again_at.map_or(Phase::Stopped, |until| Phase::Waiting { until });
@@ -201,6 +212,8 @@ impl<const N: usize> Session<N> {
                 self.close(now, End::Asleep, ErrorCode::OK, "asleep");
             } else if self.has_visited(memory) {
                 self.close(now, End::Visited, ErrorCode::OK, "all is said");
+            } else if self.renew_at.is_some_and(|at| now >= at) {
+                self.renew(now);
             }
         }
         if let Phase::Closing { by } = self.phase
@@ -224,7 +237,8 @@ impl<const N: usize> Session<N> {
                 let ping = if self.may_ping() { due(self.keepalive.ping_at(), Reason::Ping) } else { None };
                 let dead = due(self.keepalive.dead_at(), Reason::Silence);
                 let backlog = if self.wire.has_backlog() { due(PAST, Reason::Backlog) } else { None };
-                [nap, hold, ping, dead, backlog].into_iter().flatten().min()
+                let renewal = self.renew_at.and_then(|at| due(at, Reason::Handshake));
+                [nap, hold, ping, dead, backlog, renewal].into_iter().flatten().min()
             }
             Phase::Closing { .. } if self.wire.waiting().is_empty() => due(PAST, Reason::Close),
             Phase::Closing { by } => due(by, Reason::Close),
@@ -241,6 +255,7 @@ impl<const N: usize> Session<N> {
             self.register(memory);
             self.report(now, memory);
             self.announce_sleep(now);
+            self.tell_key();
             if now >= self.keepalive.ping_at() && self.may_ping() {
                 let id = self.wire.request();
                 if self.wire.send(&Ping, Correlation::Request(id), usize::MAX).is_ok() {

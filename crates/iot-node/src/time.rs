@@ -50,6 +50,8 @@ pub enum Reason {
     Listen,
     /// The last bytes of a connection did not leave in time.
     Close,
+    /// It is time for a new handshake.
+    Handshake,
 }
 
 /// An instant that is over: what is due then is due at once.

@@ -11,6 +11,7 @@ use crate::{
 bodies! {
     Hello<'a> => HELLO,
     Sleep => SLEEP,
+    NextKey => NEXT_KEY,
     Outcome<'a> => OUTCOME,
     UpdateStatus => UPDATE_STATUS,
 }
@@ -26,6 +27,8 @@ messages! {
         Report(Report<'a>),
         /// For how long I sleep.
         Sleep(Sleep),
+        /// The key that I shall have.
+        NextKey(NextKey),
         /// What became of a command.
         Outcome(Outcome<'a>),
         /// Where an update stands.
@@ -192,6 +195,13 @@ pub struct Sleep {
     pub for_s: u32,
     /// How long it still listens, in milliseconds from now.
     pub listen_ms: u32,
+}
+
+/// The node has made another key, and will show that it has it in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextKey {
+    /// The key.
+    pub key: NodeKey,
 }
 
 /// What became of a command.

@@ -69,6 +69,8 @@ kinds! {
     SLEEP = 0x0106, "sleep";
     /// Hub to node: answers `SLEEP`.
     SLEEP_ACK = 0x0107, "sleep-ack";
+    /// Node to hub: the key that I shall have. Answered by `ACKNOWLEDGED`.
+    NEXT_KEY = 0x0108, "next-key";
 
     // Commands, from 0x0201.
     /// Hub to node: set a property. Answered by `OUTCOME`.

@@ -75,8 +75,8 @@ pub use from_hub::{
     SleepAck, UpdateBlock, UpdateOffer, Verdict, Welcome,
 };
 pub use from_node::{
-    Announcement, Capabilities, Hello, Identity, NodeMessage, Outcome, OutcomeStatus, Reading, Register,
-    Report, Sleep, Taken, UpdateState, UpdateStatus,
+    Announcement, Capabilities, Hello, Identity, NextKey, NodeMessage, Outcome, OutcomeStatus, Reading,
+    Register, Report, Sleep, Taken, UpdateState, UpdateStatus,
 };
 pub use ids::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
 #[cfg(feature = "key-ids")]

@@ -75,6 +75,8 @@ codes! {
     WRONG_NODE = 24, "wrong-node";
     /// No node of this id is known.
     UNKNOWN_NODE = 25, "unknown-node";
+    /// A key that another node has or had, or that this one had before.
+    KEY_TAKEN = 26, "key-taken";
 
     // Modules: 30 to 39.
     /// The hub does not support this module kind.

@@ -6,7 +6,7 @@ use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
-    people::People,
+    people::{Passphrase, People},
     store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
     view::{
         CommandFilter, CommandView, Difference, JoiningView, NodeFilter, NodeView, Notice, Overview,
@@ -166,8 +166,8 @@ impl Backend for HubBackend {
         self.care.watch()
     }
 
-    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
-        self.care.back_up()
+    fn back_up(&self, passphrase: Option<Passphrase>) -> Result<Box<str>, BackupRefused> {
+        self.care.back_up(passphrase)
     }
 
     async fn backup(&self, name: &str) -> Option<BackupData> {

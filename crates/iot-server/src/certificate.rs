@@ -26,7 +26,8 @@ use crate::{
 };
 
 /// Names of the files in the data directory.
-const CERTIFICATE: &str = "tls.crt";
+/// Name of the file in the data directory in which a hub keeps the certificate that it has made for itself.
+pub const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
 
 /// Names of a hub on any machine, beside those of its own.

@@ -30,9 +30,11 @@ Examples:
   iot-server demo                            a hub with ten simulated nodes, for a first look
   iot-server --data-dir /var/lib/iot-hub --web-port 8080
   iot-server check-config                    what is configured, and what is wrong with it
-  iot-server backup /mnt/usb/hub.db          a backup, while the hub runs
+  iot-server backup /mnt/usb/hub.db --with-key
+                                             a backup, while the hub runs, with its key under a passphrase
   iot-server user add ada --role admin       somebody who may use the hub; asks for the password
   iot-server token create ada --label backup --days 365
+  iot-server join                            let a node join the hub that runs here
   iot-server export readings.csv --node plain:porch --from 2026-11-01T00:00:00Z
   iot-server kinds show relay --json         a module kind, for programs
   source <(iot-server completions bash)      complete this command line";
@@ -52,7 +54,7 @@ pub(crate) enum Task {
     /// Look through all of the store, or of a backup; changes nothing
     Verify(VerifyOptions),
     /// Put a backup in the place of the store, while no hub runs
-    Restore(BackupOptions),
+    Restore(RestoreOptions),
     /// Write readings as CSV or JSON lines, while the hub runs or not
     Export(ExportOptions),
     /// Add readings from a file that export wrote, while no hub runs; those that are there already are left alone
@@ -63,6 +65,8 @@ pub(crate) enum Task {
     /// Say which programs may use the hub, while it runs or not
     #[command(subcommand)]
     Token(TokenTask),
+    /// Let a node join the hub that runs on this machine: with a secret that is shown here, or with digits
+    Join(JoinOptions),
     /// Show the module kinds that this hub supports
     #[command(subcommand)]
     Kinds(KindsTask),
@@ -81,14 +85,47 @@ pub(crate) struct DemoOptions {
     pub(crate) nodes: u32,
 }
 
+/// How a node joins.
+#[derive(Debug, Args)]
+pub(crate) struct JoinOptions {
+    /// For how long, in minutes
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=15))]
+    pub(crate) minutes: u32,
+}
+
 /// Which backup.
 #[derive(Debug, Args)]
 pub(crate) struct BackupOptions {
     /// The file of the backup
     pub(crate) file: PathBuf,
-    /// Replace a file that is there already; a store that is replaced is kept beside the new one
+    /// Replace a file that is there already
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take the hub's key along, under a passphrase that is asked for, or is the first line of standard input
+    #[arg(long)]
+    pub(crate) with_key: bool,
+    /// Take the hub's key along, under the passphrase in the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "with_key")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which backup, and whether the hub's key comes with it.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreOptions {
+    /// The file of the backup
+    pub(crate) file: PathBuf,
+    /// Replace a store and a key that are there already; both are kept beside the new ones
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Put the hub's key back too, with the passphrase in the first line of this file; else it is asked for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Leave the hub's key in the backup
+    #[arg(long, conflicts_with = "passphrase_file")]
+    pub(crate) without_key: bool,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

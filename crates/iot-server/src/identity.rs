@@ -1,10 +1,11 @@
-//! The hub's own key: made at the first start, and kept in `identity.key` of the data directory.
+//! The hub's own key: made at the first start, or put back from a backup, and kept in `identity.key` of the data
+//! directory.
 //!
 //! Whoever has this file can pose as the hub to all of its nodes. So nobody but the user who runs the hub may
 //! read it: it is made so, and refused when it is not so any more. It is never logged and never shown.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
@@ -13,6 +14,7 @@ use iot_net::HubIdentity;
 use iot_proto::HubKey;
 use thiserror::Error;
 use tracing::info;
+use zeroize::Zeroizing;
 
 use crate::{config::StoreKind, private};
 
@@ -47,6 +49,13 @@ pub enum IdentityError {
         /// Its mode.
         mode: u32,
     },
+    /// Another key lies where one is to be put.
+    #[error("{} holds another key than the backup: say --force to put that one in its place; what is there is kept \
+             beside it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file holds no key.
     #[error("{} holds no key: put a backup in its place, or delete it and give the nodes the new key", path.display())]
     Broken {
@@ -60,24 +69,70 @@ pub enum IdentityError {
 /// # Errors
 /// [`IdentityError`]; a file that is there is never replaced.
 pub fn identity(store: StoreKind, data_dir: &Path) -> Result<HubIdentity, IdentityError> {
-    let path = data_dir.join(FILE_NAME);
-    let failed = |source| IdentityError::Io { path: path.clone(), source };
-    let identity = match store {
-        StoreKind::Memory => HubIdentity::generate().map_err(failed)?,
-        StoreKind::Disk => match File::open(&path) {
-            Ok(file) => read(&path, file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let identity = HubIdentity::generate().map_err(failed)?;
-                let secret = format!("{}\n", HubKey(*identity.secret()));
-                private::write(data_dir, FILE_NAME, &secret).map_err(failed)?;
-                identity
-            }
-            Err(error) => return Err(failed(error)),
-        },
+    let failed = |source| IdentityError::Io { path: data_dir.join(FILE_NAME), source };
+    let known = if store == StoreKind::Disk { existing(data_dir)? } else { None };
+    let identity = match (known, store) {
+        (Some(identity), _) => identity,
+        (None, StoreKind::Memory) => HubIdentity::generate().map_err(failed)?,
+        (None, StoreKind::Disk) => {
+            let identity = HubIdentity::generate().map_err(failed)?;
+            keep(data_dir, &identity)?;
+            identity
+        }
     };
     let key = identity.public();
     info!(id = %key.id(), %key, "nodes know this hub by its key");
     Ok(identity)
+}
+
+/// The identity that a data directory has; `None` where no hub has run on it.
+///
+/// # Errors
+/// [`IdentityError`].
+pub fn existing(data_dir: &Path) -> Result<Option<HubIdentity>, IdentityError> {
+    let path = data_dir.join(FILE_NAME);
+    match File::open(&path) {
+        Ok(file) => read(&path, file).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(IdentityError::Io { path, source }),
+    }
+}
+
+/// Whether [`put`] would find its place free or taken by the same key.
+///
+/// # Errors
+/// [`IdentityError::Exists`] where there is another one.
+pub fn check_place(data_dir: &Path, identity: &HubIdentity) -> Result<(), IdentityError> {
+    let path = data_dir.join(FILE_NAME);
+    match existing(data_dir) {
+        Ok(None) => Ok(()),
+        Ok(Some(known)) if known == *identity => Ok(()),
+        // What is no key, or one that others could have read, is in the way like another one.
+        Ok(Some(_)) | Err(IdentityError::Loose { .. } | IdentityError::Broken { .. }) => {
+            Err(IdentityError::Exists { path })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts the identity of a backup into a data directory. Another one that is there is moved to `aside`; whether it was.
+///
+/// # Errors
+/// [`IdentityError::Io`].
+pub fn put(data_dir: &Path, identity: &HubIdentity, aside: &Path) -> Result<bool, IdentityError> {
+    let in_the_way = check_place(data_dir, identity).is_err();
+    if in_the_way {
+        let path = data_dir.join(FILE_NAME);
+        fs::rename(&path, aside).map_err(|source| IdentityError::Io { path, source })?;
+    }
+    keep(data_dir, identity)?;
+    Ok(in_the_way)
+}
+
+fn keep(data_dir: &Path, identity: &HubIdentity) -> Result<(), IdentityError> {
+    let secret = Zeroizing::new(format!("{}\n", HubKey(*identity.secret())));
+    let kept = private::write(data_dir, FILE_NAME, &secret);
+    kept.map_err(|source| IdentityError::Io { path: data_dir.join(FILE_NAME), source })
 }
 
 fn read(path: &Path, file: File) -> Result<HubIdentity, IdentityError> {
@@ -106,8 +161,6 @@ fn check_mode(_: &Path, _: &File) -> Result<(), IdentityError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -135,6 +188,23 @@ mod tests {
                 "{refused}"
             );
         }
+    }
+
+    #[test]
+    fn the_key_of_a_backup_is_put_where_none_is_and_another_one_is_kept_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (of_backup, aside) = (HubIdentity::generate().unwrap(), dir.path().join("aside"));
+        assert!(check_place(dir.path(), &of_backup).is_ok());
+        assert_eq!(put(dir.path(), &of_backup, &aside).ok(), Some(false));
+        assert_eq!(identity(StoreKind::Disk, dir.path()).unwrap(), of_backup);
+        assert_eq!(put(dir.path(), &of_backup, &aside).ok(), Some(false), "it is there already");
+        let other = HubIdentity::generate().unwrap();
+        let refused = check_place(dir.path(), &other).unwrap_err();
+        assert!(matches!(refused, IdentityError::Exists { .. }), "{refused}");
+        assert_eq!(put(dir.path(), &other, &aside).ok(), Some(true));
+        assert_eq!(identity(StoreKind::Disk, dir.path()).unwrap(), other);
+        let kept = read(&aside, File::open(&aside).unwrap()).unwrap();
+        assert_eq!(kept, of_backup, "what was there is not lost");
     }
 
     #[test]

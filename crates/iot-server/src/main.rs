@@ -3,11 +3,14 @@
 mod check;
 mod cli;
 mod demo;
+mod join;
 mod kinds;
 mod logging;
 mod out;
+mod passphrase;
 mod people;
 mod readings_file;
+mod restoring;
 mod run;
 mod store_file;
 
@@ -30,11 +33,12 @@ fn main() -> ExitCode {
         Task::CheckConfig => check::check_config(cli.settings),
         Task::Backup(options) => store_file::backup(cli.settings, &options),
         Task::Verify(options) => store_file::verify(cli.settings, &options),
-        Task::Restore(options) => store_file::restore(cli.settings, &options),
+        Task::Restore(options) => restoring::run(cli.settings, &options),
         Task::Export(options) => readings_file::export(cli.settings, &options),
         Task::Import(options) => readings_file::import(cli.settings, &options),
         Task::User(task) => people::user(cli.settings, task),
         Task::Token(task) => people::token(cli.settings, task),
+        Task::Join(options) => join::join(cli.settings, &options),
         Task::Kinds(task) => kinds::kinds(cli.settings, &task),
         Task::Completions { shell } => Ok(out::completions(shell)),
     };

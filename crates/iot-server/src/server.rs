@@ -1,10 +1,12 @@
 //! [`IotServer`]: a running hub with its pages, and what a program may ask of it.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::{
     collections::BTreeMap,
+    fs,
     hash::{BuildHasher as _, RandomState},
     io,
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -47,6 +49,9 @@ use crate::{
 const ROOM_TO_REFUSE: usize = 100;
 const ROOM_TO_REFUSE_PER_ADDRESS: usize = 32;
 
+/// Name of the file in the data directory that says where this machine finds the pages of the hub that runs on it.
+pub const PAGE_FILE: &str = "page.url";
+
 /// A running hub. [`tear_down`](Self::tear_down) ends it in good order; dropping it does so best effort.
 #[derive(Debug)]
 pub struct IotServer {
@@ -58,6 +63,8 @@ pub struct IotServer {
     tcp_addr: SocketAddr,
     web_addr: SocketAddr,
     web_url: String,
+    /// Where [`PAGE_FILE`] lies, where there is one.
+    page_file: Option<PathBuf>,
     web_stop: Option<oneshot::Sender<()>>,
     web: JoinHandle<()>,
 }
@@ -176,6 +183,7 @@ impl IotServer {
             care: Arc::clone(&care),
             tcp_addr: hub.local_addr(),
         };
+        let page_file = tell_page(&config, web_addr, &web_url);
         info!(%web_addr, url = web_url, "pages are served");
         let (web_stop, stopped) = oneshot::channel();
         let web_config = web_config(config, tls);
@@ -189,6 +197,7 @@ impl IotServer {
             catalogue,
             web_addr,
             web_url,
+            page_file,
             web_stop: Some(web_stop),
             web,
         })
@@ -277,10 +286,36 @@ impl IotServer {
             // Who is told has ended already where this fails.
             let _ = stop.send(());
         }
+        if let Some(path) = self.page_file.take() {
+            // One that stays behind names a hub that does not run, and whoever reads it looks for that first.
+            let _ = fs::remove_file(path);
+        }
         if let Err(error) = (&mut self.web).await {
             warn!(%error, "the web server did not end well");
         }
         info!("the hub has stopped");
+    }
+}
+
+/// Says in the data directory where this machine finds the pages: for the command line, which cannot know on which port
+/// they came to be.
+fn tell_page(config: &Config, web_addr: SocketAddr, web_url: &str) -> Option<PathBuf> {
+    if config.store != StoreKind::Disk {
+        return None;
+    }
+    let here = match web_addr.ip() {
+        address if !address.is_unspecified() => address,
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    let here = SocketAddr::new(here, web_addr.port()).to_string();
+    let told = private::write(&config.data_dir, PAGE_FILE, &web_url.replace(&web_addr.to_string(), &here));
+    match told {
+        Ok(()) => Some(config.data_dir.join(PAGE_FILE)),
+        Err(error) => {
+            warn!(%error, "the command line is not told where the pages are: iot-server join does not find them");
+            None
+        }
     }
 }
 

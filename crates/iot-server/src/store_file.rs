@@ -1,5 +1,5 @@
-//! `iot-server backup`, `verify` and `restore`: what can be done with the file of the store from outside of
-//! the hub. What each of them does with it is `iot-store`'s; here it is put into words, or into JSON.
+//! `iot-server backup` and `verify`: what can be done with the file of the store from outside of the hub, while it runs
+//! or not. What each of them does with it is `iot-store`'s; here it is put into words, or into JSON.
 
 use core::{fmt::Display, ops::ControlFlow};
 use std::{
@@ -7,15 +7,14 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::bail;
-use iot_core::people::By;
-use iot_server::{Config, STORE_FILE_NAME, aside, config::StoreKind};
-use iot_store::{Contents, Existing, Progress, Restored};
+use anyhow::{Context as _, bail};
+use iot_server::{Config, STORE_FILE_NAME, config::StoreKind, identity, seal};
+use iot_store::{Contents, Existing, Progress};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    cli::{AUTHOR, BackupOptions, Settings, VerifyOptions},
-    out,
+    cli::{BackupOptions, Settings, VerifyOptions},
+    out, passphrase,
 };
 
 /// Percent between two lines that say how it goes.
@@ -26,18 +25,39 @@ const TOLD_EVERY: u64 = 10;
 /// # Errors
 /// What is wrong with the configuration.
 pub(crate) fn backup(settings: Settings, options: &BackupOptions) -> anyhow::Result<ExitCode> {
-    let (store, mut told) = (store_of(&settings.config(Config::default())?)?, Told::new("copied"));
-    let made = iot_store::back_up(&store, &options.file, existing(options), &mut |progress| {
-        told.tell(progress);
-        ControlFlow::Continue(())
-    });
+    let config = settings.config(Config::default())?;
+    let store = store_of(&config)?;
+    let made = copy(&store, &config.data_dir, options).map_err(|error| format!("{error:#}"));
     let file = options.file.display();
     Ok(answer(options.json, made, |made| {
         if options.json {
             return json!({ "file": file.to_string(), "contents": contents(made) }).to_string();
         }
-        format!("{file}: {}, verified", words(made))
+        let key = if made.has_key {
+            "The hub's key is in it, under the passphrase."
+        } else {
+            "The hub's key is not in it: restored on another machine the hub is another one to its nodes, and those \
+             that have keys must join again. Say --with-key to take it along, under a passphrase."
+        };
+        format!("{file}: {}, verified\n{key}", words(made))
     }))
+}
+
+fn copy(store: &Path, data_dir: &Path, options: &BackupOptions) -> anyhow::Result<Contents> {
+    let key = match passphrase::for_backup(options.passphrase_file.as_deref(), options.with_key)? {
+        Some(passphrase) => {
+            let identity = identity::existing(data_dir)?;
+            let identity = identity
+                .with_context(|| format!("there is no {} in {}", identity::FILE_NAME, data_dir.display()))?;
+            Some(seal::seal(&identity, &passphrase)?)
+        }
+        None => None,
+    };
+    let (to, mut told) = ((&*options.file, existing(options)), Told::new("copied"));
+    Ok(iot_store::back_up(store, to, key.as_ref(), &mut |progress| {
+        told.tell(progress);
+        ControlFlow::Continue(())
+    })?)
 }
 
 /// Looks through all of the store, or of a backup.
@@ -58,33 +78,6 @@ pub(crate) fn verify(settings: Settings, options: &VerifyOptions) -> anyhow::Res
     }))
 }
 
-/// Puts a backup in the place of the store, while no hub runs.
-///
-/// # Errors
-/// What is wrong with the configuration.
-pub(crate) fn restore(settings: Settings, options: &BackupOptions) -> anyhow::Result<ExitCode> {
-    let (store, mut told) = (store_of(&settings.config(Config::default())?)?, Told::new("copied"));
-    let by = By { at: iot_net::wall_clock(), who: AUTHOR, why: "" };
-    let place = (&*store, existing(options));
-    let restored = iot_store::restore(&options.file, place, &aside(&store, by.at), by, &mut |progress| {
-        told.tell(progress);
-    });
-    Ok(answer(options.json, restored, |Restored { contents: made, cancelled, kept }| {
-        let kept = kept.as_ref().map(|kept| kept.display().to_string());
-        if options.json {
-            let file = store.display().to_string();
-            return json!({ "file": file, "contents": contents(made), "cancelled": cancelled, "kept": kept })
-                .to_string();
-        }
-        let kept = kept.map_or_else(String::new, |kept| format!("; what was there is kept as {kept}"));
-        format!(
-            "{} is restored: {}; {cancelled} commands that were under way are cancelled{kept}",
-            store.display(),
-            words(made)
-        )
-    }))
-}
-
 /// The file of the store that is configured.
 ///
 /// # Errors
@@ -101,7 +94,11 @@ fn existing(options: &BackupOptions) -> Existing {
 }
 
 /// Says what came of it, and gives the exit code.
-fn answer<T, E: Display>(as_json: bool, result: Result<T, E>, say: impl FnOnce(&T) -> String) -> ExitCode {
+pub(crate) fn answer<T, E: Display>(
+    as_json: bool,
+    result: Result<T, E>,
+    say: impl FnOnce(&T) -> String,
+) -> ExitCode {
     match result {
         Ok(made) => {
             out::line(&say(&made));
@@ -117,15 +114,15 @@ fn answer<T, E: Display>(as_json: bool, result: Result<T, E>, say: impl FnOnce(&
     }
 }
 
-fn contents(contents: &Contents) -> Json {
-    let Contents { bytes, schema, nodes, modules, commands, readings, missing_reports } = contents;
+pub(crate) fn contents(contents: &Contents) -> Json {
+    let Contents { bytes, schema, nodes, modules, commands, readings, missing_reports, has_key } = contents;
     json!({
         "bytes": bytes, "schema": schema, "nodes": nodes, "modules": modules, "commands": commands,
-        "readings": readings, "missing_reports": missing_reports,
+        "readings": readings, "missing_reports": missing_reports, "has_key": has_key,
     })
 }
 
-fn words(contents: &Contents) -> String {
+pub(crate) fn words(contents: &Contents) -> String {
     let Contents { bytes, nodes, modules, commands, readings, missing_reports, .. } = contents;
     format!(
         "{bytes} bytes, {nodes} nodes with {modules} modules, {commands} commands, {readings} readings, \
@@ -134,17 +131,17 @@ fn words(contents: &Contents) -> String {
 }
 
 /// What has been told of how it goes.
-struct Told {
+pub(crate) struct Told {
     verb: &'static str,
     percent: u64,
 }
 
 impl Told {
-    fn new(verb: &'static str) -> Self {
+    pub(crate) fn new(verb: &'static str) -> Self {
         Self { verb, percent: 0 }
     }
 
-    fn tell(&mut self, progress: Progress) {
+    pub(crate) fn tell(&mut self, progress: Progress) {
         let percent = progress.percent();
         if percent >= self.percent + TOLD_EVERY {
             self.percent = percent - percent % TOLD_EVERY;

@@ -63,6 +63,8 @@ pub enum Control {
     UnknownKind,
     /// Sends its last report once more.
     DuplicateReport,
+    /// Changes its key, where it has one.
+    ChangeKey,
 }
 
 /// A fleet could not be started.

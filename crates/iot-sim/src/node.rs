@@ -10,7 +10,7 @@ use std::{
 use iot_node::{
     Config, Connection, Contact,
     noise::KeyPair,
-    runner::{Ends, Runner},
+    runner::{Ends, Runner, new_key},
     tunnel::Keys,
 };
 use iot_proto::{
@@ -144,6 +144,8 @@ async fn boot(
     }
     let ended = run(&mut runner, boot, spec, asks).await;
     runner.with_node(SimDevice::gone);
+    // What a real node has stored by now.
+    spec.keys = runner.keys().cloned();
     Ok(ended)
 }
 
@@ -228,6 +230,7 @@ fn obey(runner: &mut Runner<'_, SimDevice>, boot: BootId, control: Control) -> R
             let frame = encode(&Report { boot, sequence, readings })?;
             write(runner, &frame)?;
         }
+        Control::ChangeKey => runner.change_key(new_key().map_err(ControlError::Write)?),
     }
     Ok(())
 }

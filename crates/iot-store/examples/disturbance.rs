@@ -51,7 +51,7 @@ fn main() -> Outcome<()> {
     row(
         "backup",
         &load.beside(|| {
-            back_up(&path, &copy, Existing::Replace, &mut |_| ControlFlow::Continue(()))?;
+            back_up(&path, (&copy, Existing::Replace), None, &mut |_| ControlFlow::Continue(()))?;
             Ok(())
         })?,
     )?;

@@ -16,7 +16,8 @@ mod sqlite;
 pub use memory::{MemoryLimits, MemoryStore};
 pub use retention::{Retention, RetentionPolicy};
 pub use sqlite::{
-    BackupError, Contents, Existing, Inspection, OpenError, Prepared, Progress, RestoreError, Restored,
-    SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits, SqlitePeople, SqliteStore, VerifyError,
-    back_up, compare, prepare, put_back, restore, verify,
+    BackupError, Contents, Existing, Inspection, OpenError, Prepared, Progress, Readmitted, ReadmittedNode,
+    RestoreError, Restored, SealedKey, SqliteChronicle, SqliteDisk, SqliteHistory, SqliteLimits,
+    SqlitePeople, SqliteStore, VerifyError, back_up, compare, is_in_use, prepare, put_back, restore,
+    sealed_key, verify,
 };

@@ -6,7 +6,7 @@ use iot_core::{
     Answer, Event, IotError, NodeId, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
-    people::People,
+    people::{Passphrase, People},
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
         CommandFilter, CommandView, Difference, JoiningView, NodeFilter, NodeView, Notice, Overview,
@@ -133,11 +133,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// How the store is, and every change of that.
     fn store(&self) -> watch::Receiver<StoreView>;
 
-    /// Begins a backup and gives the name that its file will have.
+    /// Begins a backup and gives the name that its file will have. The hub's own key is in it only where there is a
+    /// passphrase to seal it under.
     ///
     /// # Errors
     /// [`BackupRefused`].
-    fn back_up(&self) -> Result<Box<str>, BackupRefused>;
+    fn back_up(&self, passphrase: Option<Passphrase>) -> Result<Box<str>, BackupRefused>;
 
     /// The backup of this name, if there is one.
     fn backup(&self, name: &str) -> impl Future<Output = Option<BackupData>> + Send;

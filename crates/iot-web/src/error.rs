@@ -206,6 +206,7 @@ fn status_of_people(error: &PeopleError) -> StatusCode {
         PeopleError::Name
         | PeopleError::Role
         | PeopleError::Password { .. }
+        | PeopleError::Passphrase { .. }
         | PeopleError::Label { .. }
         | PeopleError::Scope { .. }
         | PeopleError::Lifetime { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -225,7 +226,9 @@ fn advice_of_people(error: &PeopleError) -> &'static str {
         PeopleError::TooMany { .. } => "Remove some that are not needed.",
         PeopleError::UnknownUser { .. } | PeopleError::UnknownToken { .. } => "Look at the list of today.",
         PeopleError::NameTaken { .. } | PeopleError::Name => "Take another name.",
-        PeopleError::Password { .. } => "Take a longer one, such as four words.",
+        PeopleError::Password { .. } | PeopleError::Passphrase { .. } => {
+            "Take a longer one, such as four words."
+        }
         PeopleError::FirstIsAdmin
         | PeopleError::Role
         | PeopleError::Label { .. }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tower_http::body::Limited;
 
 use crate::{
-    Backend, act, api, asset,
+    Backend, act, api, asset, backup,
     body::{self, Reply},
     door,
     error::WebError,
@@ -64,7 +64,7 @@ async fn answered<B: Backend>(
         Route::Join(act, Surface::Api) => joining::by_script(web, act, &asked).await,
         Route::Events => Ok(feed::feed(web, &asked.headers)),
         Route::Health => api::health(web).await,
-        Route::BackUp(surface) => back_up(web, surface, &asked),
+        Route::BackUp(surface) => backup::begin(web, surface, &asked),
         Route::Restore(name, surface) => restore::restore(web, &name, surface, &asked),
         Route::BackupFile(name) => api::backup_file(web, &name).await,
         Route::Asset(path) => asset::asset(&path, &asked.headers),
@@ -117,20 +117,5 @@ async fn read_api<B: Backend>(web: &Web<B>, api: Api, asked: &Asked) -> Result<R
         Api::AuditExport => api::audit_export(web, &asked.query),
         Api::Account => Ok(api::account(web)),
         Api::Replacement(node) => api::replacement(web, &node, &asked.query).await,
-    }
-}
-
-/// Begins a backup.
-fn back_up<B: Backend>(web: &Web<B>, surface: Surface, asked: &Asked) -> Result<Reply, WebError> {
-    match surface {
-        Surface::Page => {
-            asked.is("application/x-www-form-urlencoded")?;
-            web.backend.back_up()?;
-            Ok(body::see_other("/store"))
-        }
-        Surface::Api => {
-            asked.is("application/json")?;
-            Ok(api::begun(&web.backend.back_up()?))
-        }
     }
 }

@@ -10,6 +10,7 @@ mod act;
 mod api;
 mod asset;
 mod backend;
+mod backup;
 mod body;
 mod config;
 mod connection;

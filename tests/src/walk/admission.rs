@@ -16,8 +16,7 @@ const FLEET: Duration = Duration::from_secs(20);
 fn fleet_nodes(walk: &Walk) -> Result<Vec<Value>> {
     let nodes = walk.hub()?.api.get("/nodes")?;
     let nodes = field(&nodes, "/nodes")?.as_array().context("a list of nodes")?.clone();
-    let names: Vec<_> = walk.fleet.nodes().iter().map(|node| format!("plain:{}", node.name)).collect();
-    let of_fleet = |node: &Value| node["id"].as_str().is_some_and(|id| names.iter().any(|name| name == id));
+    let of_fleet = |node: &Value| walk.nodes().any(|known| node["id"] == known.id.as_str());
     Ok(nodes.into_iter().filter(of_fleet).collect())
 }
 
@@ -55,11 +54,11 @@ pub(super) fn nothing_is_kept(walk: &mut Walk) -> Result<String> {
 /// A person admits one node on the page and the others by the API; all are online or between contacts.
 pub(super) fn approval(walk: &mut Walk) -> Result<String> {
     let api = walk.hub()?.api.clone();
-    for (at, node) in walk.fleet.nodes().iter().enumerate() {
+    for (at, node) in walk.nodes().enumerate() {
         let status = if at == 0 {
-            api.form(&format!("/nodes/plain:{}/admit", node.name), &[])?
+            api.form(&format!("/nodes/{}/admit", node.id), &[])?
         } else {
-            api.post(&format!("/nodes/plain:{}/admit", node.name), &json!({}))?.0
+            api.post(&format!("/nodes/{}/admit", node.id), &json!({}))?.0
         };
         ensure!((200..400).contains(&status), "admit {}: {status}", node.name);
     }
@@ -80,9 +79,10 @@ pub(super) fn registration(walk: &mut Walk) -> Result<String> {
     let count = until("all modules are registered", FLEET, || {
         let nodes = fleet_nodes(walk)?;
         let mut count = 0;
-        for known in walk.fleet.nodes() {
-            let id = format!("plain:{}", known.name);
-            let Some(node) = nodes.iter().find(|node| node["id"] == id.as_str()) else { return Ok(None) };
+        for known in walk.nodes() {
+            let Some(node) = nodes.iter().find(|node| node["id"] == known.id.as_str()) else {
+                return Ok(None);
+            };
             let modules = node["modules"].as_array().cloned().unwrap_or_default();
             let kinds: Vec<_> = modules.iter().filter_map(|module| module["kind"].as_str()).collect();
             if kinds != known.modules || modules.iter().any(|module| module["supported"] != true) {

@@ -2,7 +2,9 @@
 //! everything comes back, and its nodes with it.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    net::Ipv4Addr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -19,13 +21,19 @@ use crate::{
     api::Api,
     hand_node::HandNode,
     hub::{HubProcess, Ports, binaries},
+    people::command,
     wait::until,
 };
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// Simulated nodes that have to come back.
-const NODES: u32 = 10;
+/// Simulated nodes that have to come back: plain ones, and ones with keys.
+const PLAIN: u32 = 7;
+const KEYED: u32 = 3;
+const NODES: u32 = PLAIN + KEYED;
+
+/// Under what the hub's key is put into the backup.
+const PASSPHRASE: &str = "four words of the walk";
 
 /// A node that is led by hand.
 const NAME: &str = "walk-restored";
@@ -59,30 +67,68 @@ pub(super) fn by_form(walk: &mut Walk) -> Result<String> {
 }
 
 /// Everything is lost but a backup that was made while the hub ran: the nodes come back without registering
-/// anew, what was acknowledged before the backup is there, and what came after it is a gap.
+/// anew, those with keys because the hub has its own key back, what was acknowledged before the backup is there, and what
+/// came after it is a gap.
 pub(super) fn restored(walk: &mut Walk) -> Result<String> {
     let machine = TempDir::new()?;
     let (data, backup) = (machine.path().join("data"), machine.path().join("backup.db"));
     let ports = Ports::fixed()?;
     let first = HubProcess::start_on(ports, &data, &["--registration", "open"])?;
-    let fleet = walk.runtime.block_on(Fleet::start(FleetConfig::new(first.tcp, NODES)))?;
+    let plain = FleetConfig::new(first.tcp, PLAIN);
+    let keyed = FleetConfig {
+        hub_key: Some(first.key()?),
+        seed: 92,
+        first_address: Some(Ipv4Addr::new(127, 19, 0, 1)),
+        ..FleetConfig::new(first.tcp, KEYED)
+    };
+    let fleets = [plain, keyed].map(|config| walk.runtime.block_on(Fleet::start(config)));
     let outcome = (|| {
         let told = before(&first, &data, &backup)?;
+        let key = first.key()?;
         first.kill()?;
         fs::remove_dir_all(&data)?;
-        let restored = hub(&["restore", &text(&backup), "--data-dir", &text(&data), "--json"])?;
+        let restored = put_back(machine.path(), &data, &backup)?;
         ensure!(restored["cancelled"] == 1 && restored["kept"].is_null(), "{restored}");
+        let readmitted = field(&restored, "/readmitted/nodes")?.as_array().map(Vec::len);
+        ensure!(readmitted == Some(usize::try_from(NODES)? + 1), "{restored}");
         // Who was not admitted before would have to wait now.
         let second = HubProcess::start_on(ports, &data, &["--registration", "approve"])?;
+        ensure!(second.key()? == key, "the hub is the same to its nodes");
         after(&second, &told)?;
         ensure!(second.stop()?.success(), "the hub ends well");
         let whole = hub(&["verify", "--data-dir", &text(&data), "--json"])?;
         let missing = field(&whole, "/contents/missing_reports")?.as_u64();
         ensure!(missing >= Some(2), "the gap is stored: {whole}");
-        Ok(format!("{NODES} simulated nodes and one by hand are back; 2 reports after the backup are a gap"))
+        ensure!(whole["contents"]["has_key"] == false, "the store has no key: {whole}");
+        Ok(format!(
+            "{PLAIN} plain nodes, {KEYED} with keys and one by hand are back; 2 reports after the backup are a gap"
+        ))
     })();
-    walk.runtime.block_on(fleet.stop());
+    for fleet in fleets {
+        walk.runtime.block_on(fleet?.stop());
+    }
     outcome
+}
+
+/// Restores the backup with the hub's key, after a wrong passphrase and none were refused.
+fn put_back(machine: &Path, data: &Path, backup: &Path) -> Result<Value> {
+    let restore = ["restore", &text(backup), "--data-dir", &text(data), "--json"];
+    let with = |words: &str| -> Result<String> {
+        let file = machine.join("passphrase");
+        fs::write(&file, words)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        Ok(text(&file))
+    };
+    let wrong = with("four words of another walk")?;
+    let refused = run(&[&restore[..], &["--passphrase-file", &wrong]].concat())?;
+    ensure!(refused.1.contains("passphrase is not the one"), "{refused:?}");
+    let refused = run(&restore)?;
+    ensure!(refused.1.contains("--passphrase-file"), "{refused:?}");
+    ensure!(!data.exists(), "a restore that was refused has changed nothing");
+    let right = with(PASSPHRASE)?;
+    let restored = hub(&[&restore[..], &["--passphrase-file", &right]].concat())?;
+    ensure!(restored["key"] == "restored", "{restored}");
+    Ok(restored)
 }
 
 /// What has to be there again.
@@ -106,8 +152,10 @@ fn before(hub_process: &HubProcess, data: &Path, backup: &Path) -> Result<Told> 
     until("every simulated node has reported", SOON, || reported(api))?;
     let under_way = switch(api, false)?;
     let readings = readings(api)?;
-    let made = hub(&["backup", &text(backup), "--data-dir", &text(data), "--json"])?;
+    let made = command(data, &["backup", &text(backup), "--with-key", "--json"], PASSPHRASE)?;
+    let made: Value = serde_json::from_str(&made)?;
     ensure!(field(&made, "/contents/nodes")? == &json!(NODES + 1), "{made}");
+    ensure!(made["contents"]["has_key"] == true, "{made}");
     let again = run(&["backup", &text(backup), "--data-dir", &text(data)])?;
     ensure!(again.1.contains("is there already"), "a backup is not overwritten: {again:?}");
     let in_use = run(&["restore", &text(backup), "--data-dir", &text(data), "--force"])?;

@@ -25,8 +25,8 @@ const SOON: Duration = Duration::from_secs(10);
 pub(super) fn find(walk: &Walk, kind: &str, state: &str) -> Result<(String, u8)> {
     until(&format!("a node that is {state} carries a {kind}"), SOON, || {
         let nodes = walk.hub()?.api.get("/nodes")?;
-        for known in walk.fleet.nodes() {
-            let id = format!("plain:{}", known.name);
+        for known in walk.nodes() {
+            let id = known.id.clone();
             let nodes = nodes["nodes"].as_array().cloned().unwrap_or_default();
             let there =
                 nodes.iter().any(|node| node["id"] == id.as_str() && node["presence"]["state"] == state);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use iot_sim::{Fleet, FleetConfig};
+use iot_sim::{Control, Fleet, FleetConfig};
 use serde_json::json;
 
 use super::{NODE_PORT, Walk, field};
@@ -20,7 +20,8 @@ const LIBRARY: &str = "noiseprotocol==0.3.1";
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// They wait, are admitted by their ids, report and obey: in their sessions, and dialled by their keys.
+/// They wait, are admitted by their ids, report and obey: in their sessions, and dialled by their keys. One changes its
+/// key, and stays the same node.
 pub(super) fn fleet(walk: &mut Walk) -> Result<String> {
     let in_session = with_fleet(walk, 90, Ipv4Addr::new(127, 17, 0, 1), 0)?;
     let dialled = with_fleet(walk, 91, Ipv4Addr::new(127, 18, 0, 1), 100)?;
@@ -57,6 +58,14 @@ fn with_fleet(walk: &mut Walk, seed: u64, first: Ipv4Addr, visitors: u8) -> Resu
     for on in [true, false] {
         let command = hub.api.set(&node, u8::try_from(module)?, "on", &json!(on))?;
         ensure!(field(&command, "/state")? == "done", "{command}");
+    }
+    let first = fleet.nodes().first().context("a node")?.id.clone();
+    if visitors == 0 {
+        walk.runtime.block_on(fleet.control(0, Control::ChangeKey))?;
+        until("the node has changed its key", SOON, || {
+            let keys = field(&hub.api.node(&first)?.context("its id stays")?, "/keys")?.clone();
+            Ok((keys[0]["id"] != first.as_str() && keys[1]["state"] == "former").then_some(()))
+        })?;
     }
     let stats = walk.runtime.block_on(fleet.stop());
     ensure!(stats.protocol_errors == 0, "{stats:?}");

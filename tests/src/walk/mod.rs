@@ -17,10 +17,10 @@ mod restart;
 mod restore;
 mod stop;
 
-use std::{fmt, path::Path, time::Instant};
+use std::{fmt, net::Ipv4Addr, path::Path, time::Instant};
 
 use anyhow::{Context as _, Result};
-use iot_sim::{Fleet, FleetConfig, Plan};
+use iot_sim::{Fleet, FleetConfig, Plan, SimNode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -32,7 +32,11 @@ use crate::{
 };
 
 /// Simulated nodes on the walk.
-pub const NODES: u32 = 50;
+pub const NODES: u32 = PLAIN + KEYED;
+
+/// Those that are plain, of which people let in few, and those with keys.
+const PLAIN: u32 = 18;
+const KEYED: u32 = 32;
 
 /// Port on which nodes are dialled: none that a hub in use would have.
 pub const NODE_PORT: u16 = 12_340;
@@ -45,8 +49,10 @@ const VISITORS: u8 = 10;
 pub struct Walk {
     /// The hub; gone once it was stopped.
     pub hub: Option<HubProcess>,
-    /// The simulated nodes.
+    /// The simulated nodes that are plain.
     pub fleet: Fleet,
+    /// Those with keys.
+    pub keyed: Fleet,
     /// On which the fleet lives.
     pub runtime: Runtime,
     /// A node that falls silent at the start, and is looked at towards the end.
@@ -66,6 +72,11 @@ impl Walk {
     /// When it has been stopped.
     pub fn hub(&self) -> Result<&HubProcess> {
         self.hub.as_ref().context("the hub has been stopped")
+    }
+
+    /// All simulated nodes, the plain ones first.
+    pub fn nodes(&self) -> impl Iterator<Item = &SimNode> {
+        self.fleet.nodes().iter().chain(self.keyed.nodes())
     }
 }
 
@@ -140,13 +151,23 @@ pub fn walk() -> Result<usize> {
     admission::lay_out_user_kind(data_dir.path())?;
     let hub = start_hub(data_dir.path())?;
     let runtime = Runtime::new()?;
-    let fleet = runtime.block_on(Fleet::start(FleetConfig {
+    let config = |nodes| FleetConfig {
         node_port: Some(NODE_PORT),
         visitors: VISITORS,
         plan: Plan::default(),
-        ..FleetConfig::new(hub.tcp, NODES)
-    }))?;
-    let mut walk = Walk { hub: Some(hub), fleet, runtime, quiet: None, browser: None, noted: None, data_dir };
+        ..FleetConfig::new(hub.tcp, nodes)
+    };
+    let plain = config(PLAIN);
+    let with_keys = FleetConfig {
+        hub_key: Some(hub.key()?),
+        seed: 93,
+        first_address: Some(Ipv4Addr::new(127, 20, 0, 1)),
+        ..config(KEYED)
+    };
+    let fleet = runtime.block_on(Fleet::start(plain))?;
+    let keyed = runtime.block_on(Fleet::start(with_keys))?;
+    let mut walk =
+        Walk { hub: Some(hub), fleet, keyed, runtime, quiet: None, browser: None, noted: None, data_dir };
     let mut walked = Vec::new();
     for (name, step) in STEPS {
         let started = Instant::now();
@@ -157,6 +178,7 @@ pub fn walk() -> Result<usize> {
     }
     let failed = walked.iter().filter(|step| step.result.is_err()).count();
     out::line(&format!("\nwalk: {} passed, {failed} failed", walked.len() - failed));
+    walk.runtime.block_on(walk.keyed.stop());
     walk.runtime.block_on(walk.fleet.stop());
     Ok(failed)
 }

@@ -6,8 +6,9 @@ use iot_proto::{Admission, Correlation};
 
 use super::audit::Asker;
 use crate::{
-    AdmissionState, CommandState, Effects, Event, Hub, IotError, NodeId, Now,
+    AdmissionState, CommandState, Effects, Event, Hub, IotError, Limit, NodeId, Now,
     audit::Deed,
+    config::Registration,
     deadlines::Timer,
     registry::{Node, NodeNumber},
     sessions::{Pending, Session},
@@ -18,7 +19,7 @@ impl Hub {
     /// Lets a node in.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`], [`IotError::Archived`].
+    /// [`IotError::UnknownNode`], [`IotError::Archived`]; [`IotError::TooMany`] for one plain node more.
     pub(crate) fn admit(
         &mut self,
         now: Now,
@@ -30,9 +31,23 @@ impl Hub {
         if self.registry.get(number).is_some_and(|node| node.admission == AdmissionState::Archived) {
             return Err(IotError::Archived { node: id.clone() });
         }
+        self.check_room_for_plain(number)?;
         self.set_admission(now, asker, number, (AdmissionState::Admitted, Deed::Admit), out);
         self.pump(now, number, out);
         Ok(())
+    }
+
+    /// Whether one more plain node may be let in. Anyone can pose as one, so there are few, each known to a person;
+    /// where registration is open, nobody has chosen any of them.
+    fn check_room_for_plain(&self, number: NodeNumber) -> Result<(), IotError> {
+        let is_let_in = |node: &Node| node.key.is_none() && node.admission == AdmissionState::Admitted;
+        let asks = self.registry.get(number).is_some_and(|node| node.key.is_none() && !is_let_in(node));
+        if !asks || self.config.registration == Registration::Open {
+            return Ok(());
+        }
+        let let_in = self.registry.iter().filter(|(_, node)| is_let_in(node)).count();
+        let most = self.config.max_plain;
+        if let_in < most { Ok(()) } else { Err(self.too_many(Limit::Plain, most)) }
     }
 
     /// Turns a waiting node away and forgets it.
@@ -183,7 +198,8 @@ impl Hub {
     /// Takes a node out of the archive and lets it in again.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`]; [`IotError::Standing`] for one that is not there.
+    /// [`IotError::UnknownNode`]; [`IotError::Standing`] for one that is not there; [`IotError::TooMany`] for one plain
+    /// node more.
     pub(crate) fn unarchive(
         &mut self,
         now: Now,
@@ -195,6 +211,7 @@ impl Hub {
         if self.registry.get(number).is_some_and(|node| node.admission != AdmissionState::Archived) {
             return Err(IotError::Standing { node: id.clone(), why: "is not in the archive" });
         }
+        self.check_room_for_plain(number)?;
         self.set_admission(now, asker, number, (AdmissionState::Admitted, Deed::Unarchive), out);
         Ok(())
     }

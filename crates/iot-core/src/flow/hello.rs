@@ -13,7 +13,7 @@ use crate::{
     config::{HubConfig, Registration},
     deadlines::Timer,
     flow::sleep::check_absence,
-    registry::{Facts, Node, NodeNumber},
+    registry::{Facts, Node, NodeNumber, Standing},
     sessions::Phase,
 };
 
@@ -42,6 +42,7 @@ impl Hub {
         match self.let_in(now, session, hello, out) {
             Ok((number, version)) => {
                 self.take_over(now, session, number, out);
+                self.limit_handshake(now, session, number);
                 self.welcome(now, session, number, (hello, version), frame, out);
                 self.pump(now, number, out);
             }
@@ -73,13 +74,18 @@ impl Hub {
         if !hello.capabilities.has(Capabilities::KEEPS_SESSION) {
             check_absence("a time between two contacts", hello.keepalive_s)?;
         }
-        let number = match self.registry.find(&id) {
+        let known = proven.map_or_else(|| self.registry.find(&id), |key| self.registry.find_key(&key));
+        let number = match known {
             Some(number) => number,
             None => self.take_in(now, session, (&id, proven, Facts::from(hello)), out)?,
         };
+        let standing = self.registry.get(number).map(|node| node.standing(proven, now.wall));
         match self.registry.get(number) {
             // The id is a part of the key's hash; what counts is the whole key.
-            Some(node) if node.key != proven => Err(IotError::UnprovenKey),
+            Some(_) if standing == Some(Standing::Other) => Err(IotError::UnprovenKey),
+            Some(node) if standing == Some(Standing::Ended) => {
+                Err(IotError::KeyEnded { node: node.id.clone() })
+            }
             Some(node) if node.admission == AdmissionState::Revoked => {
                 Err(IotError::Revoked { node: node.id.clone() })
             }
@@ -91,7 +97,12 @@ impl Hub {
                 self.has_joined(now, number, out);
                 Ok((number, version))
             }
-            _ => Ok((number, version)),
+            _ => {
+                if standing == Some(Standing::Next) {
+                    self.key_changed(now, number, out);
+                }
+                Ok((number, version))
+            }
         }
     }
 

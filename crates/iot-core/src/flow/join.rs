@@ -186,7 +186,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`IotError::Revoked`] or [`IotError::Archived`] for a key that is let in no more, [`IotError::UnprovenKey`] for
-    /// one whose id is another's, [`IotError::TooMany`].
+    /// one whose id is another's, [`IotError::KeyTaken`] for one that a node had, [`IotError::TooMany`].
     pub(crate) fn record_of(
         &mut self,
         now: Now,
@@ -194,7 +194,7 @@ impl Hub {
         admission: AdmissionState,
     ) -> Result<NodeNumber, IotError> {
         let id = NodeId::of_key(&key);
-        let Some(number) = self.registry.find(&id) else {
+        let Some(number) = self.registry.find_key(&key) else {
             if self.registry.len() >= self.config.max_nodes {
                 let limit = u64::try_from(self.config.max_nodes).unwrap_or(u64::MAX);
                 return Err(IotError::TooMany { what: "nodes", limit });
@@ -209,6 +209,7 @@ impl Hub {
         };
         let Some(node) = self.registry.get_mut(number) else { return Err(CLOSED) };
         match node.admission {
+            _ if node.keys.iter().any(|known| known.key == key) => Err(IotError::KeyTaken),
             _ if node.key != Some(key) => Err(IotError::UnprovenKey),
             AdmissionState::Revoked => Err(IotError::Revoked { node: id }),
             AdmissionState::Archived => Err(IotError::Archived { node: id }),

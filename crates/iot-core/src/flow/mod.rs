@@ -10,6 +10,7 @@ mod command;
 mod deliver;
 mod hello;
 mod join;
+mod keys;
 mod naming;
 mod outcome;
 mod register;

@@ -24,6 +24,15 @@ const RETRY_SOON_MS: u32 = 1_000;
 /// name would otherwise push each other out all the time. In milliseconds.
 const RETRY_LATER_MS: u32 = 15_000;
 
+/// Whether a node whose session ends has left.
+#[derive(Clone, Debug)]
+enum Leaving {
+    /// It has, for this reason.
+    Gone(PresenceReason),
+    /// It comes back at once.
+    Returning,
+}
+
 impl Hub {
     /// A node opened a connection.
     pub(crate) fn session_opened(
@@ -137,38 +146,41 @@ impl Hub {
             Close { code: error.code(), retry_after_ms: retry_ms + jitter, detail: Label::clipped(&text) };
         out.send(session, &close, Correlation::OneWay);
         out.list.push(Effect::Close { session });
-        let reason = if let IotError::Silent { for_s } = error {
-            PresenceReason::Silent { for_s: *for_s }
+        let leaving = if let IotError::Silent { for_s } = error {
+            Leaving::Gone(PresenceReason::Silent { for_s: *for_s })
+        } else if *error == IotError::HandshakeDue {
+            Leaving::Returning
         } else {
-            PresenceReason::Cut
+            Leaving::Gone(PresenceReason::Cut)
         };
-        self.take_leave(now, session, reason, out);
+        self.take_leave(now, session, leaving, out);
         self.sessions.enter(session, Phase::Closing);
     }
 
     /// A session's connection has ended.
     pub(crate) fn session_closed(&mut self, now: Now, session: SessionId, out: &mut Effects) {
-        self.take_leave(now, session, PresenceReason::Cut, out);
+        self.take_leave(now, session, Leaving::Gone(PresenceReason::Cut), out);
         self.sessions.remove(session);
     }
 
     /// The node says that it ends its session.
     pub(crate) fn node_closes(&mut self, now: Now, session: SessionId, out: &mut Effects) {
-        self.take_leave(now, session, PresenceReason::SaidGoodbye, out);
+        self.take_leave(now, session, Leaving::Gone(PresenceReason::SaidGoodbye), out);
         self.sessions.enter(session, Phase::Closing);
         out.list.push(Effect::Close { session });
     }
 
     /// Separates a session from its node: what waited for an answer on it waits anew, or is told.
-    fn take_leave(&mut self, now: Now, session: SessionId, reason: PresenceReason, out: &mut Effects) {
+    fn take_leave(&mut self, now: Now, session: SessionId, leaving: Leaving, out: &mut Effects) {
         self.deadlines.cancel(Timer::Hello(session));
+        self.deadlines.cancel(Timer::Handshake(session));
         let Some(state) = self.sessions.get_mut(session) else { return };
         let pending = state.requests().drain();
         match state.phase() {
             Phase::Open { node } => {
                 self.sessions.enter(session, Phase::Closing);
                 self.give_up(now, pending, Route::Session(session), &IotError::Cut, out);
-                self.node_left(now, node, session, reason, out);
+                self.node_left(now, node, session, leaving, out);
             }
             Phase::Anonymous => self.stop_expecting(session, out),
             Phase::Joining => self.join_ended(now, session, out),
@@ -199,14 +211,18 @@ impl Hub {
         now: Now,
         number: NodeNumber,
         session: SessionId,
-        reason: PresenceReason,
+        leaving: Leaving,
         out: &mut Effects,
     ) {
         let Some(node) = self.registry.get_mut(number).filter(|node| node.session == Some(session)) else {
             return;
         };
         node.session = None;
-        let change = node.presence.ended(now, reason);
+        let change = match leaving {
+            Leaving::Gone(reason) => node.presence.ended(now, reason),
+            // If it does not come back, its silence tells.
+            Leaving::Returning => Change::None,
+        };
         // Whoever leaves before it stops listening sleeps from now on.
         if let Some(sleep) = node.sleep.as_mut().filter(|sleep| sleep.since > now.wall) {
             sleep.since = now.wall;

@@ -7,6 +7,7 @@
 
 mod code;
 mod name;
+mod passphrase;
 mod rules;
 mod throttle;
 
@@ -18,6 +19,7 @@ use thiserror::Error;
 pub use self::{
     code::ClaimCode,
     name::{Role, TokenLabel, UserName, check_password},
+    passphrase::Passphrase,
     rules::{Known, MAX_LOGINS, MAX_TOKENS, MAX_USERS, PeopleError, decide},
     throttle::{Allowance, FREE_TRIES, Standing, Throttle, Wait},
 };

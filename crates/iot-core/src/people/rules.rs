@@ -133,6 +133,12 @@ pub enum PeopleError {
         /// Why.
         why: Box<str>,
     },
+    /// What cannot be a passphrase.
+    #[error("the passphrase is not taken: {why}")]
+    Passphrase {
+        /// Why.
+        why: Box<str>,
+    },
     /// The name or the password is not right; which of them is not told.
     #[error("the name or the password is wrong")]
     WrongPassword,

@@ -1,5 +1,6 @@
 //! All nodes that are known, and the modules they registered. Owns who is who; not whether they are there.
 
+mod keys;
 mod modules;
 mod node;
 mod runs;
@@ -14,9 +15,12 @@ use core::{
     ops::{Bound, RangeInclusive},
 };
 
+pub(crate) use keys::Standing;
 pub(crate) use modules::{Module, is_as_wanted};
 pub(crate) use node::{Facts, Node};
 pub(crate) use runs::{Arrival, Runs};
+
+use iot_proto::NodeKey;
 
 use crate::{AdmissionState, IotError, NodeId, Origin};
 
@@ -31,6 +35,8 @@ pub(crate) struct Registry {
     nodes: BTreeMap<NodeNumber, Box<Node>>,
     by_id: BTreeMap<NodeId, NodeNumber>,
     by_address: BTreeSet<(IpAddr, NodeNumber)>,
+    /// All keys of the nodes that have or had more than one.
+    by_key: BTreeMap<NodeKey, NodeNumber>,
     next: u32,
     waiting: usize,
 }
@@ -46,11 +52,13 @@ impl Registry {
             self.by_address.insert((address.ip(), number));
         }
         self.nodes.insert(number, Box::new(node));
+        self.list_keys(number);
         number
     }
 
     /// Forgets a node.
     pub(crate) fn remove(&mut self, number: NodeNumber) -> Option<Node> {
+        self.unlist_keys(number);
         let node = self.nodes.remove(&number)?;
         self.waiting -= usize::from(node.admission == AdmissionState::Pending);
         self.by_id.remove(&node.id);

@@ -10,7 +10,7 @@ use crate::{
     AdmissionState, DeliveryId, IotError, NodeId, SessionId,
     catalogue::Catalogue,
     presence::PresenceTracker,
-    store::{Decision, NodeRecord, Record, SleepRecord},
+    store::{Decision, KeyRecord, NodeRecord, Record, SleepRecord},
 };
 
 /// What a node says of itself in its hello.
@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// The key that it must prove; `None` for a plain node.
     pub(crate) key: Option<NodeKey>,
+    /// Those beside it: the next one, and those that it had.
+    pub(crate) keys: Vec<KeyRecord>,
     pub(crate) title: Box<str>,
     /// Where it is, as people say; may be empty.
     pub(crate) place: Box<str>,
@@ -81,6 +83,7 @@ impl Node {
         let title = own_title(&id);
         Self {
             key,
+            keys: Vec::new(),
             title,
             place: Box::default(),
             id,
@@ -114,6 +117,7 @@ impl Node {
             firmware: record.firmware,
         };
         let mut node = Self::new((record.id, record.key), record.admission, facts, record.first_seen);
+        node.keys = record.keys;
         node.title = record.title;
         node.place = record.place;
         node.tags = record.tags;
@@ -139,6 +143,7 @@ impl Node {
         Some(Record::Node(Box::new(NodeRecord {
             id: self.id.clone(),
             key: self.key,
+            keys: self.keys.clone(),
             title: self.title.clone(),
             place: self.place.clone(),
             admission: self.admission,

@@ -172,6 +172,7 @@ impl<'a> View<'a> {
     fn node_view(&self, number: NodeNumber, node: &Node) -> NodeView {
         NodeView {
             id: node.id.clone(),
+            keys: node.key_views(self.now.wall).collect(),
             title: node.title.clone(),
             place: node.place.clone(),
             tags: node.tags.clone(),

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
+use iot_proto::{BootId, Capabilities, CommandId, KeyId, OwnedValue, UnixMillis};
 
 use super::{CommandState, Presence};
 use crate::{
@@ -97,6 +97,8 @@ impl NodeFilter {
 pub struct NodeView {
     /// The node.
     pub id: NodeId,
+    /// Its keys: its own, the one that it announced, and those that it had; none for a plain node.
+    pub keys: Vec<KeyView>,
     /// What it is called.
     pub title: Box<str>,
     /// Where it is, as people say; may be empty.
@@ -133,6 +135,51 @@ pub struct NodeView {
     pub queued: usize,
     /// Its modules by index.
     pub modules: Vec<ModuleView>,
+}
+
+impl NodeView {
+    /// Whether nothing proves that it is the node that it says it is: anyone on its network can pose as it.
+    pub fn is_unproven(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+/// A key of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyView {
+    /// What people compare of it. That of its first key is the node's id.
+    pub id: KeyId,
+    /// Whether it is taken.
+    pub standing: KeyStanding,
+    /// Since when it stands so; one that has ended, since when the node had no use for it.
+    pub since: UnixMillis,
+    /// Until when it is taken at the longest; `None` for the node's own.
+    pub until: Option<UnixMillis>,
+}
+
+/// Whether a key of a node is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyStanding {
+    /// It is the one that the node must prove.
+    Current,
+    /// The node has announced it, and may prove it.
+    Next,
+    /// Another took its place, and it is taken for some hours yet.
+    Former,
+    /// It is not taken any more, from nobody.
+    Ended,
+}
+
+impl KeyStanding {
+    /// The word in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Next => "next",
+            Self::Former => "former",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 /// A module of a node.

@@ -24,6 +24,7 @@ mod peers;
 mod presence;
 mod refusal;
 mod registration;
+mod rekey;
 mod replace;
 mod report;
 mod resend;

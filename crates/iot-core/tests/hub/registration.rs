@@ -1,7 +1,10 @@
 //! Register: a verdict on each module, and what becomes of modules that are gone.
 
-use iot_core::Request;
-use iot_proto::{Announcement, Hello, List, Register};
+use iot_core::{
+    AdmissionState, NodeId, Request,
+    config::{HubConfig, Registration},
+};
+use iot_proto::{Announcement, Hello, Identity, List, NodeKey, Register};
 
 use crate::{
     node::{hello, id, module},
@@ -111,4 +114,40 @@ fn a_command_for_a_module_that_is_gone_or_of_another_kind_fails_and_is_not_sent(
         "2 < registered 0:ok",
         "note Pump: set channel 1, failed: plain:pump has registered no module 1.",
     ]);
+}
+
+#[test]
+fn people_let_in_so_many_plain_nodes_and_any_number_with_keys() {
+    let few = HubConfig { max_plain: 2, ..HubConfig::default() };
+    let mut world = World::with(few.clone());
+    let keyed = NodeKey([7; 32]);
+    for (session, name) in (1..).zip(["a", "b", "c"]) {
+        world.open(session, "10.0.0.5");
+        world.hello(session, &hello(name));
+    }
+    world.open(4, "10.0.0.6");
+    world.proves(4, keyed);
+    world.hello(4, &Hello { identity: Identity::Key(keyed), ..hello("unused") });
+    let admit = |world: &mut World, node| {
+        world.skip();
+        world.ask(Request::Admit { node });
+        world.take().into_iter().find(|line| line.starts_with("answer")).expect("an answer")
+    };
+    for name in ["a", "b"] {
+        assert!(admit(&mut world, id(name)).ends_with(": done"));
+    }
+    let refused = admit(&mut world, id("c"));
+    assert!(refused.contains("plain nodes that people let in would exceed the limit of 2"), "{refused}");
+    assert!(admit(&mut world, id("a")).ends_with(": done"), "it is in already");
+    assert!(admit(&mut world, NodeId::of_key(&keyed)).ends_with(": done"));
+    world.ask(Request::Revoke { node: id("a") });
+    assert!(admit(&mut world, id("c")).ends_with(": done"), "there is room again");
+    assert!(admit(&mut world, id("a")).contains("limit of 2"), "and not for both");
+
+    let mut open = World::with(HubConfig { registration: Registration::Open, ..few });
+    for (session, name) in (1..).zip(["a", "b", "c"]) {
+        open.join(session, "10.0.0.5", &hello(name), &[]);
+    }
+    let view = open.hub.view(open.now());
+    assert!(view.nodes().iter().all(|node| node.admission == AdmissionState::Admitted && node.is_unproven()));
 }

@@ -7,6 +7,7 @@ mod joining;
 mod keyed;
 mod limits;
 mod node;
+mod rekey;
 mod secure;
 mod store;
 mod stored;

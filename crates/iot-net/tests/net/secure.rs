@@ -284,7 +284,7 @@ fn dial_record(hub: &HubIdentity, node: &Keys) -> Vec<u8> {
 }
 
 /// A hub that admits everybody and dials nodes on this port.
-fn start(node_port: u16) -> Running {
+pub(crate) fn start(node_port: u16) -> Running {
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.server.identity = Some(Arc::new(identity()));
     config.server.drain = Duration::from_millis(100);
@@ -295,7 +295,7 @@ fn start(node_port: u16) -> Running {
 }
 
 /// A session in which a node has been welcomed and has registered a relay.
-async fn joined(hub: &Running, keys: &Keys, capabilities: Capabilities) -> Keyed {
+pub(crate) async fn joined(hub: &Running, keys: &Keys, capabilities: Capabilities) -> Keyed {
     let mut node = Keyed::connect(hub.local_addr(), keys).await.expect("both are genuine");
     welcomed(&mut node, keys, capabilities).await;
     node
@@ -313,7 +313,7 @@ async fn welcomed(node: &mut Keyed, keys: &Keys, capabilities: Capabilities) {
 }
 
 /// A node that can be dialled at `own` joins, and goes.
-async fn visit(hub: &Running, keys: &Keys, own: SocketAddr) {
+pub(crate) async fn visit(hub: &Running, keys: &Keys, own: SocketAddr) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(SocketAddr::new(own.ip(), 0)).expect("an address of loopback");
     let stream = socket.connect(hub.local_addr()).await.expect("the hub listens");
@@ -324,7 +324,7 @@ async fn visit(hub: &Running, keys: &Keys, own: SocketAddr) {
 }
 
 /// Asks for the relay of a node to be switched on.
-async fn switch_on(hub: &Running, keys: &Keys) {
+pub(crate) async fn switch_on(hub: &Running, keys: &Keys) {
     let wanted = Wanted::Set { module: 0, channel: 1, value: OwnedValue::Bool(true) };
     let request = Request::Command { node: id(keys), wanted, expires_in_s: None };
     hub.handle().ask("test", "", request).await.expect("the hub takes it");

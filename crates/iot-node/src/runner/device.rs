@@ -5,7 +5,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use super::HostNode;
-use crate::{Answer, Command, Event, Instant};
+use crate::{Answer, Command, Event, Instant, noise::KeyPair};
 
 /// What is behind the node: sensors, relays, whatever it carries.
 pub trait Device {
@@ -20,6 +20,11 @@ pub trait Device {
     /// admitted the node.
     fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration;
 
+    /// The node has another key from now on: this one is to be stored in place of the one before.
+    fn key_changed(&mut self, own: &KeyPair) {
+        let _ = own;
+    }
+
     /// Sees everything that the session tells; for logs and figures.
     fn observe(&mut self, event: &Event<'_>) {
         let _ = event;
@@ -33,6 +38,10 @@ impl<D: Device + ?Sized> Device for &mut D {
 
     fn wake(&mut self, node: &mut HostNode<'_>, now: Instant) -> Duration {
         (**self).wake(node, now)
+    }
+
+    fn key_changed(&mut self, own: &KeyPair) {
+        (**self).key_changed(own);
     }
 
     fn observe(&mut self, event: &Event<'_>) {

@@ -56,6 +56,10 @@ impl<const N: usize> Session<N> {
                 memory.commands.told(command, ErrorCode::OK);
                 return None;
             }
+            (Request::NextKey, Ok(HubMessage::Acknowledged(_))) => {
+                self.announced = None;
+                return Some(Note::KeyNoted);
+            }
             (Request::Sleep, Ok(HubMessage::SleepAck(_))) | (Request::Ping, Ok(HubMessage::Pong(_))) => {
                 return None;
             }
@@ -115,6 +119,7 @@ impl<const N: usize> Session<N> {
                 }
             }
             Request::Outcome { command } => memory.commands.told(command, code),
+            Request::NextKey => self.announced = self.announced.filter(|_| later),
             Request::Hello | Request::Sleep | Request::Ping => {}
         }
     }

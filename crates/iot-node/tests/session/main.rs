@@ -3,5 +3,6 @@
 mod commands;
 mod hub;
 mod lifecycle;
+mod renewal;
 mod reports;
 mod wire;

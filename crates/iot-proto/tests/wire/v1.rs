@@ -8,10 +8,10 @@
 
 use iot_proto::{
     Acknowledged, Admission, Announcement, BootId, Capabilities, Close, CommandId, Correlation, Dial, Error,
-    ErrorCode, Get, Hello, HubMessage, Identify, Identity, Invoke, Label, List, Name, NodeKey, NodeMessage,
-    Outcome, OutcomeStatus, Ping, Pong, Reading, Register, Registered, Rejected, Report, ReportAck,
-    RequestId, Restart, Set, Sleep, SleepAck, Taken, Text, UnixMillis, UpdateBlock, UpdateOffer, UpdateState,
-    UpdateStatus, Value, Verdict, VersionRange, Welcome,
+    ErrorCode, Get, Hello, HubMessage, Identify, Identity, Invoke, Label, List, Name, NextKey, NodeKey,
+    NodeMessage, Outcome, OutcomeStatus, Ping, Pong, Reading, Register, Registered, Rejected, Report,
+    ReportAck, RequestId, Restart, Set, Sleep, SleepAck, Taken, Text, UnixMillis, UpdateBlock, UpdateOffer,
+    UpdateState, UpdateStatus, Value, Verdict, VersionRange, Welcome,
 };
 
 use crate::{See, hub, node};
@@ -527,6 +527,15 @@ fn report_ack(see: See<'_>) {
         02 ; waiting: 2
     ";
     hub(see, "sleep-ack", response(6), message, bytes);
+
+    let key = core::array::from_fn(|at| 0x20 + u8::try_from(at).expect("below 32"));
+    let message = NodeMessage::NextKey(NextKey { key: NodeKey(key) });
+    let bytes = "
+        C1 01 00 00 08 01 20 00 07 00 00 00 ; request 7: next-key, body of 32 bytes
+        20 21 22 23 24 25 26 27 28 29 2A 2B 2C 2D 2E 2F ; key
+        30 31 32 33 34 35 36 37 38 39 3A 3B 3C 3D 3E 3F
+    ";
+    node(see, "next-key", request(7), message, bytes);
 }
 
 /// A property set to a value of every type.

@@ -15,8 +15,9 @@ use std::{
     time::Instant,
 };
 
+use iot_core::people::Passphrase;
 use iot_net::{HubHandle, wall_clock};
-use iot_store::{Existing, Inspection, VerifyError, back_up};
+use iot_store::{Contents, Existing, Inspection, SealedKey, VerifyError, back_up};
 use iot_web::{
     BackupData, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, RestoreView, StoreView,
 };
@@ -25,7 +26,7 @@ use tracing::{error, info, warn};
 
 pub use self::restoring::aside;
 use self::{backups::Backups, pace::Pace};
-use crate::{Config, Restores, config::StoreKind, store};
+use crate::{Config, Restores, config::StoreKind, identity, seal, store};
 
 /// For each part of time that looking through the file takes, so many parts are left to the hub.
 const LEFT_TO_THE_HUB: u32 = 4;
@@ -41,6 +42,8 @@ pub(crate) struct Care {
 struct Shared {
     /// The file; `None` where everything is kept in memory.
     file: Option<PathBuf>,
+    /// Where the hub's key lies.
+    data_dir: PathBuf,
     backups: Backups,
     view: watch::Sender<StoreView>,
     pace: Pace,
@@ -72,8 +75,8 @@ impl Care {
             },
         };
         let (check_every, backup_every) = (view.check.every, view.backups.every);
-        let (view, pace) = (watch::Sender::new(view), Pace::default());
-        let shared = Arc::new(Shared { file, backups, view, pace, restores });
+        let (data_dir, view) = (config.data_dir.clone(), watch::Sender::new(view));
+        let shared = Arc::new(Shared { file, data_dir, backups, view, pace: Pace::default(), restores });
         tokio::spawn(tell_refusals(hub.refusing(), Arc::clone(&shared)));
         if let (Some(path), Some(every)) = (shared.file.clone(), check_every) {
             shared.spawn("check", move |shared| shared.look_through_again_and_again(&path, every));
@@ -89,11 +92,11 @@ impl Care {
         self.shared.view.subscribe()
     }
 
-    /// Begins a backup and gives the name that its file will have.
-    pub(crate) fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+    /// Begins a backup and gives the name that its file will have. With a passphrase the hub's key is in it.
+    pub(crate) fn back_up(&self, passphrase: Option<Passphrase>) -> Result<Box<str>, BackupRefused> {
         let (path, name) = self.shared.begin_backup()?;
         let begun = name.clone();
-        self.shared.spawn("backup", move |shared| shared.back_up(&path, &name));
+        self.shared.spawn("backup", move |shared| shared.back_up(&path, &name, passphrase.as_ref()));
         Ok(begun)
     }
 
@@ -181,7 +184,7 @@ impl Shared {
                 continue;
             }
             if let Ok((path, name)) = self.begin_backup() {
-                self.back_up(&path, &name);
+                self.back_up(&path, &name, None);
             }
             // One that failed is tried again, and not at once.
             if self.pace.pause(every.min(Duration::from_mins(10))).is_break() {
@@ -204,19 +207,17 @@ impl Shared {
         is_free.then(|| (path, Backups::name(wall_clock()))).ok_or(BackupRefused::UnderWay)
     }
 
-    fn back_up(&self, path: &Path, name: &str) {
+    fn back_up(&self, path: &Path, name: &str, passphrase: Option<&Passphrase>) {
         let began = Instant::now();
-        let made = self.backups.place(name).map_err(|error| error.to_string()).and_then(|to| {
-            let watch = &mut |progress: iot_store::Progress| {
-                self.tell(|view| &mut view.backups.percent, u8::try_from(progress.percent()).unwrap_or(100));
-                if self.pace.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            back_up(path, &to, Existing::Keep, watch).map_err(|error| error.to_string())
-        });
+        let made = self.copy(path, name, passphrase);
         match &made {
             Ok(contents) => {
                 let seconds = began.elapsed().as_secs();
-                info!(name, contents.bytes, contents.readings, seconds, "a backup was made and verified");
+                let has_key = contents.has_key;
+                info!(
+                    name,
+                    contents.bytes, contents.readings, has_key, seconds, "a backup was made and verified"
+                );
                 self.backups.prune();
             }
             Err(why) => warn!(name, why, "no backup was made"),
@@ -226,6 +227,23 @@ impl Shared {
             view.backups.kept = self.backups.list();
             view.backups.failed = made.err().map(|why| (wall_clock(), why.into()));
         });
+    }
+
+    fn copy(&self, path: &Path, name: &str, passphrase: Option<&Passphrase>) -> Result<Contents, String> {
+        let key = passphrase.map(|passphrase| self.sealed(passphrase)).transpose()?;
+        let to = self.backups.place(name).map_err(|error| error.to_string())?;
+        let watch = &mut |progress: iot_store::Progress| {
+            self.tell(|view| &mut view.backups.percent, u8::try_from(progress.percent()).unwrap_or(100));
+            if self.pace.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        back_up(path, (&to, Existing::Keep), key.as_ref(), watch).map_err(|error| error.to_string())
+    }
+
+    /// The hub's key under a passphrase.
+    fn sealed(&self, passphrase: &Passphrase) -> Result<SealedKey, String> {
+        let identity = identity::existing(&self.data_dir).map_err(|error| error.to_string())?;
+        let identity = identity.ok_or("the hub has no key")?;
+        seal::seal(&identity, passphrase).map_err(|error| error.to_string())
     }
 
     /// Shows how far a task has come, where that has changed.

@@ -189,7 +189,10 @@ fn said(message: &NodeMessage<'_>, correlation: Correlation) -> Said {
         NodeMessage::Close(_) => Said::Close,
         NodeMessage::Sleep(_) => Said::Sleep,
         NodeMessage::Ping(_) => Said::Ping,
-        NodeMessage::UpdateStatus(_) | NodeMessage::Pong(_) | NodeMessage::Acknowledged(_) => {
+        NodeMessage::NextKey(_)
+        | NodeMessage::UpdateStatus(_)
+        | NodeMessage::Pong(_)
+        | NodeMessage::Acknowledged(_) => {
             panic!("the fleet does not say {message:?} here")
         }
     }
@@ -223,7 +226,8 @@ fn answer(
         NodeMessage::Sleep(_) => Some(frame(&SleepAck { waiting: 0 }, correlation)),
         NodeMessage::Ping(_) => Some(frame(&Pong { time: None }, correlation)),
         NodeMessage::Outcome(_) => Some(frame(&Acknowledged, correlation)),
-        NodeMessage::UpdateStatus(_)
+        NodeMessage::NextKey(_)
+        | NodeMessage::UpdateStatus(_)
         | NodeMessage::Pong(_)
         | NodeMessage::Error(_)
         | NodeMessage::Close(_)

@@ -25,6 +25,7 @@ use super::{
     integrity::Contents,
     open::{PATIENCE, Schema, SqliteDisk, identify, open_reader, private, sync_directory},
     rows,
+    sealed::{self, SealedKey},
     verify::{VerifyError, verify},
 };
 
@@ -68,15 +69,15 @@ pub enum BackupError {
     Stopped,
 }
 
-/// Copies the store at `from` to `to` and verifies the copy. `watch` is told how many of how many bytes have
-/// been copied, and may end it.
+/// Copies the store at `from` to `to` and verifies the copy. The hub's own key is in it only where it is given, sealed.
+/// `watch` is told how many of how many bytes have been copied, and may end it.
 ///
 /// # Errors
 /// [`BackupError`]; then there is no copy.
 pub fn back_up(
     from: &Path,
-    to: &Path,
-    existing: Existing,
+    (to, existing): (&Path, Existing),
+    key: Option<&SealedKey>,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Contents, BackupError> {
     if !from.is_file() {
@@ -86,7 +87,7 @@ pub fn back_up(
         return Err(BackupError::Exists { path: to.into() });
     }
     let part = Part::new(to)?;
-    part.copy(from, watch)?;
+    part.copy(from, key, watch)?;
     let contents = verify(&part.path, &mut |_| {})?;
     part.put(to)?;
     Ok(contents)
@@ -128,10 +129,11 @@ impl Part {
         BackupError::Write { path: self.path.clone(), source }
     }
 
-    /// Copies all pages of `from`.
+    /// Copies all pages of `from`, and puts the hub's key beside them.
     pub(crate) fn copy(
         &self,
         from: &Path,
+        key: Option<&SealedKey>,
         watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(), BackupError> {
         let of = |fault: Fault| BackupError::Verify(VerifyError::of(from, &fault));
@@ -142,7 +144,7 @@ impl Part {
             Schema::Empty | Schema::Foreign => return Err(VerifyError::Foreign { path: from.into() }.into()),
         }
         let copied = self.copy_pages(&mut source, watch).and_then(|whole| match whole {
-            ControlFlow::Continue(()) => self.finish().map(ControlFlow::Continue),
+            ControlFlow::Continue(()) => self.finish(key).map(ControlFlow::Continue),
             ControlFlow::Break(()) => Ok(ControlFlow::Break(())),
         });
         match copied {
@@ -191,9 +193,13 @@ impl Part {
     }
 
     /// Makes one file of it that needs no log beside it, marked as closed in good order.
-    fn finish(&self) -> Result<(), Fault> {
+    fn finish(&self, key: Option<&SealedKey>) -> Result<(), Fault> {
         let copy = self.open()?;
         copy.execute_batch("UPDATE state SET clean = 1")?;
+        // A file of an older schema has no place for it; such a copy is refused when it is verified.
+        if copy.table_exists(None, "sealed_key")? {
+            sealed::put(&copy, key)?;
+        }
         Self::close(copy)
     }
 

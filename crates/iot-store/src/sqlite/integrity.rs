@@ -17,7 +17,7 @@ use super::{
     people,
     rows::{self, LARGE, SMALL},
     schema::NEWEST,
-    snapshot,
+    sealed, snapshot,
 };
 
 /// Chunks that are unpacked when a file is opened: those that were written last.
@@ -47,6 +47,8 @@ pub struct Contents {
     pub readings: u64,
     /// Reports that provably never came.
     pub missing_reports: u64,
+    /// Whether the hub's own key is in it, under a passphrase. Only a backup can have it.
+    pub has_key: bool,
 }
 
 /// How thoroughly a table is looked at.
@@ -69,7 +71,7 @@ pub(crate) fn at_opening(db: &Connection, path: &Path, schema: i32, disk: Sqlite
         table(db, name, Depth::Quick)?;
     }
     for name in SMALL {
-        if schema < rows::SINCE && !db.table_exists(None, name)? {
+        if schema < NEWEST && !db.table_exists(None, name)? {
             continue; // it comes with a later schema
         }
         // A hub finds rows by the indexes of these.
@@ -171,6 +173,7 @@ pub(crate) fn whole(
         commands: count("SELECT count(*) FROM command")?,
         readings: in_chunks(&db, watch)? + in_journal(&db)?,
         missing_reports: missing(&db)?,
+        has_key: sealed::read(&db)?.is_some(),
     })
 }
 

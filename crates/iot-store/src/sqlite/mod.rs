@@ -6,6 +6,7 @@
 //! | `log.rs` | whether the write-ahead log lost commits that were synced |
 //! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
 //! | `backup.rs`, `difference.rs`, `restore.rs` | a copy of the file while it is in use, what the way back would change, and the way back |
+//! | `sealed.rs`, `readmitted.rs` | the hub's key in a copy, and whom the way back lets in |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
 //! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
 //! | `people.rs` | users, logins and tokens, written on a connection of its own |
@@ -39,12 +40,14 @@ mod nodes;
 mod numbers;
 mod open;
 mod people;
+mod readmitted;
 mod recent;
 mod replace;
 mod restore;
 mod rollup;
 mod rows;
 mod schema;
+mod sealed;
 mod snapshot;
 mod source;
 mod upkeep;
@@ -67,9 +70,11 @@ pub use self::{
     history::SqliteHistory,
     inspect::{Inspection, Progress},
     integrity::Contents,
-    open::{OpenError, SqliteDisk},
+    open::{OpenError, SqliteDisk, is_in_use},
     people::SqlitePeople,
+    readmitted::{Readmitted, ReadmittedNode},
     restore::{Prepared, RestoreError, Restored, prepare, put_back, restore},
+    sealed::{SealedKey, sealed_key},
     verify::{VerifyError, verify},
 };
 use self::{

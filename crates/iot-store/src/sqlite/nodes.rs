@@ -2,7 +2,7 @@
 
 use iot_core::{
     AdmissionState, NodeId,
-    store::{Decision, ModuleRecord, NodeRecord, SleepRecord},
+    store::{Decision, KeyRecord, KeyState, ModuleRecord, NodeRecord, SleepRecord},
 };
 use iot_proto::{Capabilities, NodeKey, UnixMillis};
 use rusqlite::{Connection, Row, params};
@@ -38,6 +38,12 @@ pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
         node.sleep.map(|sleep| sleep.for_s),
         node.key.map(|key| key.0),
     ])?;
+    // Those of before went with the row that was replaced.
+    let mut insert =
+        db.prepare_cached("INSERT INTO node_key (key, node, position, state, at) VALUES (?, ?, ?, ?, ?)")?;
+    for (position, KeyRecord { key, state, at }) in (0_i64..).zip(&node.keys) {
+        insert.execute(params![key.0, node.id.as_str(), position, state.word(), at.0])?;
+    }
     let mut insert = db.prepare_cached(
         "INSERT INTO module (node, position, number, title, given, kind, kind_version, catalogue_version)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,6 +77,7 @@ pub(crate) fn load(db: &Connection) -> Result<Vec<NodeRecord>, Fault> {
     while let Some(row) = rows.next()? {
         nodes.push(read(row)?);
     }
+    load_keys(db, &mut nodes)?;
     let mut select = db.prepare(
         "SELECT node, number, title, given, kind, kind_version, catalogue_version
          FROM module ORDER BY node, position",
@@ -97,6 +104,28 @@ pub(crate) fn load(db: &Connection) -> Result<Vec<NodeRecord>, Fault> {
     Ok(nodes)
 }
 
+/// Gives the nodes, which are in the order of their ids, the keys that they have beside their own.
+fn load_keys(db: &Connection, nodes: &mut [NodeRecord]) -> Result<(), Fault> {
+    // A file of an older hub is looked at before it has the table.
+    if !db.table_exists(None, "node_key")? {
+        return Ok(());
+    }
+    let mut select = db.prepare("SELECT node, key, state, at FROM node_key ORDER BY node, position")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (node, state): (Box<str>, Box<str>) = (row.get(0)?, row.get(2)?);
+        let state = KeyState::from_word(&state)
+            .ok_or_else(|| Fault::Unreadable(format!("{state:?} is no state of a key")))?;
+        let record = KeyRecord { key: NodeKey(row.get(1)?), state, at: UnixMillis(row.get(3)?) };
+        if let Ok(at) = nodes.binary_search_by(|known| known.id.as_str().cmp(&node))
+            && let Some(node) = nodes.get_mut(at)
+        {
+            node.keys.push(record);
+        }
+    }
+    Ok(())
+}
+
 fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
     let disabled = match row.get::<_, Option<Box<str>>>("disabled_by")? {
         Some(by) => {
@@ -114,6 +143,7 @@ fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
     Ok(NodeRecord {
         id: parse_id(&row.get::<_, Box<str>>("id")?)?,
         key: row.get::<_, Option<[u8; 32]>>("key")?.map(NodeKey),
+        keys: Vec::new(),
         title: row.get("title")?,
         place: row.get("place")?,
         tags: tags.map_err(|why| Fault::unreadable("tags", &why))?,

@@ -201,6 +201,21 @@ pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// Whether a hub uses the store at this place now.
+///
+/// # Errors
+/// [`OpenError::Io`] where nobody can tell.
+pub fn is_in_use(path: &Path) -> Result<bool, OpenError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    match lock(path) {
+        Ok(_) => Ok(false),
+        Err(OpenError::InUse { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens a file to read and write, or makes it readable by nobody else.
 pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();

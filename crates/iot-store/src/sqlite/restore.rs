@@ -23,6 +23,7 @@ use super::{
     inspect::Progress,
     integrity::{Contents, Depth},
     open::{OpenError, lock, sync_directory},
+    readmitted::Readmitted,
     schema::migrations,
     verify::{VerifyError, verify},
 };
@@ -68,6 +69,8 @@ pub struct Restored {
     pub contents: Contents,
     /// Commands that were under way in the backup and have been cancelled, since they may have run since.
     pub cancelled: u64,
+    /// Whom it lets in.
+    pub readmitted: Readmitted,
     /// Where that lies which was there before.
     pub kept: Option<PathBuf>,
 }
@@ -80,12 +83,13 @@ pub struct Prepared {
     aside: PathBuf,
     contents: Contents,
     cancelled: u64,
+    readmitted: Readmitted,
 }
 
 /// Verifies the backup at `from` and makes all of it ready to take the place of `store`, which a hub may be using and
 /// which is not touched. What lies there will be moved to `aside`. Commands that were under way are cancelled: nodes
 /// may have run them since the backup, and forgotten it, and nothing may run twice. All logins end. The audit of what
-/// is restored says by whom. `watch` is told how many of how many bytes have been copied, and may end it. One is made
+/// is restored says by whom. A key of the hub in the backup does not get into the store. `watch` is told how many of how many bytes have been copied, and may end it. One is made
 /// ready at a time.
 ///
 /// # Errors
@@ -101,7 +105,7 @@ pub fn prepare(
     }
     Part::sweep(store);
     let part = Part::new(store)?;
-    part.copy(from, watch)?;
+    part.copy(from, None, watch)?;
     let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
     let before = if is_there(store) { format!("the store, kept as {}", name(aside)) } else { String::new() };
     let record = AuditRecord {
@@ -113,9 +117,11 @@ pub fn prepare(
         after: format!("the backup {}", name(from)).into(),
         why: by.why.into(),
     };
-    let cancelled = renew(&part, &record).map_err(|fault| VerifyError::of(from, &fault))?;
+    let of = |fault: Fault| VerifyError::of(from, &fault);
+    let cancelled = renew(&part, &record).map_err(of)?;
+    let readmitted = part.open().and_then(|db| Readmitted::read(&db, store)).map_err(of)?;
     let contents = verify(&part.path, &mut |_| {}).map_err(|error| error.about(from))?;
-    Ok(Prepared { part, store: store.into(), aside: aside.into(), contents, cancelled })
+    Ok(Prepared { part, store: store.into(), aside: aside.into(), contents, cancelled, readmitted })
 }
 
 impl Prepared {
@@ -129,7 +135,7 @@ impl Prepared {
     }
 
     fn put_locked(self) -> Result<Restored, RestoreError> {
-        let Self { part, store, aside, contents, cancelled } = self;
+        let Self { part, store, aside, contents, cancelled, readmitted } = self;
         let kept = is_there(&store).then(|| aside.clone());
         keep(&store, &aside).map_err(|source| RestoreError::Aside { path: store.clone(), source })?;
         if let Err(error) = part.put(&store) {
@@ -137,7 +143,7 @@ impl Prepared {
             let _ = fs::rename(&aside, &store);
             return Err(error.into());
         }
-        Ok(Restored { contents, cancelled, kept })
+        Ok(Restored { contents, cancelled, readmitted, kept })
     }
 }
 

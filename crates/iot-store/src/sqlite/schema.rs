@@ -11,7 +11,7 @@ use super::{fault::Fault, rollup, rows, upkeep::merge};
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
 
 /// The newest schema that this hub knows.
-pub(crate) const NEWEST: i32 = 6;
+pub(crate) const NEWEST: i32 = 8;
 
 /// Each step from one schema to the next.
 pub(crate) fn migrations() -> Migrations<'static> {
@@ -25,6 +25,12 @@ pub(crate) fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema/5.sql")),
         M::up_with_hook(include_str!("schema/6.sql"), |db: &Transaction<'_>| -> HookResult {
             rows::begin(db).map_err(|fault| HookError::Hook(fault.to_string()))
+        }),
+        M::up_with_hook(include_str!("schema/7.sql"), |db: &Transaction<'_>| -> HookResult {
+            rows::begin_table(db, "sealed_key").map_err(|fault| HookError::Hook(fault.to_string()))
+        }),
+        M::up_with_hook(include_str!("schema/8.sql"), |db: &Transaction<'_>| -> HookResult {
+            rows::begin_table(db, "node_key").map_err(|fault| HookError::Hook(fault.to_string()))
         }),
     ])
 }

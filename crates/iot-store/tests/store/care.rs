@@ -13,8 +13,8 @@ use iot_core::{
 };
 use iot_proto::{BootId, Capabilities, NodeKey, OwnedValue};
 use iot_store::{
-    BackupError, Existing, Inspection, RestoreError, SqliteHistory, SqliteLimits, SqliteStore, back_up,
-    restore, verify,
+    BackupError, Existing, Inspection, RestoreError, SealedKey, SqliteHistory, SqliteLimits, SqliteStore,
+    back_up, restore, sealed_key, verify,
 };
 use tempfile::TempDir;
 
@@ -41,6 +41,7 @@ pub(crate) fn node_record(name: &str) -> Record {
     Record::Node(Box::new(NodeRecord {
         id: node(name),
         key: Some(NodeKey([7; 32])),
+        keys: Vec::new(),
         title: name.into(),
         place: "".into(),
         admission: AdmissionState::Admitted,
@@ -85,7 +86,7 @@ fn a_backup_while_commits_go_on_is_one_state_of_the_store() {
     let copies = tempfile::tempdir().unwrap();
     let to = copies.path().join("copy.db");
     let (mut sequence, mut told) = (20, Vec::new());
-    let contents = back_up(&path, &to, Existing::Keep, &mut |progress| {
+    let contents = back_up(&path, (&to, Existing::Keep), None, &mut |progress| {
         sequence += 1;
         store.commit(&report("a", sequence, &[99_000 + i64::from(sequence)])).unwrap();
         told.push(progress);
@@ -109,7 +110,7 @@ fn nobody_else_can_read_a_backup() {
     let directory = tempfile::tempdir().unwrap();
     let (path, _store, _history) = filled(directory.path());
     let to = directory.path().join("copy.db");
-    back_up(&path, &to, Existing::Keep, &mut go_on).unwrap();
+    back_up(&path, (&to, Existing::Keep), None, &mut go_on).unwrap();
     assert_eq!(fs::metadata(to).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -121,14 +122,55 @@ fn a_backup_replaces_a_file_only_where_it_is_told_to_and_one_that_is_stopped_lea
     let copies = tempfile::tempdir().unwrap();
     let to = copies.path().join("copy.db");
     fs::write(&to, "precious").unwrap();
-    let refused = back_up(&path, &to, Existing::Keep, &mut go_on).unwrap_err();
+    let refused = back_up(&path, (&to, Existing::Keep), None, &mut go_on).unwrap_err();
     assert!(matches!(refused, BackupError::Exists { .. }), "{refused}");
-    let stopped = back_up(&path, &to, Existing::Replace, &mut |_| ControlFlow::Break(())).unwrap_err();
+    let stopped =
+        back_up(&path, (&to, Existing::Replace), None, &mut |_| ControlFlow::Break(())).unwrap_err();
     assert!(matches!(stopped, BackupError::Stopped), "{stopped}");
     assert_eq!(names(copies.path()), ["copy.db"]);
     assert_eq!(fs::read_to_string(&to).unwrap(), "precious");
-    back_up(&path, &to, Existing::Replace, &mut go_on).unwrap();
+    back_up(&path, (&to, Existing::Replace), None, &mut go_on).unwrap();
     verify(&to, &mut |_| {}).unwrap();
+}
+
+#[test]
+fn a_key_is_in_the_backup_that_it_was_given_to_and_in_no_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, store, history) = filled(directory.path());
+    drop((store, history));
+    let [with, without, place, aside] =
+        ["with.db", "without.db", "new/hub.db", "aside"].map(|name| directory.path().join(name));
+    let key = SealedKey { hub: "7K2Q".into(), sealed: [9; 65].into() };
+    assert!(back_up(&path, (&with, Existing::Keep), Some(&key), &mut go_on).unwrap().has_key);
+    assert_eq!(sealed_key(&with).unwrap(), Some(key));
+    verify(&with, &mut |_| {}).unwrap();
+    restore(&with, (&place, Existing::Keep), &aside, by(1), &mut |_| {}).unwrap();
+    assert_eq!(sealed_key(&place).unwrap(), None);
+    // A backup of a backup is one of its own.
+    assert!(!back_up(&with, (&without, Existing::Keep), None, &mut go_on).unwrap().has_key);
+    assert_eq!(sealed_key(&without).unwrap(), None);
+}
+
+#[test]
+fn a_restore_says_whom_it_lets_in_and_who_had_been_turned_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hub.db");
+    let (mut store, history) = SqliteStore::open(&path).unwrap();
+    store.commit(&join(["a", "b", "c"].map(|name| batch(node_record(name))).into())).unwrap();
+    let copy = directory.path().join("copy.db");
+    back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
+    let Record::Node(mut revoked) = node_record("b") else { panic!("a node") };
+    revoked.admission = AdmissionState::Revoked;
+    store.commit(&join(vec![batch(Record::Node(revoked)), batch(Record::Gone(node("c")))])).unwrap();
+    drop((store, history));
+    let now = by(1);
+    let (elsewhere, aside) = (directory.path().join("new/hub.db"), directory.path().join("aside"));
+    for (place, turned_away) in [(&elsewhere, ["a", "b", "c"].map(|_| false)), (&path, [false, true, true])] {
+        let restored = restore(&copy, (place, Existing::Replace), &aside, now, &mut |_| {}).unwrap();
+        let nodes = restored.readmitted.nodes;
+        assert_eq!(nodes.iter().map(|node| &*node.title).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(nodes.iter().map(|node| node.was_turned_away).collect::<Vec<_>>(), turned_away);
+    }
 }
 
 #[test]
@@ -137,7 +179,7 @@ fn a_restored_store_has_what_the_backup_had_and_commands_under_way_are_cancelled
     let (path, mut store, history) = filled(directory.path());
     let (before, readings) = (store.load().unwrap(), all_readings(&history));
     let to = directory.path().join("copy.db");
-    back_up(&path, &to, Existing::Keep, &mut go_on).unwrap();
+    back_up(&path, (&to, Existing::Keep), None, &mut go_on).unwrap();
 
     let machine = tempfile::tempdir().unwrap();
     let (place, aside) = (machine.path().join("data").join("hub.db"), machine.path().join("aside"));
@@ -158,7 +200,7 @@ fn a_restore_refuses_a_store_in_use_or_in_the_way_and_keeps_what_was_there_when_
     let directory = tempfile::tempdir().unwrap();
     let (path, mut store, history) = filled(directory.path());
     let (copy, aside) = (directory.path().join("copy.db"), directory.path().join("aside"));
-    back_up(&path, &copy, Existing::Keep, &mut go_on).unwrap();
+    back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
     store.commit(&report("a", 50, &[7_777])).unwrap();
     let later = all_readings(&history);
     let refused = restore(&copy, (&path, Existing::Replace), &aside, by(1), &mut |_| {}).unwrap_err();
@@ -252,7 +294,7 @@ fn a_page_that_rotted_and_an_end_that_is_cut_off_are_found_and_a_damaged_backup_
         let refused = SqliteStore::open(&path).unwrap_err().to_string();
         assert!(refused.contains("damaged") && refused.contains("backup"), "{refused}");
         let to = directory.path().join("copy.db");
-        back_up(&path, &to, Existing::Keep, &mut go_on).unwrap_err();
+        back_up(&path, (&to, Existing::Keep), None, &mut go_on).unwrap_err();
         let (place, aside) = (directory.path().join("new.db"), directory.path().join("aside"));
         restore(&path, (&place, Existing::Keep), &aside, by(1), &mut |_| {}).unwrap_err();
         assert!(!to.exists() && !place.exists());
@@ -268,7 +310,7 @@ fn what_is_no_store_is_neither_backed_up_nor_restored() {
     assert!(missing.contains("there is no file"), "{missing}");
     rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipe (name TEXT)").unwrap();
     for error in [
-        back_up(&path, &to, Existing::Keep, &mut go_on).unwrap_err().to_string(),
+        back_up(&path, (&to, Existing::Keep), None, &mut go_on).unwrap_err().to_string(),
         restore(&path, (&to, Existing::Keep), &path, by(1), &mut |_| {}).unwrap_err().to_string(),
         verify(&path, &mut |_| {}).unwrap_err().to_string(),
     ] {

@@ -5,8 +5,8 @@ use iot_core::{
     audit::{AuditRecord, Deed, Target},
     people::By,
     store::{
-        Batch, Bucket, CommandRecord, Decision, GapQuery, GapView, History, ModuleRecord, NodeRecord,
-        ReadingQuery, Record, Resolution, RollupQuery, SleepRecord, StoredReading,
+        Batch, Bucket, CommandRecord, Decision, GapQuery, GapView, History, KeyRecord, KeyState,
+        ModuleRecord, NodeRecord, ReadingQuery, Record, Resolution, RollupQuery, SleepRecord, StoredReading,
     },
     view::{ReadingView, Step, Wanted},
 };
@@ -156,6 +156,7 @@ fn node_records() -> impl Strategy<Value = Batch> {
             batch(Record::Node(Box::new(NodeRecord {
                 id: node(name),
                 key: is_off.then_some(NodeKey([modules; 32])),
+                keys: (0..modules).map(|number| key_record(name, number)).collect(),
                 title: title.as_str().into(),
                 place: title.as_str().get(1..).unwrap_or_default().into(),
                 admission,
@@ -172,6 +173,14 @@ fn node_records() -> impl Strategy<Value = Batch> {
             })))
         },
     )
+}
+
+/// A key that no other node has, of the one of this name.
+fn key_record(name: &str, number: u8) -> KeyRecord {
+    let mut key = [number; 32];
+    key.iter_mut().zip(name.bytes().chain([0])).for_each(|(to, from)| *to = from);
+    let state = if number == 0 { KeyState::Next } else { KeyState::Former };
+    KeyRecord { key: NodeKey(key), state, at: UnixMillis(i64::from(number) - 2) }
 }
 
 fn commands() -> impl Strategy<Value = Batch> {

@@ -199,7 +199,7 @@ fn a_backup_has_the_people_and_a_restore_ends_their_logins() {
     people.change(&Change::Claim(user("ada", Role::Admin)), by(0)).unwrap();
     people.change(&Change::LogIn(login("ada", 7, 10)), by(10)).unwrap();
     people.change(&Change::AddToken(token("ada", 8, Role::Viewer)), by(11)).unwrap();
-    back_up(&path, &copy, Existing::Keep, &mut |_| core::ops::ControlFlow::Continue(())).unwrap();
+    back_up(&path, (&copy, Existing::Keep), None, &mut |_| core::ops::ControlFlow::Continue(())).unwrap();
     drop((store, people));
     restore(&copy, (&path, Existing::Replace), &aside, by(20), &mut |_| {}).unwrap();
     let (_store, people) = open(&path);

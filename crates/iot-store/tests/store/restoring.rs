@@ -22,7 +22,7 @@ fn a_backup_is_made_ready_while_the_store_goes_on_and_takes_its_place_once_no_hu
     let directory = tempfile::tempdir().unwrap();
     let (path, mut store, history) = filled(directory.path());
     let (copy, aside) = (directory.path().join("copy.db"), directory.path().join("aside"));
-    back_up(&path, &copy, Existing::Keep, &mut go_on).unwrap();
+    back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
     let then = all_readings(&history);
     store.commit(&report("a", 50, &[77_777])).unwrap();
     let now = all_readings(&history);
@@ -61,7 +61,7 @@ fn a_damaged_backup_and_one_that_is_stopped_are_never_ready_and_leave_nothing() 
     let directory = tempfile::tempdir().unwrap();
     let (path, _store, _history) = filled(directory.path());
     let (copy, aside) = (directory.path().join("copy.db"), directory.path().join("aside"));
-    back_up(&path, &copy, Existing::Keep, &mut go_on).unwrap();
+    back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
     let stopped = prepare(&copy, (&path, &aside), by(1), &mut |_| ControlFlow::Break(())).unwrap_err();
     assert!(matches!(stopped, RestoreError::Copy(BackupError::Stopped)), "{stopped}");
     let mut bytes = fs::read(&copy).unwrap();
@@ -78,7 +78,7 @@ fn what_is_kept_aside_is_never_written_over() {
     let directory = tempfile::tempdir().unwrap();
     let (path, store, history) = filled(directory.path());
     let (copy, aside) = (directory.path().join("copy.db"), directory.path().join("aside"));
-    back_up(&path, &copy, Existing::Keep, &mut go_on).unwrap();
+    back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
     drop((store, history));
     fs::write(&aside, "precious").unwrap();
     let (before, prepared) = (fs::read(&path).unwrap(), prepare(&copy, (&path, &aside), by(1), &mut go_on));
@@ -107,7 +107,7 @@ fn what_becomes_of_nodes_readings_and_people_is_told_before() {
     };
     store.commit(&named("gate", &|_| {})).unwrap();
     store.commit(&named("pump", &|_| {})).unwrap();
-    back_up(&path, &copy, Existing::Keep, &mut go_on).unwrap();
+    back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
     let same = compare(&copy, &path, UnixMillis(1_000_000)).unwrap();
     assert_eq!((same.then, same.lost_readings), (same.now, 0));
     assert!(same.left_out.is_empty() && same.let_in.is_empty() && same.users_back.is_empty());

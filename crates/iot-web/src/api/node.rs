@@ -24,6 +24,7 @@ use crate::{
 #[derive(Serialize)]
 struct Node<'a> {
     id: &'a str,
+    keys: Vec<Key>,
     title: &'a str,
     place: &'a str,
     tags: &'a [Box<str>],
@@ -67,6 +68,21 @@ struct Module<'a> {
 }
 
 #[derive(Serialize)]
+struct Key {
+    id: String,
+    state: &'static str,
+    since: i64,
+    until: Option<i64>,
+}
+
+impl From<&view::KeyView> for Key {
+    fn from(key: &view::KeyView) -> Self {
+        let view::KeyView { id, standing, since, until } = key;
+        Self { id: id.to_string(), state: standing.word(), since: since.0, until: until.map(|at| at.0) }
+    }
+}
+
+#[derive(Serialize)]
 struct Property<'a> {
     channel: u8,
     name: &'a str,
@@ -93,6 +109,7 @@ impl<'a> From<&'a NodeView> for Node<'a> {
     fn from(node: &'a NodeView) -> Self {
         Self {
             id: node.id.as_str(),
+            keys: node.keys.iter().map(Key::from).collect(),
             title: &node.title,
             place: &node.place,
             tags: &node.tags,

@@ -106,6 +106,7 @@ fn said(deed: Deed) -> &'static str {
         Deed::Enable => "Enabled",
         Deed::Name => "Named",
         Deed::Tag => "Tagged",
+        Deed::ChangeKey => "Key changed",
         Deed::Archive => "Archived",
         Deed::Unarchive => "Taken out of the archive",
         Deed::Replace => "Hardware replaced",

@@ -284,6 +284,7 @@ impl Cell {
             icon: kind.map_or_else(|_| "warning".into(), |kind| kind.icon.clone()),
             title: module.title.clone(),
             sub: match setting.back {
+                Back::Overview if node.is_unproven() => format!("{} · unproven", node.title),
                 Back::Overview => node.title.to_string(),
                 Back::Node | Back::Module => kind_words(module),
             },

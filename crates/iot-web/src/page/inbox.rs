@@ -34,6 +34,7 @@ struct Waiting {
     says: String,
     heard: String,
     address: String,
+    is_unproven: bool,
     modules: Vec<Module>,
 }
 
@@ -74,6 +75,7 @@ impl Waiting {
             says: wording::capital(&says.join(" · ")),
             heard: words.time(node.first_seen),
             address: node.address.map_or_else(|| "unknown".into(), |address| address.to_string()),
+            is_unproven: node.is_unproven(),
             modules: node
                 .modules
                 .iter()

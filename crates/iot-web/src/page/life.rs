@@ -45,6 +45,10 @@ impl CommandRow {
         let place = module.map(|(index, _)| format!("/modules/{index}")).unwrap_or_default();
         let under_way = command.state.is_under_way();
         let mut meta = format!("by {}", command.author);
+        // A name where others have the digits of their key.
+        if command.node.plain_name().is_some() {
+            meta.push_str(" · to an unproven node");
+        }
         if !command.why.is_empty() {
             meta = format!("{meta}: “{}”", command.why);
         }

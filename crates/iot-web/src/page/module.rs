@@ -47,6 +47,7 @@ struct ModulePage {
     shell: Shell,
     node: String,
     node_title: Box<str>,
+    is_unproven: bool,
     title: Box<str>,
     /// Where a name for it is sent.
     name_at: String,
@@ -135,6 +136,7 @@ pub(crate) async fn module<B: Backend>(
     let page = ModulePage {
         node: id.to_string(),
         node_title: node.title.clone(),
+        is_unproven: node.is_unproven(),
         title: module.title.clone(),
         name_at: format!("/nodes/{id}/modules/{}/name", module.index),
         presence: words.presence(&node.presence),

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     AdmissionState, NodeId, PresenceState,
-    view::{CommandFilter, NodeView},
+    view::{CommandFilter, KeyStanding, KeyView, NodeView},
 };
 use iot_proto::Capabilities;
 
@@ -36,6 +36,7 @@ struct NodePage {
     id: String,
     title: Box<str>,
     place: Box<str>,
+    is_unproven: bool,
     presence: PresenceWords,
     standing: Standing,
     tags: Vec<Box<str>>,
@@ -85,6 +86,7 @@ pub(crate) async fn node<B: Backend>(
         id: id.to_string(),
         title: node.title.clone(),
         place: node.place.clone(),
+        is_unproven: node.is_unproven(),
         presence: words.presence(&node.presence),
         standing: Standing::of(&node),
         tag_words: node.tags.join(", "),
@@ -169,7 +171,21 @@ fn facts(node: &NodeView, words: &Words) -> Vec<(&'static str, String)> {
         ("Id", node.id.to_string()),
     ];
     facts.extend(sleep);
+    facts.extend(node.keys.iter().map(|key| ("Key", self::key(key, words))));
     facts
+}
+
+/// A key of the node: what people compare, and since when it is taken or not.
+fn key(key: &KeyView, words: &Words) -> String {
+    let KeyView { id, standing, since, until } = key;
+    let since = words.time(*since);
+    let until = until.map_or_else(String::new, |at| words.time(at));
+    match standing {
+        KeyStanding::Current => format!("{id}, since {since}"),
+        KeyStanding::Next => format!("{id}, announced {since}; it counts if the node proves it by {until}"),
+        KeyStanding::Former => format!("{id}, replaced {since} and taken until {until}"),
+        KeyStanding::Ended => format!("{id}, not taken any more since {until}"),
+    }
 }
 
 /// How commands reach the node.

@@ -71,6 +71,7 @@ struct Row {
     presence: PresenceWords,
     /// How it stands, where it is not simply let in: class and word.
     standing: Option<(&'static str, &'static str)>,
+    is_unproven: bool,
     tags: Vec<Box<str>>,
     place: Box<str>,
     address: String,
@@ -228,6 +229,7 @@ impl Row {
                 AdmissionState::Archived | AdmissionState::Matched => Some(("tag", node.admission.word())),
                 AdmissionState::Pending | AdmissionState::Admitted => None,
             },
+            is_unproven: node.is_unproven(),
             tags: node.tags.clone(),
             place: node.place.clone(),
             address: node.address.map_or_else(|| "unknown".into(), |address| address.ip().to_string()),

@@ -4,7 +4,10 @@ use std::{path::Path, time::Duration};
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::audit::{AuditEntry, AuditQuery, Deed};
+use iot_core::{
+    audit::{AuditEntry, AuditQuery, Deed},
+    people::Role,
+};
 
 use super::shell::{Shell, rendered};
 use crate::{
@@ -22,6 +25,8 @@ struct StorePage {
     on_disk: bool,
     check: Check,
     backup: Option<u8>,
+    /// Whether the one who looks may take the hub's key along.
+    may_seal: bool,
     failed: Option<String>,
     restoring: Option<Restoring>,
     not_restored: Option<String>,
@@ -71,6 +76,7 @@ pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
         on_disk: store.file.is_some(),
         check: Check::new(&store.check, &words),
         backup: store.backups.percent,
+        may_seal: web.who.as_ref().is_some_and(|who| who.role == Role::Admin),
         failed: store.backups.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),
         restoring: store.restore.under_way.clone(),
         not_restored: store.restore.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),

@@ -9,6 +9,7 @@ use iot_core::{
     Answer, CommandState, Event, IotError, Limit, NodeId, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
+    people::Passphrase,
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
         CommandFilter, CommandView, Difference, JoiningView, Need, NodeFilter, NodeView, Notice, Overview,
@@ -227,7 +228,9 @@ impl Backend for Fake {
         self.store.subscribe()
     }
 
-    fn back_up(&self) -> Result<Box<str>, BackupRefused> {
+    fn back_up(&self, passphrase: Option<Passphrase>) -> Result<Box<str>, BackupRefused> {
+        let words = passphrase.map(|words| String::from_utf8_lossy(words.as_bytes()).into_owned());
+        self.state().passphrase = words;
         let mut begun = Err(BackupRefused::UnderWay);
         self.store.send_if_modified(|store| {
             let is_free = store.backups.percent.is_none();

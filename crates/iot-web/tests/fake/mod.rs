@@ -43,12 +43,14 @@ pub(crate) struct Fake {
 }
 
 /// What the hub knows, and what it was asked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct State {
     nodes: Vec<NodeView>,
     commands: Vec<CommandView>,
     /// Who asked, why and what.
     pub(crate) asked: Vec<(String, String, Request)>,
+    /// The words with which the last backup was begun.
+    pub(crate) passphrase: Option<String>,
     open: bool,
     pub(crate) stopping: bool,
     /// Whether every question ends in a panic.
@@ -72,7 +74,7 @@ impl Fake {
         let catalogue = scene::catalogue();
         let nodes = scene::nodes(&catalogue);
         let commands = past::commands();
-        let state = State { nodes, commands, asked: Vec::new(), open: false, stopping: false, broken: false };
+        let state = State { nodes, commands, ..State::default() };
         let (events, _) = broadcast::channel(64);
         let store = watch::Sender::new(kept::store());
         let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));

@@ -7,11 +7,11 @@ use iot_core::{
     catalogue::Catalogue,
     store::SleepRecord,
     view::{
-        Desired, Fate, ModuleChange, ModuleFacts, ModuleView, Need, NodeView, Presence, PresenceReason,
-        PropertyView, ReadingView, Replacement,
+        Desired, Fate, KeyStanding, KeyView, ModuleChange, ModuleFacts, ModuleView, Need, NodeView, Presence,
+        PresenceReason, PropertyView, ReadingView, Replacement,
     },
 };
-use iot_proto::{BootId, Capabilities, CommandId, OwnedValue, UnixMillis};
+use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
 
 use super::{id, now, value};
 
@@ -43,6 +43,21 @@ pub(crate) fn catalogue() -> Catalogue {
     catalogue
 }
 
+/// The keys of a node that has changed its own, and does so again.
+fn keys() -> Vec<KeyView> {
+    let key = |byte, standing, days: i64, until: Option<i64>| KeyView {
+        id: NodeKey([byte; 32]).id(),
+        standing,
+        since: ago(days * 24 * 60 * MINUTE),
+        until: until.map(|days| ago(days * 24 * 60 * MINUTE)),
+    };
+    vec![
+        key(2, KeyStanding::Current, 9, None),
+        key(1, KeyStanding::Ended, 9, Some(8)),
+        key(3, KeyStanding::Next, 0, Some(-1)),
+    ]
+}
+
 /// The nodes, by title.
 pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
     use PresenceReason as R;
@@ -61,6 +76,7 @@ pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
         node("old-gate", "Old gate", P::Lost, R::NotSinceStart, 9_000),
         node("worn-out", "Worn out", P::Lost, R::NotSinceStart, 90_000),
     ];
+    nodes[1].keys = keys();
     let modules: [&[(&str, &str)]; 12] = [
         &[("temperature", "Temperature"), ("contact", "Door")],
         &[("contact", "Gate"), ("motion", "Drive"), ("switch-input", "Bell")],
@@ -113,6 +129,7 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
     let presence = Presence { state, reason, since, next_contact: None, overdue_from: None, lost_from: None };
     NodeView {
         id: id(name),
+        keys: Vec::new(),
         title: title.into(),
         place: "South greenhouse".into(),
         tags: if name == "x" { vec![HOSTILE.into()] } else { vec!["south".into(), "wet".into()] },

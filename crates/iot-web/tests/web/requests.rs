@@ -138,8 +138,7 @@ async fn a_refused_value_comes_back_beside_its_control_with_what_to_do() {
 async fn an_inbox_shows_what_waits_and_says_that_it_proves_nothing() {
     let hub = Hub::start().await;
     let page = hub.get("/inbox").await.text;
-    for words in
-        ["Seed table", "192.168.137.42", "Plain nodes prove nothing", "module kind co2 is not supported"]
+    for words in ["Seed table", "192.168.137.42", "can pose as this node", "module kind co2 is not supported"]
     {
         assert!(page.contains(words), "{words}");
     }

@@ -19,6 +19,23 @@ async fn everything_that_pages_show_can_be_read() {
     let node = hub.get("/api/v1/nodes/plain:cold-store").await.json();
     assert_eq!(node["presence"]["state"], "lost");
     assert_eq!(node["presence"]["reason"], "no keepalive for 90 s");
+    assert_eq!(node["keys"], json!([]), "a plain node has none");
+    let keyed = hub.get("/api/v1/nodes/plain:main-gate").await.json();
+    let keys: Vec<_> = keyed["keys"].as_array().unwrap().iter().map(|key| &key["state"]).collect();
+    assert_eq!(keys, ["current", "ended", "next"]);
+    assert!(keyed["keys"][0]["until"].is_null() && keyed["keys"][1]["until"].is_i64(), "{keyed}");
+    let page = hub.get("/nodes/plain:main-gate").await.text;
+    assert!(!page.contains(">unproven<"), "it has a key");
+    for path in ["/nodes", "/nodes/plain:well", "/nodes/plain:south-bay-3/modules/0", "/inbox"] {
+        let page = hub.get(path).await.text;
+        assert!(page.contains(">unproven<") && page.contains("pose as"), "{path}");
+    }
+    assert!(hub.get("/").await.text.contains(" · unproven"));
+    assert!(hub.get("/inbox").await.text.contains("Admit unproven"));
+    for (key, words) in [(0, ", since "), (1, ", not taken any more since "), (2, ", announced ")] {
+        let shown = format!("{}{words}", keyed["keys"][key]["id"].as_str().unwrap());
+        assert!(page.contains(&shown), "{shown}");
+    }
     let module = hub.get("/api/v1/nodes/plain:south-bay-3/modules/1").await.json();
     assert_eq!(module["kind"], "rgb-light");
     assert_eq!(module["properties"][1]["latest"]["value"], "#ffb347");

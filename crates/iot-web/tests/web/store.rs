@@ -2,6 +2,7 @@
 
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
+use iot_core::people::Role;
 use iot_proto::UnixMillis;
 use iot_web::{Checked, Found, Refuses, RestoreView};
 
@@ -73,6 +74,40 @@ async fn a_backup_is_begun_by_form_and_by_script_and_only_one_at_a_time() {
         (begun.status, begun.header("location")),
         (StatusCode::ACCEPTED, format!("/api/v1/backups/{BACKUP}").as_str())
     );
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn the_hubs_key_is_taken_along_only_with_a_passphrase_of_an_admin_in_the_body() {
+    let hub = Hub::start().await;
+    let begun = || {
+        hub.fake.store.send_modify(|store| store.backups.percent = None);
+        hub.fake.state().passphrase.take()
+    };
+    assert!(hub.get("/store").await.text.contains("name=\"passphrase\""));
+    hub.json("/api/v1/backup?passphrase=four+words+are+good", "{}").await;
+    assert_eq!(begun(), None, "an address has no passphrase");
+    hub.json("/api/v1/backup", r#"{"passphrase": "four words are good"}"#).await;
+    assert_eq!(begun().as_deref(), Some("four words are good"));
+    hub.form("/store/backup", "passphrase=four+words+are+good").await;
+    assert_eq!(begun().as_deref(), Some("four words are good"));
+    hub.form("/store/backup", "passphrase=").await;
+    assert_eq!(begun(), None, "a field that was left empty");
+
+    for (body, status) in [
+        (r#"{"passphrase": "short words"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"{"passphrase": 7}"#, StatusCode::BAD_REQUEST),
+        (r#""short words""#, StatusCode::BAD_REQUEST),
+    ] {
+        let refused = hub.json("/api/v1/backup", body).await;
+        assert_eq!(refused.status, status, "{body}: {}", refused.text);
+        assert!(!refused.text.contains("short words"), "{}", refused.text);
+    }
+    let request = Request::post("/api/v1/backup").header("content-type", "application/json");
+    let request = request.header("authorization", hub.token(Role::Operator));
+    let refused = hub.send(request, r#"{"passphrase": "four words are good"}"#).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    assert_eq!(begun(), None);
     hub.stop().await;
 }
 

@@ -4,8 +4,9 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use iot_net::wall_clock;
 use iot_web::routes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     asked::{Asked, digits_after},
@@ -189,16 +190,40 @@ impl Deeds<'_> {
         Ok(())
     }
 
-    /// Makes a backup through the API, and fetches it.
+    /// Makes backups through the API, on the page and at the command line, without the hub's key and with it, and fetches
+    /// those that the hub keeps.
     ///
     /// # Errors
     /// When there is none in time.
-    pub(super) fn back_up(&mut self, hub: &HubProcess) -> Result<()> {
+    pub(super) fn back_up(&mut self, hub: &HubProcess, data_dir: &Path) -> Result<()> {
+        let lines = format!("{}Content-Type: application/json\r\n", self.bearer);
+        let short = format!("Ab{}", self.digits(10));
+        self.book.note("a passphrase that is too short", &short, &short);
+        let sealed = self.password("the passphrase of a backup");
+        for passphrase in [None, Some(&short), Some(&sealed)] {
+            let body = passphrase.map_or_else(|| json!({}), |words| json!({ "passphrase": words }));
+            let answer = self.asked.ask("POST", "/api/v1/backup", &lines, &body.to_string())?;
+            if passphrase == Some(&short) {
+                ensure!(answer.contains(" 422 "), "a passphrase that is too short: {answer}");
+            } else {
+                self.fetch_backup(hub, &answer)?;
+                // Two of one second would have one name.
+                let second = || wall_clock().0 / 1_000;
+                let begun = second();
+                until("the next second", SOON, || Ok((second() != begun).then_some(())))?;
+            }
+        }
+        let by_command = self.password("the passphrase of a backup at the command line");
+        let file = data_dir.join("backups/by-command.db").display().to_string();
+        command(data_dir, &["backup", &file, "--with-key"], &by_command)?;
+        Ok(())
+    }
+
+    /// Fetches the backup that an answer has named.
+    fn fetch_backup(&mut self, hub: &HubProcess, answer: &str) -> Result<()> {
         let bearer = self.bearer.clone();
-        let lines = format!("{bearer}Content-Type: application/json\r\n");
-        let answer = self.asked.ask("POST", "/api/v1/backup", &lines, "{}")?;
         let (_, body) = answer.split_once("\r\n\r\n").context("a body")?;
-        let begun: Value = serde_json::from_str(body).with_context(|| answer.clone())?;
+        let begun: Value = serde_json::from_str(body).with_context(|| answer.to_owned())?;
         let place = begun["location"].as_str().context("its place")?.to_owned();
         let token = bearer.trim_start_matches("Authorization: Bearer ").trim_end();
         let api = hub.api.clone().with_token(token);

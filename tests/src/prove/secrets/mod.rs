@@ -129,7 +129,7 @@ fn live(options: &Options, data_dir: &Path) -> Result<Left> {
     forge::say(&hub, deeds.asked, &deeds.cookie)?;
     deeds.wrongly()?;
     deeds.look_at_everything()?;
-    deeds.back_up(&hub)?;
+    deeds.back_up(&hub, data_dir)?;
     let known =
         [deeds.cookie.clone(), deeds.bearer.clone(), deeds.password("a password that was never used")];
     let mut left = Left { book, places: asked.answers, log: String::new(), known };

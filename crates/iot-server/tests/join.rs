@@ -1,0 +1,120 @@
+//! `iot-server join` beside the real binary: a node joins with the secret that it shows, or with digits that are typed
+//! into it, and nothing of it is left behind.
+
+use std::{
+    io::{self, BufRead as _, BufReader, Lines, Write as _},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use iot_node::{
+    join::{Join, JoinStep, Randomness},
+    runner::{Ends, join, new_key, random},
+};
+use iot_proto::JoinSecret;
+
+/// The binary on a data directory. It is killed where a test ends before it.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn program(data_dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_iot-server"));
+    command.args(arguments).arg("--data-dir").arg(data_dir);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A hub with an owner, and where nodes find it.
+fn hub(data_dir: &Path, tls: &str) -> (Program, SocketAddr) {
+    let mut add = program(data_dir, &["user", "add", "ada", "--role", "admin"]).spawn().expect("the binary");
+    writeln!(add.stdin.take().expect("it was asked for"), "correct horse battery").expect("it reads");
+    assert!(add.wait().expect("it ends").success());
+    let run = ["--log-format", "json", "--address", "127.0.0.1", "--tcp-port", "0", "--web-port", "0"];
+    let mut child = program(data_dir, &[&run[..], &["--announce", "no", "--tls", tls]].concat());
+    let mut child = child.spawn().expect("the binary is there");
+    let mut log = BufReader::new(child.stderr.take().expect("it was asked for")).lines();
+    let address = log.by_ref().map_while(Result::ok).find_map(|line| {
+        let record: serde_json::Value = serde_json::from_str(&line).ok()?;
+        record["tcp_addr"].as_str()?.parse().ok()
+    });
+    // Whoever stops reading a log stops whoever writes it.
+    std::thread::spawn(move || log.for_each(drop));
+    (Program(child), address.expect("the log says where nodes connect"))
+}
+
+/// `iot-server join`, once it shows a secret.
+fn joining(data_dir: &Path, tls: &str) -> (Program, ChildStdin, Lines<BufReader<ChildStdout>>, JoinSecret) {
+    let mut child = program(data_dir, &["join", "--tls", tls]).spawn().expect("the binary is there");
+    let (stdin, stdout) = (child.stdin.take().expect("it was asked for"), child.stdout.take());
+    let mut lines = BufReader::new(stdout.expect("it was asked for")).lines();
+    let shown = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, secret) = line.split_once("Secret, for one node:")?;
+        secret.trim().parse().ok()
+    });
+    (Program(child), stdin, lines, shown.expect("a secret is shown"))
+}
+
+/// What it says until it ends, and whether it has ended well.
+fn ends(mut program: Program, lines: Lines<BufReader<ChildStdout>>) -> (Vec<String>, bool) {
+    let said = lines.map_while(Result::ok).collect();
+    (said, program.0.wait().expect("it ends").success())
+}
+
+fn said(data_dir: &Path, arguments: &[&str]) -> (String, String) {
+    let output = program(data_dir, arguments).output().expect("the binary is there");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn a_node_joins_with_the_secret_that_is_shown_over_plain_and_encrypted_pages() {
+    for tls in ["off", "self-signed"] {
+        let data_dir = tempfile::tempdir().unwrap();
+        let (_hub, address) = hub(data_dir.path(), tls);
+        let (command, _stdin, lines, secret) = joining(data_dir.path(), tls);
+        let (tokens, _) = said(data_dir.path(), &["token", "list"]);
+        assert!(tokens.contains("operator") && tokens.contains("iot-server join"), "{tokens}");
+        let run = Join::with_secret(&new_key().unwrap(), &secret, random().unwrap()).unwrap();
+        join(Ends::new(address), run, |_| Ok(())).await.expect("it is let in");
+        let (last, is_well) = ends(command, lines);
+        assert!(
+            is_well && last.iter().any(|line| line.contains("has joined with a secret")),
+            "{tls}: {last:?}"
+        );
+        assert_eq!(said(data_dir.path(), &["token", "list"]).0, "", "the token is gone");
+    }
+}
+
+#[tokio::test]
+async fn a_node_joins_with_digits_that_are_typed() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let (_hub, address) = hub(data_dir.path(), "off");
+    let (command, mut stdin, lines, _) = joining(data_dir.path(), "off");
+    let randomness =
+        Randomness { ephemeral: random().unwrap(), nonce: random().unwrap(), answer: random().unwrap() };
+    let run = Join::with_code(&new_key().unwrap(), randomness).unwrap();
+    let told = |step| match step {
+        JoinStep::Show(digits) => writeln!(stdin, "{digits}"),
+        JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Trusted(_) | JoinStep::Nothing => Ok(()),
+    };
+    join(Ends::new(address), run, told).await.map_err(io::Error::other).expect("it is let in");
+    let (last, is_well) = ends(command, lines);
+    assert!(is_well && last.iter().any(|line| line.contains("has joined with digits")), "{last:?}");
+}
+
+#[test]
+fn where_no_hub_runs_nothing_is_opened_and_nothing_is_made() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let elsewhere = data_dir.path().join("none");
+    let (_, complaint) = said(&elsewhere, &["join"]);
+    assert!(complaint.contains("no hub runs on"), "{complaint}");
+    assert!(!elsewhere.exists());
+}
