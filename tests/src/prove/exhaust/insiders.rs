@@ -37,13 +37,12 @@ impl Siege<'_> {
     }
 
     /// The resident leaves and comes back; where it is not served, that is a breach.
-    pub(super) fn come_back(&mut self) -> Result<()> {
+    pub(super) fn come_back(&mut self) {
         self.resident = None;
         match self.resident_comes() {
             Ok(resident) => self.resident = Some(resident),
             Err(error) => self.faults.push(format!("an admitted node could not come back: {error:#}")),
         }
-        Ok(())
     }
 
     fn resident_comes(&self) -> Result<HandNode> {

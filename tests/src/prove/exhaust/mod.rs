@@ -135,7 +135,7 @@ fn exhaust(options: &Options) -> Result<Figures> {
     cases.extend(siege.insiders()?);
     cases.extend(siege.people()?);
     cases.extend(siege.strangers()?);
-    siege.newcomer()?;
+    siege.newcomer();
     if options.frame.plant == Some(Plant::Usurper) {
         siege.usurp()?;
     }
@@ -197,7 +197,7 @@ impl Sizes {
     }
 
     /// A size as a case counts it.
-    fn count(&self, size: usize) -> u64 {
+    fn count(size: usize) -> u64 {
         u64::try_from(size).unwrap_or(u64::MAX)
     }
 }
@@ -254,7 +254,7 @@ impl Siege<'_> {
     }
 
     /// A good node that nobody has seen before comes, is let in, and is told so.
-    fn newcomer(&mut self) -> Result<()> {
+    fn newcomer(&mut self) {
         let comes = || -> Result<()> {
             let from = Ipv4Addr::new(127, 78, 0, 2).into();
             let mut node = HandNode::connect_from(from, self.site.hub.tcp, Duration::from_secs(5))?;
@@ -268,7 +268,6 @@ impl Siege<'_> {
         if let Err(error) = comes() {
             self.faults.push(format!("a new node did not get in afterwards: {error:#}"));
         }
-        Ok(())
     }
 
     /// The planted fault: somebody comes under the name of a good node.

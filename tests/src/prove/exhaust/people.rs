@@ -15,7 +15,7 @@ use iot_store::SqlitePeople;
 use serde_json::json;
 
 use super::{
-    Siege,
+    Siege, Sizes,
     case::{Case, default_of},
     crowd::{Crowd, SILENTLY, held_on},
     strangers::{BEYOND, until_full},
@@ -47,7 +47,7 @@ impl Siege<'_> {
         let told = crowd.peers().nth(beyond).and_then(|peer| peer.told.words()).unwrap_or("nothing");
         let told = (told.to_owned(), "503 Service Unavailable");
         let what = "connections of one address to the pages";
-        let mut cases = vec![Case::counted(what, self.sizes.count(each), crowd.held(), told)];
+        let mut cases = vec![Case::counted(what, Sizes::count(each), crowd.held(), told)];
         let (mut most, mut left) = (0, self.sizes.pages);
         while left > 0 {
             let here = left.min(each);
@@ -67,7 +67,7 @@ impl Siege<'_> {
         // One more is accepted before the oldest goes.
         let most = if most == self.sizes.pages + 1 { self.sizes.pages } else { most };
         let told = crowd.peers().next().and_then(|first| first.told.words()).unwrap_or("nothing");
-        let limit = self.sizes.count(self.sizes.pages);
+        let limit = Sizes::count(self.sizes.pages);
         cases.push(Case::counted("connections to the pages", limit, most, (told.to_owned(), SILENTLY)));
         Ok(cases)
     }
@@ -136,7 +136,7 @@ impl Siege<'_> {
             "users",
             users,
             people.users()?.len(),
-            (within(told, "users"), "here are 100 users"),
+            (within(&told, "users"), "here are 100 users"),
         )];
         let tokens = default_of("tokens of one user");
         let own = || -> Result<usize> {
@@ -151,7 +151,7 @@ impl Siege<'_> {
         }
         let (_, told) =
             ada.submit("/account/tokens", &[("label", "more"), ("role", "viewer"), ("days", "1")])?;
-        let told = (within(told, "tokens"), "here are 32 tokens of one user");
+        let told = (within(&told, "tokens"), "here are 32 tokens of one user");
         cases.push(Case::counted("tokens of one user", tokens, own()?, told));
         cases.push(logins(&people, &owner, now)?);
         Ok(cases)
@@ -238,7 +238,7 @@ fn key(sort: u8, number: usize) -> Result<SecretHash> {
 }
 
 /// The sentence of a page that speaks of this.
-fn within(page: String, word: &str) -> String {
+fn within(page: &str, word: &str) -> String {
     let mut sentences = page.split(['<', '>', '\n']).filter(|text| text.contains("here are"));
-    sentences.find(|text| text.contains(word)).map(str::trim).map_or(page.clone(), str::to_owned)
+    sentences.find(|text| text.contains(word)).map_or(page, str::trim).to_owned()
 }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use iot_proto::{Capabilities, HubMessage, Limits, MAX_FRAME};
 
 use super::{
-    Siege,
+    Siege, Sizes,
     case::{Case, default_of},
     crowd::{Crowd, SILENTLY, Told, held_on},
 };
@@ -74,7 +74,7 @@ impl Siege<'_> {
         one.come_all(from, sessions - one.held() + BEYOND)?;
         one.settle(|one| one.refused() == 1 + BEYOND);
         let told = (one.last_words(), "sessions of one address would exceed the limit of 80");
-        cases.push(Case::counted("sessions of one address", self.sizes.count(sessions), one.held(), told));
+        cases.push(Case::counted("sessions of one address", Sizes::count(sessions), one.held(), told));
         // Those that are told why they end hold a place for as long as they do not leave.
         let connections = sessions + self.sizes.room_to_refuse_per_address;
         one.come_all(from, connections - sessions + BEYOND)?;
@@ -82,7 +82,7 @@ impl Siege<'_> {
         one.settle(|one| one.peers().any(|peer| peer.told.words() == Some(SILENTLY)));
         let silently = one.peers().filter(|peer| peer.told.words() == Some(SILENTLY)).count();
         let told = if silently > 0 { SILENTLY.to_owned() } else { one.last_words() };
-        let limit = self.sizes.count(connections);
+        let limit = Sizes::count(connections);
         cases.push(Case::counted("connections of one address", limit, most, (told, SILENTLY)));
         Ok(cases)
     }
@@ -144,8 +144,8 @@ impl Siege<'_> {
         self.come_from_everywhere(&mut more, (limit + BEYOND).saturating_sub(before))?;
         more.settle(|more| more.refused() == BEYOND);
         let told = (more.last_words(), "sessions would exceed the limit of");
-        let mut cases = vec![Case::counted("sessions", self.sizes.count(limit), before + more.held(), told)];
-        self.come_back()?;
+        let mut cases = vec![Case::counted("sessions", Sizes::count(limit), before + more.held(), told)];
+        self.come_back();
         let connections = self.sizes.sessions + self.sizes.room_to_refuse;
         let held = held_on(self.site.hub.tcp.port(), None)?;
         let mut last = Crowd::new(self.site.hub.tcp);
@@ -155,7 +155,7 @@ impl Siege<'_> {
         let waits = last.peers().any(|peer| peer.told == Told::Nothing);
         let most = most(|| held_on(self.site.hub.tcp.port(), None))?;
         let told = if waits { "waits".to_owned() } else { last.last_words() };
-        cases.push(Case::counted("connections", self.sizes.count(connections), most, (told, "waits")));
+        cases.push(Case::counted("connections", Sizes::count(connections), most, (told, "waits")));
         Ok(cases)
     }
 
@@ -175,7 +175,7 @@ impl Siege<'_> {
         }
         crowd.settle(|crowd| crowd.welcome() + crowd.refused() == beyond);
         let told = (crowd.last_words(), "nodes would exceed the limit of");
-        let case = Case::counted("nodes", self.sizes.count(self.sizes.nodes), self.known_to_hub()?, told);
+        let case = Case::counted("nodes", Sizes::count(self.sizes.nodes), self.known_to_hub()?, told);
         drop(crowd);
         for id in self.waiting()? {
             self.decide(&id, "reject")?;
