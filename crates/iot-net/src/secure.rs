@@ -295,6 +295,9 @@ pub(crate) async fn on_worker<T: Send + 'static>(
 }
 
 #[cfg(test)]
+mod script;
+
+#[cfg(test)]
 mod tests {
     use iot_proto::{Correlation, Ping};
 

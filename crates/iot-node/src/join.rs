@@ -10,6 +10,8 @@
 //!
 //! The firmware gives up a run that takes too long, and keeps the digits out of every log that leaves the node.
 
+mod reveals;
+
 use iot_proto::{
     Digits, HubKey, JoinMessage, JoinSecret, MAX_UNPROVEN, NodeKey, Opening, OpeningError, Origin, Purpose,
     RECORD_HEADER_LEN, Record, RecordError, RecordType, Refusal, TAG_LEN, VersionRange, below_codes,
@@ -18,20 +20,15 @@ use iot_proto::{
 use thiserror::Error;
 
 use crate::{
-    Instant,
+    going::Going,
     noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport},
 };
+
+pub use self::reveals::Reveals;
 
 /// Bytes of the hub's and of the node's second Noise message.
 const HUB_MESSAGE: usize = 96;
 const NODE_MESSAGE: usize = 64;
-
-/// Codes that a node reveals before it waits.
-const REVEALS: u8 = 3;
-
-/// First and longest time for which it waits then, in milliseconds.
-const FIRST_PAUSE_MS: u64 = 600_000;
-const LONGEST_PAUSE_MS: u64 = 86_400_000;
 
 /// Random bytes for one run with a code. Each comes from a good random generator and is used for nothing else, ever.
 #[derive(Clone, Copy)]
@@ -52,9 +49,7 @@ pub struct Join {
     own: NodeKey,
     received: [u8; MAX_UNPROVEN],
     held: usize,
-    going: [u8; MAX_UNPROVEN],
-    gone: usize,
-    filled: usize,
+    going: Going<MAX_UNPROVEN>,
 }
 
 /// What is still to be said by the hub.
@@ -177,12 +172,10 @@ impl Join {
             own: NodeKey(parties.own.public()),
             received: [0; MAX_UNPROVEN],
             held: 0,
-            going: [0; MAX_UNPROVEN],
-            gone: 0,
-            filled: 0,
+            going: Going::new(),
         };
-        join.push(opening.clear().as_ref());
-        join.push(message.get(..len).unwrap_or_default());
+        join.going.push(opening.clear().as_ref());
+        join.going.push(message.get(..len).unwrap_or_default());
         Ok(join)
     }
 
@@ -222,15 +215,12 @@ impl Join {
 
     /// Bytes that wait to go out.
     pub fn waiting(&self) -> &[u8] {
-        self.going.get(self.gone..self.filled).unwrap_or_default()
+        self.going.waiting()
     }
 
     /// The first `len` waiting bytes have gone out.
     pub fn sent(&mut self, len: usize) {
-        self.gone = (self.gone + len).min(self.filled);
-        if self.gone == self.filled {
-            (self.gone, self.filled) = (0, 0);
-        }
+        self.going.sent(len);
     }
 
     fn step(&mut self) -> Result<JoinStep, JoinError> {
@@ -269,8 +259,8 @@ impl Join {
         let hub = HubKey(handshake.theirs().ok_or(JoinError::OutOfTurn)?);
         let mut reply = [0; NODE_MESSAGE];
         handshake.write(&[], &mut reply)?;
-        self.push(&Record::header(RecordType::Reply, NODE_MESSAGE)?);
-        self.push(&reply);
+        self.going.push(&Record::header(RecordType::Reply, NODE_MESSAGE)?);
+        self.going.push(&reply);
         let transcript = handshake.hash();
         let talk = Talk { transport: handshake.finish()?, transcript, hub };
         let (next, step) = match way {
@@ -315,22 +305,7 @@ impl Join {
     }
 
     fn say(&mut self, talk: &mut Talk, message: &JoinMessage) -> Result<(), JoinError> {
-        let text = message.encode();
-        let len = text.as_ref().len();
-        let mut room = [0; MAX_UNPROVEN];
-        let sealed = room.get_mut(..len).unwrap_or_default();
-        sealed.copy_from_slice(text.as_ref());
-        let tag = talk.transport.seal(sealed)?;
-        self.push(&Record::header(RecordType::Data, len + TAG_LEN)?);
-        self.push(room.get(..len).unwrap_or_default());
-        self.push(&tag);
-        Ok(())
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        let room = self.going.get_mut(self.filled..).unwrap_or_default();
-        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        self.filled = (self.filled + bytes.len()).min(MAX_UNPROVEN);
+        self.going.push_sealed(&mut talk.transport, message.encode().as_ref())
     }
 }
 
@@ -372,52 +347,9 @@ impl core::fmt::Debug for Next {
     }
 }
 
-/// How many codes a node has revealed since it was switched on. Whoever is in between has one guess in each, so
-/// after three it waits for 10 minutes, then twice as long each time, at most a day. A press of its button begins anew.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reveals {
-    made: u8,
-    pause_ms: u64,
-    not_before: Option<Instant>,
-}
-
-impl Reveals {
-    /// Until when no run may begin; `None` where one may begin now.
-    pub fn waits_until(&self, now: Instant) -> Option<Instant> {
-        self.not_before.filter(|not_before| *not_before > now)
-    }
-
-    /// A run has given [`JoinStep::Revealed`].
-    pub fn made(&mut self, now: Instant) {
-        self.made = self.made.saturating_add(1);
-        if self.made >= REVEALS {
-            self.pause_ms = (self.pause_ms * 2).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-            self.not_before = Some(now.after(core::time::Duration::from_millis(self.pause_ms)));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn after_three_codes_a_node_waits_for_ten_minutes_and_then_twice_as_long_up_to_a_day() {
-        let (mut reveals, mut now) = (Reveals::default(), Instant(0));
-        for _ in 0..2 {
-            reveals.made(now);
-            assert_eq!(reveals.waits_until(now), None);
-        }
-        for minutes in [10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440] {
-            reveals.made(now);
-            let until = now.after(Duration::from_mins(minutes));
-            assert_eq!(reveals.waits_until(now), Some(until), "{minutes}");
-            now = until;
-            assert_eq!(reveals.waits_until(now), None);
-        }
-    }
 
     #[test]
     fn secrets_are_equal_only_whole() {

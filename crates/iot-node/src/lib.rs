@@ -92,6 +92,8 @@ mod dialled;
 mod error;
 mod event;
 #[cfg(feature = "noise")]
+mod going;
+#[cfg(feature = "noise")]
 pub mod join;
 mod keepalive;
 mod node;

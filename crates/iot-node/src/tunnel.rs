@@ -19,7 +19,10 @@ use iot_proto::{
 };
 use thiserror::Error;
 
-use crate::noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport};
+use crate::{
+    going::Going,
+    noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport},
+};
 
 /// Smallest memory for a record, in bytes, that a firmware may choose.
 pub const MIN_TUNNEL: usize = RECORD_HEADER_LEN + MIN_RECORD;
@@ -53,9 +56,7 @@ pub struct Tunnel<const N: usize> {
     /// What of `received` is decrypted and not taken, and where the next record begins.
     text: (usize, usize),
     next: usize,
-    going: [u8; N],
-    gone: usize,
-    filled: usize,
+    going: Going<N>,
 }
 
 #[derive(Debug)]
@@ -139,8 +140,8 @@ impl<const N: usize> Tunnel<N> {
         let offer = Offer { record: Self::limit() };
         handshake.write(&offer.encode(), &mut message)?;
         let mut tunnel = Self::new(State::Asking(handshake));
-        tunnel.push(opening.clear().as_ref());
-        tunnel.push(&message);
+        tunnel.going.push(opening.clear().as_ref());
+        tunnel.going.push(&message);
         Ok(tunnel)
     }
 
@@ -151,17 +152,7 @@ impl<const N: usize> Tunnel<N> {
 
     fn new(state: State) -> Self {
         const { assert!(N >= MIN_TUNNEL, "N is below MIN_TUNNEL") };
-        Self {
-            state,
-            room: 0,
-            received: [0; N],
-            held: 0,
-            text: (0, 0),
-            next: 0,
-            going: [0; N],
-            gone: 0,
-            filled: 0,
-        }
+        Self { state, room: 0, received: [0; N], held: 0, text: (0, 0), next: 0, going: Going::new() }
     }
 
     /// Whether frames go through.
@@ -187,7 +178,8 @@ impl<const N: usize> Tunnel<N> {
         let stepped = self.step();
         if stepped.is_err() {
             self.state = State::Over;
-            (self.gone, self.filled, self.held, self.next, self.text) = (0, 0, 0, 0, (0, 0));
+            self.going.clear();
+            (self.held, self.next, self.text) = (0, 0, (0, 0));
         }
         stepped
     }
@@ -212,31 +204,25 @@ impl<const N: usize> Tunnel<N> {
     /// # Errors
     /// [`TunnelError::Frame`] where not even the first frame fits.
     pub fn seal(&mut self, frames: &[u8]) -> Result<usize, TunnelError> {
-        if !self.is_open() || frames.is_empty() || self.filled > self.gone {
+        if !self.is_open() || frames.is_empty() || !self.waiting().is_empty() {
             return Ok(0);
         }
-        let room = self.room.min(N - RECORD_HEADER_LEN - TAG_LEN);
+        let room = self.room.min(Going::<N>::MOST_TEXT);
         let len = if frames.len() <= room { frames.len() } else { whole_frames(frames, room) };
         let text = frames.get(..len).filter(|text| !text.is_empty()).ok_or(TunnelError::Frame { room })?;
-        (self.gone, self.filled) = (0, 0);
-        let header = Record::header(RecordType::Data, len + TAG_LEN)?;
-        self.push(&header);
-        self.push(text);
         let State::Open(transport) = &mut self.state else { return Ok(0) };
-        let sealed = self.going.get_mut(RECORD_HEADER_LEN..self.filled).unwrap_or_default();
-        let tag = transport.seal(sealed)?;
-        self.push(&tag);
+        self.going.push_sealed::<TunnelError>(transport, text)?;
         Ok(len)
     }
 
     /// Bytes that wait to go out.
     pub fn waiting(&self) -> &[u8] {
-        self.going.get(self.gone..self.filled).unwrap_or_default()
+        self.going.waiting()
     }
 
     /// The first `len` waiting bytes have gone out.
     pub fn sent(&mut self, len: usize) {
-        self.gone = (self.gone + len).min(self.filled);
+        self.going.sent(len);
     }
 
     fn step(&mut self) -> Result<Step, TunnelError> {
@@ -296,8 +282,8 @@ impl<const N: usize> Tunnel<N> {
         let mut reply = [0; 48 + Acceptance::LEN];
         let acceptance = Acceptance { version, record: Self::limit() };
         handshake.write(&acceptance.encode(), &mut reply)?;
-        self.push(&Record::header(RecordType::Reply, reply.len())?);
-        self.push(&reply);
+        self.going.push(&Record::header(RecordType::Reply, reply.len())?);
+        self.going.push(&reply);
         Ok(self.opened(handshake.finish()?, offer.record, used))
     }
 
@@ -329,12 +315,6 @@ impl<const N: usize> Tunnel<N> {
     fn record(&self) -> Result<(Record<'_>, usize), TunnelError> {
         let held = self.received.get(..self.held).unwrap_or_default();
         Record::split(held, Self::LIMIT)?.ok_or(TunnelError::Over)
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        let room = self.going.get_mut(self.filled..).unwrap_or_default();
-        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        self.filled = (self.filled + bytes.len()).min(N);
     }
 
     fn limit() -> u16 {

@@ -17,6 +17,11 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Task};
 
+/// Gives memory back to the operating system by itself, some seconds after a burst; glibc's keeps it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.task.unwrap_or_default() {

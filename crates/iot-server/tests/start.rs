@@ -5,7 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use iot_server::{Config, IotServer, config::StoreKind};
@@ -85,4 +85,72 @@ async fn pages_are_answered_under_the_names_that_are_announced_certified_and_con
         assert_eq!(status, if host == "evil.example" { "421" } else { "200" }, "{host}");
     }
     server.tear_down().await;
+}
+
+/// Runs a command of the binary on a data directory, and gives what it writes.
+#[cfg(unix)]
+fn command(data_dir: &Path, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data_dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary is there");
+    let mut stdin = child.stdin.take().expect("it was asked for");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_store_takes_its_place_again_where_the_hub_does_not_start_on_a_backup() {
+    use std::{
+        fs,
+        io::{BufRead as _, BufReader},
+        os::unix::fs::PermissionsExt as _,
+    };
+    let data_dir = tempfile::tempdir().expect("a directory");
+    let data = data_dir.path();
+    command(data, &["user", "add", "ada", "--role", "admin"], "four words are good\n");
+    let token = command(data, &["token", "create", "ada", "--label", "then", "--role", "admin"], "");
+    let (backups, name) = (data.join("backups"), "hub-20261114T142407Z.db");
+    fs::create_dir(&backups).expect("a directory");
+    command(data, &["backup", &backups.join(name).display().to_string()], "");
+    command(data, &["token", "create", "ada", "--label", "since", "--role", "admin"], "");
+    let mut hub = Command::new(env!("CARGO_BIN_EXE_iot-server"))
+        .args(["--log-format", "json", "--address", "127.0.0.1", "--announce", "no"])
+        .args(["--tcp-port", "0", "--web-port", "0", "--data-dir"])
+        .arg(data)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary is there");
+    let mut log = BufReader::new(hub.stderr.take().expect("it was asked for")).lines().map_while(Result::ok);
+    let pages = log.find_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(&line).ok()?;
+        line["web_addr"].as_str()?.parse::<SocketAddr>().ok()
+    });
+    let mut stream = TcpStream::connect(pages.expect("pages are served")).expect("they are");
+    // A hub refuses to start where others can write its directory.
+    fs::set_permissions(data, fs::Permissions::from_mode(0o777)).expect("its mode");
+    let request = format!(
+        "POST /api/v1/backups/{name}/restore HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let said: Vec<_> = log.collect();
+    assert!(!hub.wait().expect("it ends").success(), "it cannot start on anything there");
+    let told = |text: &str| said.iter().any(|line| line.contains(text));
+    assert!(told("a backup was restored") && told("its store takes its place again"), "{said:#?}");
+
+    fs::set_permissions(data, fs::Permissions::from_mode(0o700)).expect("its mode");
+    let tokens = command(data, &["token", "list"], "");
+    assert!(tokens.contains("then") && tokens.contains("since"), "the store is the one of before: {tokens}");
+    let files = fs::read_dir(data).expect("a directory").flatten().map(|entry| entry.file_name());
+    let refused = files.filter(|name| name.to_string_lossy().ends_with(".refused")).count();
+    assert_eq!(refused, 1, "what was restored is kept too");
 }

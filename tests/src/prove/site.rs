@@ -1,6 +1,7 @@
 //! [`Site`]: a hub with good nodes and somebody who opens its pages: those who must not notice hostile peers.
 
 use std::{
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -25,6 +26,10 @@ use crate::{
 /// How long all nodes have to come online.
 const SETTLE: Duration = Duration::from_secs(90);
 
+/// A hub is warm that has held no more than so much more for so long.
+const WARM: Duration = Duration::from_secs(10);
+const WARM_KIB: u64 = 512;
+
 /// Pause of the visitor between two pages.
 const BETWEEN_PAGES: Duration = Duration::from_millis(100);
 
@@ -39,7 +44,7 @@ pub(super) struct Site {
     nodes: u32,
     runtime: Runtime,
     fleet: Fleet,
-    _data_dir: TempDir,
+    data_dir: TempDir,
 }
 
 /// How the nodes were at some moment.
@@ -87,12 +92,35 @@ impl Site {
         let hub = HubProcess::launch(launch, ports, data_dir.path(), arguments)?;
         let fleet = runtime.block_on(Fleet::start(FleetConfig::new(hub.tcp, nodes)))?;
         await_online(&fleet, nodes)?;
-        Ok(Self { hub, nodes, runtime, fleet, _data_dir: data_dir })
+        Ok(Self { hub, nodes, runtime, fleet, data_dir })
+    }
+
+    /// Where the hub keeps what is its own.
+    pub(super) fn data_dir(&self) -> &Path {
+        self.data_dir.path()
     }
 
     /// The names of its nodes.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.fleet.nodes().iter().map(|node| node.name.as_str())
+    }
+
+    /// Lets the hub come to what it holds for good nodes and somebody who opens pages: caches fill, and what reports
+    /// need is laid out, in its first half minute. What it holds then is compared with.
+    ///
+    /// # Errors
+    /// When the hub has ended, or holds more and more.
+    pub(super) fn warm(&self) -> Result<()> {
+        let visitor = Visitor::start(&self.hub.api);
+        let (mut most, mut since) = (self.hub.usage()?.resident_kib, Instant::now());
+        until("the hub holds no more and more", SETTLE, || {
+            let now = self.hub.usage()?.resident_kib;
+            if now > most + WARM_KIB {
+                (most, since) = (now, Instant::now());
+            }
+            Ok((since.elapsed() >= WARM).then_some(()))
+        })?;
+        visitor.end().map(|_| ())
     }
 
     /// How it is now.
@@ -102,6 +130,11 @@ impl Site {
     pub(super) fn mark(&self) -> Result<Mark> {
         let resident_kib = self.hub.usage()?.resident_kib;
         Ok(Mark { stats: self.fleet.stats(), resident_kib, at: Instant::now() })
+    }
+
+    /// Sessions of good nodes that have ended so far.
+    pub(super) fn ends(&self) -> u64 {
+        self.fleet.stats().disconnects.values().sum()
     }
 
     /// How the good nodes fared since then.
