@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Beside {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Fared>,
-    ids: Vec<String>,
+    pub(super) ids: Vec<String>,
 }
 
 /// How they fared.

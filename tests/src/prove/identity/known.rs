@@ -29,12 +29,14 @@ pub(super) struct Rules {
     still: BTreeSet<String>,
     /// Commands of nodes that are dialled in vain: each attempt is one of their steps.
     tried: BTreeSet<String>,
+    /// Nodes that people want something of meanwhile, and wait until it is done.
+    busy: BTreeSet<String>,
 }
 
 impl Rules {
-    pub(super) fn of(cast: &Cast, tried: impl Iterator<Item = String>) -> Self {
+    pub(super) fn of(cast: &Cast, tried: impl Iterator<Item = String>, busy: &[String]) -> Self {
         let still = cast.wards.iter().chain(&cast.revoked).map(|ward| ward.node.id.clone()).collect();
-        Self { still, tried: tried.collect() }
+        Self { still, tried: tried.collect(), busy: busy.iter().cloned().collect() }
     }
 }
 
@@ -76,7 +78,9 @@ impl Known {
         for id in before.nodes.keys().filter(|id| !self.nodes.contains_key(*id)) {
             seen.tell(format!("{id} is not known any more"));
         }
-        for (id, command) in &self.commands {
+        let is_busy =
+            |command: &Value| command["node"].as_str().is_some_and(|node| rules.busy.contains(node));
+        for (id, command) in self.commands.iter().filter(|(_, command)| !is_busy(command)) {
             match before.commands.get(id) {
                 Some(known) if rules.tried.contains(id) => {
                     unchanged(id, &known["state"], &command["state"], seen);
@@ -85,7 +89,8 @@ impl Known {
                 None => seen.tell(format!("command {id}, which nobody gave: {}", brief(command))),
             }
         }
-        for id in before.commands.keys().filter(|id| !self.commands.contains_key(*id)) {
+        let ended = before.commands.iter().filter(|(id, _)| !self.commands.contains_key(*id));
+        for (id, _) in ended.filter(|(_, command)| !is_busy(command)) {
             seen.tell(format!("command {id} has ended"));
         }
         waiting
@@ -149,7 +154,7 @@ mod tests {
     fn judge(before: &Known, now: &Known, came: &[&str], still: &[&str]) -> String {
         let came = came.iter().map(ToString::to_string).collect();
         let still = still.iter().map(ToString::to_string).collect();
-        let rules = Rules { still, tried: BTreeSet::new() };
+        let rules = Rules { still, tried: BTreeSet::new(), busy: ["b".to_owned()].into() };
         let mut seen = Seen::default();
         now.judge(before, &came, &rules, &mut seen);
         if seen.is_empty() { String::new() } else { seen.to_string() }
@@ -189,6 +194,8 @@ mod tests {
         let seen = judge(&before, &now, &[], &["a"]);
         assert!(seen.contains("c: state is \"accepted\""), "{seen}");
         assert!(seen.contains("command d, which nobody gave"), "{seen}");
+        now.commands.insert("e".into(), json!({ "id": "e", "node": "b" }));
+        assert_eq!(judge(&before, &now, &[], &["a"]), seen, "who gave it waits for it");
         now.commands.clear();
         assert!(judge(&before, &now, &[], &["a"]).contains("command c has ended"));
     }

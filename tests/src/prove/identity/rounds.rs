@@ -53,7 +53,7 @@ impl Tally {
         (mover, beside, impostors): (&mut Mover, &Beside, &Impostors),
     ) -> Result<()> {
         let host = cast.host();
-        let rules = Rules::of(cast, impostors.commands.iter().map(ToString::to_string));
+        let rules = Rules::of(cast, impostors.commands.iter().map(ToString::to_string), &beside.ids);
         let mut before = Known::ask(host.api)?;
         for turn in 0.. {
             let mut came = self.round(options, cast, mover)?;
