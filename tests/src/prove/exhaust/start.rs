@@ -119,6 +119,7 @@ fn away(id: NodeId, address: Ipv4Addr, now: UnixMillis) -> NodeRecord {
         title: id.as_str().into(),
         id,
         key: None,
+        keys: Vec::new(),
         place: "".into(),
         admission: AdmissionState::Admitted,
         tags: Vec::new(),
