@@ -306,6 +306,8 @@ fn only_the_address_of_an_admitted_node_is_dialled_whatever_addresses_sessions_c
             (None, None) => {}
             _ => panic!("{text}: {dialled:?}, expected {expected:?}"),
         }
-        world.ask(Request::Reject { node: id(&name) });
+        let node = id(&name);
+        let end = if session % 2 == 0 { Request::Forget { node } } else { Request::Reject { node } };
+        world.ask_because("tried", end);
     }
 }
