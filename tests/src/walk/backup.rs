@@ -2,9 +2,8 @@
 //! everything comes back, and its nodes with it.
 
 use std::{
-    fs::{self, Permissions},
+    fs,
     net::Ipv4Addr,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -14,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use iot_proto::{Capabilities, HubMessage};
 use iot_sim::{Fleet, FleetConfig};
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::{Walk, field};
 use crate::{
@@ -114,10 +113,10 @@ pub(super) fn restored(walk: &mut Walk) -> Result<String> {
 fn put_back(machine: &Path, data: &Path, backup: &Path) -> Result<Value> {
     let restore = ["restore", &text(backup), "--data-dir", &text(data), "--json"];
     let with = |words: &str| -> Result<String> {
-        let file = machine.join("passphrase");
+        // Nobody else can read such a file, or the hub would refuse it.
+        let file = NamedTempFile::new_in(machine)?;
         fs::write(&file, words)?;
-        fs::set_permissions(&file, Permissions::from_mode(0o600))?;
-        Ok(text(&file))
+        Ok(text(&file.keep()?.1))
     };
     let wrong = with("four words of another walk")?;
     let refused = run(&[&restore[..], &["--passphrase-file", &wrong]].concat())?;
