@@ -92,6 +92,7 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("max_nodes", config.max_nodes.to_string()),
         ("max_sessions_per_address", config.max_sessions_per_address.to_string()),
         ("max_half_open_per_address", config.max_half_open_per_address.to_string()),
+        ("max_plain_nodes", config.max_plain_nodes.to_string()),
         ("max_messages_per_s", config.max_messages_per_s.to_string()),
         ("max_web_connections", config.max_web_connections.to_string()),
         ("max_web_connections_per_address", config.max_web_connections_per_address.to_string()),

@@ -83,6 +83,8 @@ pub struct Config {
     pub max_sessions_per_address: usize,
     /// Most connections of one address on which nobody has said hello.
     pub max_half_open_per_address: usize,
+    /// Most plain nodes that people may let in, where registration is not open.
+    pub max_plain_nodes: usize,
     /// Messages a second that a session may send.
     pub max_messages_per_s: u32,
     /// Most connections to the pages at one time.
@@ -121,6 +123,7 @@ impl Default for Config {
             max_nodes: hub.max_nodes,
             max_sessions_per_address: hub.max_sessions_per_address,
             max_half_open_per_address: hub.max_half_open_per_address,
+            max_plain_nodes: hub.max_plain,
             max_messages_per_s: 500,
             max_web_connections: 256,
             max_web_connections_per_address: 32,
@@ -142,6 +145,7 @@ impl Config {
             max_nodes: self.max_nodes,
             max_sessions_per_address: self.max_sessions_per_address,
             max_half_open_per_address: self.max_half_open_per_address,
+            max_plain: self.max_plain_nodes,
             seed,
             ..HubConfig::default()
         }
@@ -189,6 +193,7 @@ impl Config {
         self.dial_loopback = layer.dial_loopback.or(self.dial_loopback);
         set(&mut self.max_sessions_per_address, layer.max_sessions_per_address);
         set(&mut self.max_half_open_per_address, layer.max_half_open_per_address);
+        set(&mut self.max_plain_nodes, layer.max_plain_nodes);
         set(&mut self.max_messages_per_s, layer.max_messages_per_s);
         set(&mut self.max_web_connections, layer.max_web_connections);
         set(&mut self.max_web_connections_per_address, layer.max_web_connections_per_address);
@@ -215,6 +220,7 @@ impl Config {
             ("max_sessions", self.max_sessions),
             ("max_sessions_per_address", self.max_sessions_per_address),
             ("max_half_open_per_address", self.max_half_open_per_address),
+            ("max_plain_nodes", self.max_plain_nodes),
             ("max_web_connections", self.max_web_connections),
             ("max_web_connections_per_address", self.max_web_connections_per_address),
         ] {
@@ -272,6 +278,7 @@ pub struct Layer {
     pub dial_loopback: Option<YesNo>,
     pub max_sessions_per_address: Option<usize>,
     pub max_half_open_per_address: Option<usize>,
+    pub max_plain_nodes: Option<usize>,
     pub max_messages_per_s: Option<u32>,
     pub max_web_connections: Option<usize>,
     pub max_web_connections_per_address: Option<usize>,

@@ -92,7 +92,11 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
         Limit::Nodes => (plain(config.max_nodes), Some("max_nodes"), TOLD),
         Limit::Waiting => (plain(hub.max_waiting), None, TOLD),
         Limit::WaitingPerAddress => (plain(hub.max_waiting_per_address), None, TOLD),
-        Limit::Plain => (plain(hub.max_plain), None, "whoever lets one more in is told `too-many`"),
+        Limit::Plain => (
+            plain(config.max_plain_nodes),
+            Some("max_plain_nodes"),
+            "whoever lets one more in is told `too-many`",
+        ),
         Limit::Modules => (MAX_MODULES.to_string(), None, "told `too-many`"),
         Limit::Queued => (plain(hub.max_queued), None, "whoever commands is told `too-many`"),
         Limit::Dials => (plain(DialConfig::default().max_waiting), None, "tried again later"),

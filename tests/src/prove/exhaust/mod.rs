@@ -60,6 +60,7 @@ struct Sizes {
     sessions: usize,
     sessions_per_address: usize,
     nodes: usize,
+    plain: usize,
     messages_per_s: u32,
     pages: usize,
     pages_per_address: usize,
@@ -136,6 +137,7 @@ fn exhaust(options: &Options) -> Result<Figures> {
     cases.extend(siege.people()?);
     cases.extend(siege.strangers()?);
     siege.newcomer();
+    cases.push(siege.plain()?);
     if options.frame.plant == Some(Plant::Usurper) {
         siege.usurp()?;
     }
@@ -144,8 +146,8 @@ fn exhaust(options: &Options) -> Result<Figures> {
     let mut breaches = core::mem::take(&mut siege.faults);
     breaches.extend(uncounted(&site.hub.api.get("/overview")?["limits_reached"]).into_iter().filter(
         |what| {
-            // Another hub fills these.
-            !what.starts_with("dials")
+            // Another hub is filled with the first, and the second is filled elsewhere.
+            !what.starts_with("dials") && !what.starts_with("unread")
         },
     ));
     drop(siege);
@@ -173,6 +175,8 @@ impl Sizes {
             sessions: (nodes + 1_200) * 8 / 7,
             sessions_per_address: 80,
             nodes: nodes + 270,
+            // Some more than the good ones and whom the cases let in.
+            plain: nodes + 40,
             messages_per_s: 20_000,
             pages: 40,
             pages_per_address: 10,
@@ -188,10 +192,11 @@ impl Sizes {
         let Self { sessions_per_address, nodes, messages_per_s, pages, pages_per_address, .. } = self;
         let settings = format!(
             "max_sessions_per_address = {}\nmax_nodes = {}\nmax_messages_per_s = {messages_per_s}\n\
-             max_web_connections = {pages}\nmax_web_connections_per_address = {}",
+             max_web_connections = {pages}\nmax_web_connections_per_address = {}\nmax_plain_nodes = {}",
             sessions_per_address + more,
             nodes + 1 + more,
             pages_per_address + more,
+            self.plain + more,
         );
         Ok((settings, u32::try_from(self.sessions + pages + OTHER_FILES)?))
     }
@@ -268,6 +273,26 @@ impl Siege<'_> {
         if let Err(error) = comes() {
             self.faults.push(format!("a new node did not get in afterwards: {error:#}"));
         }
+    }
+
+    /// People let in as many plain nodes as may be, and one more.
+    fn plain(&self) -> Result<Case> {
+        let from = Ipv4Addr::new(127, 78, 0, 3).into();
+        let mut refused = None;
+        for late in 0..=self.sizes.plain {
+            let mut node = HandNode::connect_from(from, self.site.hub.tcp, Duration::from_secs(5))?;
+            let name = format!("late-{late}");
+            node.send(&hello(&name, 1, 60, Capabilities::KEEPS_SESSION)?, true)?;
+            ensure!(node.next()?.kind == MessageKind::WELCOME, "{name} may wait for a person");
+            let (status, told) = self.site.hub.api.post(&format!("/nodes/plain:{name}/admit"), &json!({}))?;
+            if status != 200 {
+                refused = Some(told["error"]["message"].to_string());
+                break;
+            }
+        }
+        let let_in = self.nodes()?.iter().filter(|node| node["admission"] == "admitted").count();
+        let told = (refused.unwrap_or_default(), "plain nodes that people let in would exceed the limit");
+        Ok(Case::counted("plain nodes that people let in", Sizes::count(self.sizes.plain), let_in, told))
     }
 
     /// The planted fault: somebody comes under the name of a good node.
