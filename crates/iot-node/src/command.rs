@@ -66,6 +66,7 @@ impl<'e> Command<'e> {
             | HubMessage::Admission(_)
             | HubMessage::ReportAck(_)
             | HubMessage::SleepAck(_)
+            | HubMessage::NextHubKey(_)
             | HubMessage::Dial(_)
             | HubMessage::UpdateOffer(_)
             | HubMessage::UpdateBlock(_)

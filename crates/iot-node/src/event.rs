@@ -3,8 +3,8 @@
 use core::fmt;
 
 use iot_proto::{
-    Admission, CommandId, ErrorCode, FrameError, HubMessage, Label, List, MessageKind, Rejected, UnixMillis,
-    Verdict,
+    Admission, CommandId, ErrorCode, FrameError, HubMessage, Label, List, MessageKind, NextHubKey, Rejected,
+    UnixMillis, Verdict,
 };
 
 use crate::{Command, Instant, wire::Cut};
@@ -52,6 +52,10 @@ pub enum Event<'e> {
     },
     /// The hub has stored the key that was announced: the next session may prove it.
     KeyNoted,
+    /// The hub has told a key that it will have, or has: store it, and call
+    /// [`Node::hub_key_stored`](crate::Node::hub_key_stored), or [`Node::hub_key_refused`](crate::Node::hub_key_refused)
+    /// where it cannot be one.
+    NextHubKey(NextHubKey),
     /// Obey this, and call [`Node::answer`](crate::Node::answer), now or later.
     Command(Command<'e>),
     /// A command came again; it was answered from memory.
@@ -152,6 +156,7 @@ impl<'e> Event<'e> {
                 Some(Self::Connected { hub, time, admission: it.admission, stored: it.stored })
             }
             HubMessage::Registered(it) => Some(Self::Registered(it.verdicts)),
+            HubMessage::NextHubKey(it) => Some(Self::NextHubKey(it)),
             HubMessage::Admission(it) => Some(Self::Admission(it)),
             HubMessage::ReportAck(it) => {
                 Some(Self::Acknowledged { stored: it.stored, rejected: it.rejected })

@@ -94,6 +94,8 @@ mod event;
 #[cfg(feature = "noise")]
 mod going;
 #[cfg(feature = "noise")]
+pub mod hub_keys;
+#[cfg(feature = "noise")]
 pub mod join;
 mod keepalive;
 mod node;

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use iot_proto::{CommandId, Identity, NodeKey, Reading};
+use iot_proto::{CommandId, ErrorCode, Identity, NodeKey, Reading};
 
 use crate::{
     Answer, AnswerError, Config, Connection, Deadline, Event, Instant, NotOnline, ReportError,
@@ -169,6 +169,16 @@ impl<'c, const FRAME: usize, const REPORTS: usize, const DIALLED: usize> Node<'c
     /// has stored it, an [`Event::Error`] about it why not.
     pub fn announce_key(&mut self, key: NodeKey) {
         self.session.announce_key(key);
+    }
+
+    /// The key of [`Event::NextHubKey`] is stored: the hub is told so.
+    pub fn hub_key_stored(&mut self) {
+        self.session.answer_hub_key(Ok(()));
+    }
+
+    /// The key of [`Event::NextHubKey`] cannot be one of the hub's: the hub is told why.
+    pub fn hub_key_refused(&mut self, why: ErrorCode) {
+        self.session.answer_hub_key(Err(why));
     }
 
     /// The node says this key in the hellos of its next connections, which must prove it.

@@ -49,6 +49,8 @@ pub struct Runner<'c, D> {
     keys: Option<Keys>,
     /// The change of the node's key that is under way.
     rekey: Option<Rekey>,
+    /// Whether the hub has not proven its next key when it was tried last.
+    next_hub_failed: bool,
     connecting: Option<Connecting>,
     own: Option<Socket>,
     dialled: Option<Socket>,
@@ -97,6 +99,7 @@ impl<'c, D: Device> Runner<'c, D> {
             ends,
             keys: None,
             rekey: None,
+            next_hub_failed: false,
             connecting: None,
             own: None,
             dialled: None,
@@ -271,6 +274,7 @@ impl<'c, D: Device> Runner<'c, D> {
                 | Event::Disconnected { .. }
                 | Event::Error { .. }
                 | Event::Refused { .. } => {}
+                Event::NextHubKey(told) => self.learn_hub_key(told),
                 Event::Command(command) => {
                     let id = command.id;
                     // The command has just come and is open: a value too long for the wire is the only failure.
@@ -334,6 +338,8 @@ impl<'c, D: Device> Runner<'c, D> {
             Ok(Step::Nothing) => false,
             Ok(Step::Opened) => {
                 *prove_by = None;
+                let number = tunnel.hub_key();
+                self.hub_proven(number);
                 self.ready_for_node(now, connection);
                 true
             }
@@ -386,9 +392,12 @@ impl<'c, D: Device> Runner<'c, D> {
             Connection::Dialled => self.dialled.take(),
         };
         let now = self.now();
-        if connection == Connection::Dialled && socket.is_some_and(|socket| socket.prove_by.is_some()) {
-            // Whoever it was is not the hub, and may not keep the node busy.
-            self.deaf_until = now.after(ACCEPT_PAUSE);
+        if socket.is_some_and(|socket| socket.prove_by.is_some()) {
+            match connection {
+                Connection::Own => self.hub_not_proven(),
+                // Whoever it was is not the hub, and may not keep the node busy.
+                Connection::Dialled => self.deaf_until = now.after(ACCEPT_PAUSE),
+            }
         }
         self.node.closed(now, connection);
     }

@@ -20,6 +20,7 @@ use core::time::Duration;
 use iot_proto::{Admission, Correlation, ErrorCode, Identity, NodeKey, Ping, Register};
 
 pub use self::renewal::HANDSHAKE_LIMIT;
+use self::renewal::HubKeyTold;
 use crate::{
     Backoff, Connection, Contact, Deadline, End, Instant, Reason,
     commands::Tell,
@@ -72,6 +73,8 @@ pub(crate) struct Session<const N: usize> {
     nap: Option<Nap>,
     /// The key that the hub is to be told of.
     announced: Option<NodeKey>,
+    /// The key of the hub that the firmware stores, until the hub is answered.
+    hub_key: Option<HubKeyTold>,
     /// When a new handshake is due; `None` for a node without a key.
     renew_at: Option<Instant>,
     end: End,
@@ -95,6 +98,7 @@ impl<const N: usize> Session<N> {
             hold: None,
             nap: None,
             announced: None,
+            hub_key: None,
             renew_at: None,
             end: End::Lost,
             least_wait: Duration::ZERO,
@@ -109,7 +113,7 @@ impl<const N: usize> Session<N> {
         self.keepalive = Keepalive::new(now);
         self.registration = Registration::new();
         self.admission = Admission::PENDING;
-        (self.sent, self.hold, self.nap) = (0, None, None);
+        (self.sent, self.hold, self.nap, self.hub_key) = (0, None, None, None);
         (self.end, self.least_wait) = (End::Lost, Duration::ZERO);
         let has_key = matches!(memory.config.identity, Identity::Key(_));
         self.renew_at = has_key.then(|| now.after(HANDSHAKE_LIMIT));
@@ -256,6 +260,7 @@ impl<const N: usize> Session<N> {
             self.report(now, memory);
             self.announce_sleep(now);
             self.tell_key();
+            self.tell_hub_key();
             if now >= self.keepalive.ping_at() && self.may_ping() {
                 let id = self.wire.request();
                 if self.wire.send(&Ping, Correlation::Request(id), usize::MAX).is_ok() {
@@ -366,6 +371,7 @@ impl<const N: usize> Session<N> {
             && registered
             && reported
             && self.requests.is_empty()
+            && self.hub_key.is_none()
             && memory.commands.settled()
     }
 

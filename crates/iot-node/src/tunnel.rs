@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::{
     going::Going,
+    hub_keys::NextHub,
     noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport},
 };
 
@@ -30,12 +31,14 @@ pub const MIN_TUNNEL: usize = RECORD_HEADER_LEN + MIN_RECORD;
 /// Whom a node proves itself as, and whom it speaks with.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    /// The node's own key pair, the same for ever.
+    /// The node's own key pair.
     pub own: KeyPair,
     /// The key of its hub; nobody else is spoken with.
     pub hub: HubKey,
     /// The number of that key, from 1.
     pub hub_key: u8,
+    /// The key that the hub will have next, or has by now.
+    pub next_hub: Option<NextHub>,
 }
 
 impl Keys {
@@ -49,6 +52,8 @@ impl Keys {
 #[derive(Debug)]
 pub struct Tunnel<const N: usize> {
     state: State,
+    /// The number of the hub's key that is meant.
+    hub_key: u8,
     /// Most bytes of frames in a record that the hub takes.
     room: usize,
     received: [u8; N],
@@ -60,7 +65,6 @@ pub struct Tunnel<const N: usize> {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nothing can be boxed without an allocator")]
 enum State {
     /// The node has asked, and waits for the reply.
     Asking(Handshake),
@@ -140,6 +144,7 @@ impl<const N: usize> Tunnel<N> {
         let offer = Offer { record: Self::limit() };
         handshake.write(&offer.encode(), &mut message)?;
         let mut tunnel = Self::new(State::Asking(handshake));
+        tunnel.hub_key = keys.hub_key;
         tunnel.going.push(opening.clear().as_ref());
         tunnel.going.push(&message);
         Ok(tunnel)
@@ -152,12 +157,26 @@ impl<const N: usize> Tunnel<N> {
 
     fn new(state: State) -> Self {
         const { assert!(N >= MIN_TUNNEL, "N is below MIN_TUNNEL") };
-        Self { state, room: 0, received: [0; N], held: 0, text: (0, 0), next: 0, going: Going::new() }
+        Self {
+            state,
+            hub_key: 0,
+            room: 0,
+            received: [0; N],
+            held: 0,
+            text: (0, 0),
+            next: 0,
+            going: Going::new(),
+        }
     }
 
     /// Whether frames go through.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
+    }
+
+    /// The number of the key that the hub has proven; once the tunnel is open.
+    pub fn hub_key(&self) -> u8 {
+        self.hub_key
     }
 
     /// Where bytes that arrive are to be put; empty as long as frames wait to be taken.
@@ -264,9 +283,7 @@ impl<const N: usize> Tunnel<N> {
         let (record, _) = self.record()?;
         let (opening, message) = Opening::decode(record, Origin::Hub)?;
         let version = VersionRange::OURS.common(opening.versions).ok_or(TunnelError::Versions)?;
-        if opening.hub_key != keys.hub_key {
-            return Err(OpeningError::KeyNumber(opening.hub_key).into());
-        }
+        let hub = keys.hub_of(opening.hub_key).ok_or(OpeningError::KeyNumber(opening.hub_key))?;
         let parties =
             Parties { pattern: Pattern::Ik, role: Role::Responder, own: &keys.own, theirs: None, psk: None };
         let mut handshake = Handshake::new(&parties, opening.prologue().as_ref(), random);
@@ -275,7 +292,7 @@ impl<const N: usize> Tunnel<N> {
         if len != Offer::LEN {
             return Err(NoiseError::Length { len }.into());
         }
-        if handshake.theirs() != Some(keys.hub.0) {
+        if handshake.theirs() != Some(hub.0) {
             return Err(TunnelError::WrongHub);
         }
         let offer = Offer::decode(&offer)?;
@@ -284,6 +301,7 @@ impl<const N: usize> Tunnel<N> {
         handshake.write(&acceptance.encode(), &mut reply)?;
         self.going.push(&Record::header(RecordType::Reply, reply.len())?);
         self.going.push(&reply);
+        self.hub_key = opening.hub_key;
         Ok(self.opened(handshake.finish()?, offer.record, used))
     }
 

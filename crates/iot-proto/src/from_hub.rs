@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Acknowledged, Body, BootId, Close, CommandId, DecodeError, Error, ErrorCode, Identity, Label, List,
-    MAX_MODULES, MAX_READINGS, MessageKind, Ping, Pong, UnixMillis, Value, VersionRange,
+    Acknowledged, Body, BootId, Close, CommandId, DecodeError, Error, ErrorCode, HubKey, Identity, Label,
+    List, MAX_MODULES, MAX_READINGS, MessageKind, Ping, Pong, UnixMillis, Value, VersionRange,
     body::{self, bodies, messages},
 };
 
@@ -12,6 +12,7 @@ bodies! {
     Welcome<'a> => WELCOME,
     Admission => ADMISSION,
     SleepAck => SLEEP_ACK,
+    NextHubKey => NEXT_HUB_KEY,
     Dial<'a> => DIAL,
     Set<'a> => SET,
     Get => GET,
@@ -35,6 +36,8 @@ messages! {
         ReportAck(ReportAck<'a>),
         /// Answers sleep.
         SleepAck(SleepAck),
+        /// The key that the hub will have, or has.
+        NextHubKey(NextHubKey),
         /// Opens a connection that the hub dialled.
         Dial(Dial<'a>),
         /// Set a property.
@@ -161,6 +164,29 @@ pub struct Rejected {
 pub struct SleepAck {
     /// Commands that the hub is about to deliver while the node still listens.
     pub waiting: u16,
+}
+
+/// The hub has another key, or will have it: the node stores it beside the one that it knows, and then answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextHubKey {
+    /// The number of the key, from 1.
+    pub number: u8,
+    /// Whether it is the hub's own by now.
+    pub stage: HubKeyStage,
+    /// The key.
+    pub key: HubKey,
+}
+
+/// Whether a key is the hub's own. An integer on the wire; unknown ones count as announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HubKeyStage(pub u8);
+
+impl HubKeyStage {
+    /// The hub will have the key.
+    pub const ANNOUNCED: Self = Self(0);
+    /// The hub has the key: connections are opened with it from now on.
+    pub const IN_USE: Self = Self(1);
 }
 
 /// The first message on a connection that the hub opened: whom it wants to speak to.

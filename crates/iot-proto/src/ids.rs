@@ -15,6 +15,17 @@ impl fmt::Debug for NodeKey {
     }
 }
 
+/// The hub's static X25519 public key. It proves something only inside an encrypted session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HubKey(pub [u8; 32]);
+
+impl fmt::Debug for HubKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, ..] = self.0;
+        write!(f, "HubKey({a:02x}{b:02x}{c:02x}…)")
+    }
+}
+
 /// Drawn anew by a node at every start, so that sequence numbers of two runs are never mixed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BootId(pub u32);

@@ -5,11 +5,7 @@ use core::{fmt, str::FromStr};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::{NodeKey, base32};
-
-/// The hub's static X25519 public key. It proves something only inside an encrypted session.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct HubKey(pub [u8; 32]);
+use crate::{HubKey, NodeKey, base32};
 
 /// Who someone is: the first 15 bytes of a hash of the key.
 ///
@@ -116,13 +112,6 @@ impl FromStr for HubKey {
             *byte = value.and_then(|value| u8::try_from(value).ok()).ok_or(wrong)?;
         }
         Ok(Self(key))
-    }
-}
-
-impl fmt::Debug for HubKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, ..] = self.0;
-        write!(f, "HubKey({a:02x}{b:02x}{c:02x}…)")
     }
 }
 

@@ -71,6 +71,8 @@ kinds! {
     SLEEP_ACK = 0x0107, "sleep-ack";
     /// Node to hub: the key that I shall have. Answered by `ACKNOWLEDGED`.
     NEXT_KEY = 0x0108, "next-key";
+    /// Hub to node: the key that I shall have, or have. Answered by `ACKNOWLEDGED` once it is stored.
+    NEXT_HUB_KEY = 0x0109, "next-hub-key";
 
     // Commands, from 0x0201.
     /// Hub to node: set a property. Answered by `OUTCOME`.

@@ -71,18 +71,18 @@ pub use encode::encode_to_vec;
 pub use error::{DecodeError, EncodeError, FrameError, OpeningError, RecordError};
 pub use frame::{Correlation, Frame, HEADER_LEN, MARKER, Origin};
 pub use from_hub::{
-    Admission, Dial, Get, HubMessage, Identify, Invoke, Registered, Rejected, ReportAck, Restart, Set,
-    SleepAck, UpdateBlock, UpdateOffer, Verdict, Welcome,
+    Admission, Dial, Get, HubKeyStage, HubMessage, Identify, Invoke, NextHubKey, Registered, Rejected,
+    ReportAck, Restart, Set, SleepAck, UpdateBlock, UpdateOffer, Verdict, Welcome,
 };
 pub use from_node::{
     Announcement, Capabilities, Hello, Identity, NextKey, NodeMessage, Outcome, OutcomeStatus, Reading,
     Register, Report, Sleep, Taken, UpdateState, UpdateStatus,
 };
-pub use ids::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
+pub use ids::{BootId, CommandId, HubKey, NodeKey, RequestId, UnixMillis};
 #[cfg(feature = "key-ids")]
 pub use joining::{CODES, Digits, JoinBytes, JoinMessage, JoinSecret, below_codes, commitment, join_code};
 #[cfg(feature = "key-ids")]
-pub use key::{HubKey, KeyId, KeyTextError};
+pub use key::{KeyId, KeyTextError};
 pub use kind::MessageKind;
 pub use limits::{DIAL_PORT, HUB_PORT, Limits, MAX_BODY, MAX_FRAME, MAX_MODULES, MAX_READINGS, MIN_FRAME};
 pub use list::List;

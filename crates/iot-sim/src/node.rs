@@ -255,7 +255,7 @@ pub(crate) fn keys(random: &mut Random, own: Option<&KeyPair>, hub: HubKey) -> K
         part.copy_from_slice(&random.draw().to_le_bytes());
     }
     let own = own.cloned().unwrap_or_else(|| KeyPair::from_secret(secret));
-    Keys { own, hub, hub_key: 1 }
+    Keys::new(own, hub)
 }
 
 /// Where node `number` connects from and listens.

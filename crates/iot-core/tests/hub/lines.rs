@@ -150,6 +150,7 @@ fn message_words(frame: &Frame<'_>, message: &HubMessage<'_>, names: &mut Names)
             let rejected = ack.rejected.iter().map(|r| format!(" {}:{}", r.position, code(r.code)));
             format!("report-ack stored={}{}", ack.stored, rejected.collect::<String>())
         }
+        HubMessage::NextHubKey(told) => format!("next-hub-key {} stage={}", told.number, told.stage.0),
         HubMessage::SleepAck(ack) => format!("sleep-ack waiting={}", ack.waiting),
         HubMessage::Dial(dial) => match dial.to {
             Identity::Name(name) => format!("dial {name}"),

@@ -67,7 +67,7 @@ fn opened(fate: Fate) -> Option<(Small, Seal)> {
     let identity = Arc::new(HubIdentity::from_secret([2; 32]));
     let own = KeyPair::from_secret([1; 32]);
     let key = NodeKey(own.public());
-    let keys = Keys { own, hub: HubKey(identity.public().0), hub_key: 1 };
+    let keys = Keys::new(own, HubKey(identity.public().0));
     let mut tunnel = Small::connect(&keys, [3; 32]).expect("a genuine key");
     let asked = tunnel.waiting().to_vec();
     tunnel.sent(asked.len());

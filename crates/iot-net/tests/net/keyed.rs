@@ -38,7 +38,7 @@ pub(crate) fn identity() -> HubIdentity {
 
 /// The keys of a node of this hub.
 pub(crate) fn keys(node: u8) -> Keys {
-    Keys { own: KeyPair::from_secret([node; 32]), hub: identity().public(), hub_key: 1 }
+    Keys::new(KeyPair::from_secret([node; 32]), identity().public())
 }
 
 /// Bytes that no other handshake of this process uses.

@@ -238,7 +238,7 @@ async fn a_stranger_who_dials_a_node_gets_no_byte() {
     let (mine, address) = (keys(15), listener.local_addr().unwrap());
     let stranger = HubIdentity::from_secret([0x43; 32]);
     let own = KeyPair::from_secret(*stranger.secret());
-    let session_as_dial = first_record(&Keys { own, hub: HubKey(mine.public().0), hub_key: 1 });
+    let session_as_dial = first_record(&Keys::new(own, HubKey(mine.public().0)));
     let attacks = [
         ("another hub", dial_record(&stranger, &mine), Some(TunnelError::WrongHub)),
         ("another node's dial", dial_record(&identity(), &keys(16)), None),

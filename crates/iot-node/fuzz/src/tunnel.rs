@@ -205,5 +205,5 @@ impl World {
 }
 
 fn keys() -> Keys {
-    Keys { own: node(), hub: HubKey(hub().public()), hub_key: 1 }
+    Keys::new(node(), HubKey(hub().public()))
 }

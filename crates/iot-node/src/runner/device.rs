@@ -5,7 +5,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use super::HostNode;
-use crate::{Answer, Command, Event, Instant, noise::KeyPair};
+use crate::{Answer, Command, Event, Instant, noise::KeyPair, tunnel::Keys};
 
 /// What is behind the node: sensors, relays, whatever it carries.
 pub trait Device {
@@ -25,6 +25,12 @@ pub trait Device {
         let _ = own;
     }
 
+    /// The node knows other keys of its hub from now on: [`hub`](Keys::hub), [`hub_key`](Keys::hub_key) and
+    /// [`next_hub`](Keys::next_hub) are to be stored before this returns, for the hub is then told that they are.
+    fn hub_key_changed(&mut self, keys: &Keys) {
+        let _ = keys;
+    }
+
     /// Sees everything that the session tells; for logs and figures.
     fn observe(&mut self, event: &Event<'_>) {
         let _ = event;
@@ -42,6 +48,10 @@ impl<D: Device + ?Sized> Device for &mut D {
 
     fn key_changed(&mut self, own: &KeyPair) {
         (**self).key_changed(own);
+    }
+
+    fn hub_key_changed(&mut self, keys: &Keys) {
+        (**self).hub_key_changed(keys);
     }
 
     fn observe(&mut self, event: &Event<'_>) {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use iot_proto::{Acknowledged, Admission, Correlation, ErrorCode, HubMessage, Pong, VersionRange};
 
-use super::{Phase, RESEND_WAIT, Session};
+use super::{Phase, RESEND_WAIT, Session, renewal::HubKeyTold};
 use crate::{Command, Connection, End, Instant, event::Note, node::Memory, requests::Request, wire::Cut};
 
 impl<const N: usize> Session<N> {
@@ -146,6 +146,13 @@ impl<const N: usize> Session<N> {
                 self.wire.answer(&Acknowledged, id);
                 self.admission = admission;
                 self.registration.again();
+                Some(Note::Message(Connection::Own, cut))
+            }
+            // In plain anybody could say it.
+            (HubMessage::NextHubKey(_), Phase::Online, Correlation::Request(request))
+                if self.renew_at.is_some() && self.hub_key.is_none() =>
+            {
+                self.hub_key = Some(HubKeyTold { request, answer: None });
                 Some(Note::Message(Connection::Own, cut))
             }
             (_, Phase::Online, Correlation::Request(request)) if command.is_some() => {

@@ -17,7 +17,7 @@ fn hub() -> KeyPair {
 }
 
 fn keys() -> Keys {
-    Keys { own: KeyPair::from_secret([1; 32]), hub: HubKey(hub().public()), hub_key: 1 }
+    Keys::new(KeyPair::from_secret([1; 32]), HubKey(hub().public()))
 }
 
 /// Reads what the tunnel asks, and gives the record that answers it, and the hub's side.

@@ -55,7 +55,7 @@ fn ids_follow_from_the_keys() {
 #[test]
 fn a_session_that_a_node_opens_is_byte_for_byte_that_of_the_file() {
     let own = KeyPair::from_secret(key("node-secret"));
-    let keys = Keys { own, hub: HubKey(key("hub-public")), hub_key: 1 };
+    let keys = Keys::new(own, HubKey(key("hub-public")));
     let mut node = Tunnel::<1044>::connect(&keys, key("node-ephemeral")).expect("a genuine key");
     let first = node.waiting().to_vec();
     assert_eq!(first, bytes("session-1"));
@@ -100,7 +100,7 @@ fn a_connection_that_the_hub_dials_is_byte_for_byte_that_of_the_file() {
     let first = [opening.clear().as_ref(), &message].concat();
     assert_eq!(first, bytes("dial-1"));
 
-    let keys = Keys { own: node, hub: HubKey(own.public()), hub_key: 1 };
+    let keys = Keys::new(node, HubKey(own.public()));
     let mut node = Tunnel::<1044>::accept(keys, key("node-ephemeral"));
     node.room()[..first.len()].copy_from_slice(&first);
     node.received(first.len());

@@ -1,12 +1,12 @@
-//! When a node with a key makes a new handshake, and how it tells the hub of another key.
+//! When a node with a key makes a new handshake, how it tells the hub of another key, and how it is told one of the hub's.
 
 use core::time::Duration;
 
 use iot_node::{
     Config, HANDSHAKE_LIMIT,
     proto::{
-        Acknowledged, Admission, Correlation, Error, ErrorCode, Identity, MessageKind, NodeKey, NodeMessage,
-        Ping, RequestId, Welcome,
+        Acknowledged, Admission, Correlation, Error, ErrorCode, HubKey, HubKeyStage, Identity, MessageKind,
+        NextHubKey, NodeKey, NodeMessage, Ping, RequestId, Welcome,
     },
 };
 
@@ -107,4 +107,43 @@ fn a_key_that_the_hub_refuses_is_not_announced_again() {
     rig.hear(OWN, &frame(&refused, Correlation::Response(id)));
     assert!(rig.events.iter().any(|event| event.contains("key-taken")), "{:?}", rig.events);
     assert!(!rig.kinds(OWN).contains(&MessageKind::NEXT_KEY) && !announces_again(&mut rig));
+}
+
+fn told() -> NextHubKey {
+    NextHubKey { number: 2, stage: HubKeyStage::ANNOUNCED, key: HubKey([9; 32]) }
+}
+
+#[test]
+fn a_key_of_the_hub_is_acknowledged_once_it_is_stored_and_not_before() {
+    let mut rig = Rig::online(with_key(), &admitted());
+    rig.said(OWN);
+    rig.hear(OWN, &frame(&told(), request(9)));
+    assert!(rig.events.iter().any(|event| event.starts_with("NextHubKey(")), "{:?}", rig.events);
+    assert_eq!(rig.kinds(OWN), [], "it is not stored yet");
+    rig.node.hub_key_stored();
+    let said = rig.said(OWN);
+    let answers: Vec<_> = said.iter().map(|said| (said.kind, said.correlation)).collect();
+    assert_eq!(answers, [(MessageKind::ACKNOWLEDGED, Correlation::Response(RequestId::new(9).unwrap()))]);
+
+    rig.hear(OWN, &frame(&told(), request(10)));
+    rig.lose();
+    rig.wait_for_connect();
+    rig.connect(&admitted());
+    rig.node.hub_key_stored();
+    assert!(!rig.kinds(OWN).contains(&MessageKind::ACKNOWLEDGED), "who asked is gone, and will ask again");
+}
+
+#[test]
+fn a_key_that_cannot_be_the_hubs_and_one_that_is_said_in_plain_are_refused() {
+    let mut rig = Rig::online(with_key(), &admitted());
+    rig.said(OWN);
+    rig.hear(OWN, &frame(&told(), request(9)));
+    rig.node.hub_key_refused(ErrorCode::MALFORMED_MESSAGE);
+    assert_eq!(rig.kinds(OWN), [MessageKind::ERROR]);
+
+    let mut plain = Rig::online(config(), &admitted());
+    plain.said(OWN);
+    plain.hear(OWN, &frame(&told(), request(9)));
+    assert!(!plain.events.iter().any(|event| event.starts_with("NextHubKey(")), "{:?}", plain.events);
+    assert_eq!(plain.kinds(OWN), [MessageKind::ERROR]);
 }

@@ -8,10 +8,10 @@
 
 use iot_proto::{
     Acknowledged, Admission, Announcement, BootId, Capabilities, Close, CommandId, Correlation, Dial, Error,
-    ErrorCode, Get, Hello, HubMessage, Identify, Identity, Invoke, Label, List, Name, NextKey, NodeKey,
-    NodeMessage, Outcome, OutcomeStatus, Ping, Pong, Reading, Register, Registered, Rejected, Report,
-    ReportAck, RequestId, Restart, Set, Sleep, SleepAck, Taken, Text, UnixMillis, UpdateBlock, UpdateOffer,
-    UpdateState, UpdateStatus, Value, Verdict, VersionRange, Welcome,
+    ErrorCode, Get, Hello, HubKey, HubKeyStage, HubMessage, Identify, Identity, Invoke, Label, List, Name,
+    NextHubKey, NextKey, NodeKey, NodeMessage, Outcome, OutcomeStatus, Ping, Pong, Reading, Register,
+    Registered, Rejected, Report, ReportAck, RequestId, Restart, Set, Sleep, SleepAck, Taken, Text,
+    UnixMillis, UpdateBlock, UpdateOffer, UpdateState, UpdateStatus, Value, Verdict, VersionRange, Welcome,
 };
 
 use crate::{See, hub, node};
@@ -536,6 +536,17 @@ fn report_ack(see: See<'_>) {
         30 31 32 33 34 35 36 37 38 39 3A 3B 3C 3D 3E 3F
     ";
     node(see, "next-key", request(7), message, bytes);
+
+    let key = core::array::from_fn(|at| 0x40 + u8::try_from(at).expect("below 32"));
+    let stage = HubKeyStage::IN_USE;
+    let message = HubMessage::NextHubKey(NextHubKey { number: 2, stage, key: HubKey(key) });
+    let bytes = "
+        C1 01 00 00 09 01 22 00 08 00 00 00 ; request 8: next-hub-key, body of 34 bytes
+        02 01 ; number: 2; stage: in use
+        40 41 42 43 44 45 46 47 48 49 4A 4B 4C 4D 4E 4F ; key
+        50 51 52 53 54 55 56 57 58 59 5A 5B 5C 5D 5E 5F
+    ";
+    hub(see, "next-hub-key", request(8), message, bytes);
 }
 
 /// A property set to a value of every type.

@@ -40,7 +40,7 @@ pub(super) struct Genuine {
 
 /// New keys of a node of this hub.
 pub(super) fn keys(hub: HubKey) -> Result<Keys> {
-    Ok(Keys { own: KeyPair::from_secret(random()?), hub, hub_key: 1 })
+    Ok(Keys::new(KeyPair::from_secret(random()?), hub))
 }
 
 impl Genuine {

@@ -226,6 +226,7 @@ impl<'a> Node<'a> {
             | HubMessage::Registered(_)
             | HubMessage::Restart(_)
             | HubMessage::SleepAck(_)
+            | HubMessage::NextHubKey(_)
             | HubMessage::UpdateBlock(_)
             | HubMessage::UpdateOffer(_)
             | HubMessage::Welcome(_) => bail!("nobody asked for {:?}", received.kind),
