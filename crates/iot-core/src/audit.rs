@@ -86,6 +86,8 @@ pub enum Deed {
     Replace,
     /// A node changed its key.
     ChangeKey,
+    /// The hub's next key was announced, its key changed, or the one before ended.
+    ChangeHubKey,
     /// A node was forgotten with everything of it.
     Forget,
     /// The window for joining was opened, or a secret added to it.
@@ -122,7 +124,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -134,6 +136,7 @@ impl Deed {
         Self::Unarchive,
         Self::Replace,
         Self::ChangeKey,
+        Self::ChangeHubKey,
         Self::Forget,
         Self::OpenWindow,
         Self::CloseWindow,
@@ -171,6 +174,7 @@ impl Deed {
             Self::Unarchive => "unarchive",
             Self::Replace => "replace",
             Self::ChangeKey => "change-key",
+            Self::ChangeHubKey => "change-hub-key",
             Self::Forget => "forget",
             Self::OpenWindow => "open-window",
             Self::CloseWindow => "close-window",

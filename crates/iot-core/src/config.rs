@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use iot_proto::DIAL_PORT;
 
-use crate::Dialling;
+use crate::{Dialling, HubKeys};
 
 /// Whether a new node must wait for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Registration {
 pub struct HubConfig {
     /// What people call this hub; at most 64 bytes of it travel to nodes.
     pub name: Box<str>,
+    /// The keys by which nodes know it; `None` where it has none and takes plain connections only.
+    pub keys: Option<HubKeys>,
     /// Whether a new node must wait for a person.
     pub registration: Registration,
     /// Port on which nodes are dialled.
@@ -72,6 +74,7 @@ impl Default for HubConfig {
     fn default() -> Self {
         Self {
             name: "IoT hub".into(),
+            keys: None,
             registration: Registration::Approve,
             node_port: DIAL_PORT,
             dialling: Dialling::Network,

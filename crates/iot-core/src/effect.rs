@@ -50,6 +50,8 @@ pub enum Effect {
         named_by: NamedBy,
         /// The key that whoever is there must prove before it is sent anything; `None` for a plain node.
         key: Option<NodeKey>,
+        /// The number of the hub's key with which the hub proves itself there.
+        hub_key: u8,
         /// Where the frames lie.
         frames: Range<usize>,
     },

@@ -136,6 +136,9 @@ pub enum IotError {
         /// What is in the way.
         why: &'static str,
     },
+    /// The hub's own key is not changed.
+    #[error("the hub's key stays as it is: {0}")]
+    HubKey(Box<str>),
     /// No node that joins shows these digits.
     #[error("no node shows these digits; {left} more such entries may be made")]
     WrongDigits {
@@ -311,7 +314,8 @@ impl IotError {
             Self::OutOfTurn { .. }
             | Self::Standing { .. }
             | Self::Irreplaceable { .. }
-            | Self::Joining { .. } => ErrorCode::OUT_OF_TURN,
+            | Self::Joining { .. }
+            | Self::HubKey(_) => ErrorCode::OUT_OF_TURN,
             Self::Version { .. } => ErrorCode::VERSION_UNSUPPORTED,
             Self::TooMany { .. } => ErrorCode::TOO_MANY,
             Self::TimedOut { .. } => ErrorCode::TIMED_OUT,
@@ -374,6 +378,7 @@ impl IotError {
             Self::Standing { .. } => "See the node's page for what can be done with it.",
             Self::Irreplaceable { .. } => "Choose a node that waits in the inbox or has been let in.",
             Self::Joining { .. } => "See the page where nodes join.",
+            Self::HubKey(_) => "See the page of the hub's key.",
             Self::WrongDigits { .. } => "Type the twelve digits that the node shows now.",
             Self::UnknownNode { .. } => "See the list of nodes for those that are known.",
             Self::KindUnsupported { .. } => "Put the kind's folder into modules/ of the data directory.",

@@ -69,9 +69,9 @@ impl Hub {
         self.run_due(now, out);
         match input {
             Input::SessionOpened { session, peer } => self.session_opened(now, session, peer, out),
-            Input::SessionProven { session, key } => {
+            Input::SessionProven { session, key, hub_key } => {
                 if let Some(session) = self.sessions.get_mut(session) {
-                    session.proven = Some(key);
+                    session.prove(key, hub_key);
                 }
             }
             Input::Joining { session, news } => self.join_news(now, session, news, out),
@@ -255,6 +255,10 @@ impl Hub {
         match pending {
             Pending::Ping | Pending::Admission | Pending::Hello => Ok(()),
             Pending::Command(command) => self.command_answered(now, command, from, frame, out),
+            Pending::HubKey(hub_key) => match from {
+                Route::Session(session) => self.hub_key_answered(session, hub_key, frame, out),
+                Route::Delivery(_) => Ok(()),
+            },
             Pending::Ask(ticket) => {
                 self.ask_answered(ticket, frame, out);
                 Ok(())

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use iot_proto::{CommandId, Digits, Frame, FrameError, JoinMessage, JoinSecret, MessageKind, NodeKey};
 
-use crate::{DeliveryId, NodeId, SessionId, Ticket, view::Wanted};
+use crate::{DeliveryId, HubKeys, NodeId, SessionId, Ticket, view::Wanted};
 
 /// Something that the hub learns.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Input<'a> {
         session: SessionId,
         /// The key.
         key: NodeKey,
+        /// The number of the hub's key that the peer goes by; whoever has just joined says 1.
+        hub_key: u8,
     },
     /// A node joins on a session, and comes so far. No frame arrives there.
     Joining {
@@ -233,6 +235,11 @@ pub enum Request {
     EndJoining {
         /// Its connection.
         session: SessionId,
+    },
+    /// Go by these keys from now on, whose secrets are stored: for whoever keeps them.
+    HubKeys {
+        /// The keys.
+        keys: Box<HubKeys>,
     },
     /// Send one message to an address: on the session of the node there if it has one, else by dialling.
     Send {

@@ -68,13 +68,14 @@
 //! |---|---|
 //! | `hub.rs` | [`Hub`]: which part handles an input, and nothing else |
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
-//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, send, deliver, ask, admission, window, join, naming, replace, session, tick, restore |
+//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, send, deliver, ask, admission, window, join, hub keys, naming, replace, session, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
 //! | `target.rs` | which addresses are dialled: [`Dialling`] |
 //! | `limit.rs`, `origin.rs` | limits that a peer can reach, and whom they count as one peer |
 //! | `sessions.rs` | connections that nodes opened, and requests that wait for an answer |
 //! | `joining.rs` | the window in which nodes join, its secrets and counts, and who joins |
 //! | `commands/` | commands with their lives, each node's queue, attempts to dial, ids |
+//! | `hub_keys.rs` | [`HubKeys`]: by which keys nodes know the hub, and which of them is told to whom |
 //! | `audit.rs` | what a change that a person makes is kept as |
 //! | `people/` | who may use the hub: rules of users, roles, logins, tokens and the claim; no part of [`Hub`] |
 //! | `presence/` | whether a node is there, why and since when |
@@ -116,6 +117,7 @@ mod error;
 mod event;
 mod flow;
 mod hub;
+mod hub_keys;
 mod ids;
 mod input;
 mod joining;
@@ -136,6 +138,7 @@ pub use error::IotError;
 pub use event::Event;
 pub use flow::MAX_TAGS;
 pub use hub::Hub;
+pub use hub_keys::{HUB_KEY_GRACE, HubKeys, NumberedKey};
 pub use ids::{DeliveryId, NodeId, Series, SessionId, Ticket};
 pub use input::{Answer, Input, JoinNews, JoinWay, Request};
 pub use joining::{MAX_JOINING, MAX_SECRETS, MAX_WINDOW_S};

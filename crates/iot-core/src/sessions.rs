@@ -44,6 +44,8 @@ pub(crate) enum Pending {
     Ping,
     /// That a node took note of its admission.
     Admission,
+    /// That a node has stored the hub's key of this number.
+    HubKey(u8),
     /// Who answers where the hub dialled.
     Hello,
 }
@@ -64,6 +66,8 @@ pub(crate) struct Session {
     phase: Phase,
     /// The key that the peer has proven; `None` on a plain connection.
     pub(crate) proven: Option<NodeKey>,
+    /// The number of the hub's key that it goes by; `None` on a plain connection.
+    pub(crate) hub_key: Option<u8>,
     /// The node that is shown as connecting because of it: whoever was last seen at this address.
     pub(crate) expects: Option<NodeNumber>,
     /// The first report that was refused because of the node's admission, until it comes again or the node registers.
@@ -116,7 +120,9 @@ impl Requests {
     pub(crate) fn command(&self) -> Option<CommandId> {
         self.pending.iter().find_map(|(_, pending)| match pending {
             Pending::Command(id) => Some(*id),
-            Pending::Ask(_) | Pending::Ping | Pending::Admission | Pending::Hello => None,
+            Pending::Ask(_) | Pending::Ping | Pending::Admission | Pending::HubKey(_) | Pending::Hello => {
+                None
+            }
         })
     }
 
@@ -185,8 +191,16 @@ impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
         let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
-        let session =
-            Session { peer, phase, proven: None, expects: None, refused: None, is_stalled, requests };
+        let session = Session {
+            peer,
+            phase,
+            proven: None,
+            hub_key: None,
+            expects: None,
+            refused: None,
+            is_stalled,
+            requests,
+        };
         self.by_id.insert(id, Box::new(session));
         self.all.add(phase);
         self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);

@@ -151,6 +151,8 @@ pub struct NodeRecord {
     pub key: Option<NodeKey>,
     /// Those beside it: the next one, and those that it had.
     pub keys: Vec<KeyRecord>,
+    /// The newest of the hub's keys that it is known to have, by number; `None` where that is not known.
+    pub hub_key: Option<u8>,
     /// What it is called.
     pub title: Box<str>,
     /// Where it is, as people say; may be empty.

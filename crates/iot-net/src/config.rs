@@ -6,7 +6,7 @@
 use core::{net::SocketAddr, time::Duration};
 use std::sync::Arc;
 
-use crate::noise::HubIdentity;
+use crate::keyring::Keyring;
 
 /// Whether the hub is announced on the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Discovery {
 pub struct ServerConfig {
     /// With which the server proves itself to nodes that encrypt, and as which nodes with a key are dialled;
     /// `None` takes plain connections only.
-    pub identity: Option<Arc<HubIdentity>>,
+    pub identity: Option<Arc<Keyring>>,
     /// Connections that the kernel may hold before they are accepted. 1,024 takes a whole site that comes
     /// back after a power cut without a dropped handshake, which would cost a node a second or more.
     pub backlog: u16,

@@ -14,7 +14,7 @@ use core::{
 };
 use std::{io, rc::Rc, sync::Arc};
 
-use iot_proto::{Frame, MAX_RECORD, NodeKey, RECORD_MARKER, Record};
+use iot_proto::{Frame, MAX_RECORD, RECORD_MARKER, Record};
 use tokio::{
     io::ReadBuf,
     time::{Sleep, sleep, timeout},
@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::{
     handler::{Context, End, RequestHandler},
-    noise::HubIdentity,
+    keyring::Keyring,
     open::Place,
     pool::{BufferPool, PooledBuffer, READ_LEN},
     secure::{self, Answered, Seal, SecureError},
@@ -55,13 +55,13 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 enum Link {
     /// The first byte decides, where the hub can prove itself.
-    Undecided(Option<Arc<HubIdentity>>),
+    Undecided(Option<Arc<Keyring>>),
     /// As frames.
     Plain,
     /// As the first record of an encrypted connection.
-    Opening(Arc<HubIdentity>),
+    Opening(Arc<Keyring>),
     /// As records. The peer has proven its key once the first of them has opened.
-    Answered(Box<(NodeKey, Seal)>),
+    Answered(Box<Answered>),
     /// As records of a peer that has proven its key.
     Proven(Seal),
 }
@@ -82,7 +82,7 @@ impl Connection {
     pub(crate) fn new(
         context: Context,
         pool: Rc<BufferPool>,
-        identity: Option<Arc<HubIdentity>>,
+        identity: Option<Arc<Keyring>>,
         place: Place,
     ) -> Self {
         let link = Link::Undecided(identity);
@@ -258,7 +258,7 @@ impl Connection {
     /// Answers the first record of an encrypted connection.
     async fn open<'b>(
         &mut self,
-        identity: &Arc<HubIdentity>,
+        keyring: &Keyring,
         bytes: &'b [u8],
         handler: &mut impl RequestHandler,
     ) -> Result<&'b [u8], End> {
@@ -270,21 +270,21 @@ impl Connection {
             }
             match join::asks(record)? {
                 Some(asked) => Ok(Some(Opened::Joins(asked))),
-                None => {
-                    secure::answer(identity, record).await.map(|answered| Some(Opened::Session(answered)))
-                }
+                None => secure::answer(&keyring.get(), record)
+                    .await
+                    .map(|answered| Some(Opened::Session(answered))),
             }
         };
         match opened.await {
             Ok(None) => Ok(bytes),
             Ok(Some(Opened::Joins(asked))) => {
                 let joins = handler.joining(&self.context);
-                Err(self.join(identity, asked, joins).await)
+                Err(self.join(&keyring.get().current.identity, asked, joins).await)
             }
-            Ok(Some(Opened::Session(answered))) => {
-                self.context.socket().push_as_is(&answered.reply);
+            Ok(Some(Opened::Session(mut answered))) => {
+                self.context.socket().push_as_is(&core::mem::take(&mut answered.reply));
                 self.deadline = Some(Box::pin(sleep(OPENING_LIMIT)));
-                self.link = Link::Answered(Box::new((answered.key, answered.seal)));
+                self.link = Link::Answered(Box::new(answered));
                 Ok(&[])
             }
             Err(error) => {
@@ -307,13 +307,13 @@ impl Connection {
             };
             let mut text = self.pool.take();
             let seal = match &self.link {
-                Link::Answered(peer) => peer.1.clone(),
+                Link::Answered(peer) => peer.seal.clone(),
                 Link::Proven(seal) => seal.clone(),
                 Link::Undecided(_) | Link::Plain | Link::Opening(_) => break,
             };
             let len = seal.open(record, &mut text.bytes)?;
             if let Link::Answered(peer) = &self.link {
-                self.context.prove(peer.0);
+                self.context.prove(peer.key, peer.hub_key);
                 self.context.socket().protect(Protection::sealed(seal.clone()));
                 self.link = Link::Proven(seal);
                 self.deadline = None;

@@ -40,6 +40,8 @@ pub(crate) struct Delivery {
     pub(crate) named_by: NamedBy,
     /// The key that whoever is there must prove before it is sent anything.
     pub(crate) key: Option<NodeKey>,
+    /// The number of the hub's key with which the hub proves itself.
+    pub(crate) hub_key: u8,
     pub(crate) frames: Vec<u8>,
 }
 
@@ -120,7 +122,7 @@ impl Dialler {
 /// task is ended from here. Gives what the network says about the end.
 pub(crate) async fn deliver(
     delivery: &Delivery,
-    identity: Option<&Arc<HubIdentity>>,
+    identity: Option<Arc<HubIdentity>>,
     connect_within: Duration,
     mut on_frame: impl FnMut(&RawFrame),
 ) -> Box<str> {
@@ -164,7 +166,7 @@ struct Line {
     secured: Option<Dialled>,
 }
 
-async fn connect(delivery: &Delivery, identity: Option<&Arc<HubIdentity>>) -> io::Result<Line> {
+async fn connect(delivery: &Delivery, identity: Option<Arc<HubIdentity>>) -> io::Result<Line> {
     let mut stream = TcpStream::connect(delivery.to).await?;
     stream.set_nodelay(true)?;
     let Some(key) = delivery.key else {
@@ -172,7 +174,7 @@ async fn connect(delivery: &Delivery, identity: Option<&Arc<HubIdentity>>) -> io
         return Ok(Line { stream, secured: None });
     };
     let identity = identity.ok_or_else(|| io::Error::other(SecureError::NoIdentity))?;
-    let secured = Dialled::open(&mut stream, identity, key).await?;
+    let secured = Dialled::open(&mut stream, (identity, delivery.hub_key), key).await?;
     stream.write_all(&secured.seal(&delivery.frames)?).await?;
     Ok(Line { stream, secured: Some(secured) })
 }
@@ -318,7 +320,7 @@ mod tests {
     }
 
     fn delivery(id: u64, to: SocketAddr) -> Delivery {
-        Delivery { id: DeliveryId(id), to, named_by: NamedBy::Hub, key: None, frames: Vec::new() }
+        Delivery { id: DeliveryId(id), to, named_by: NamedBy::Hub, key: None, hub_key: 1, frames: Vec::new() }
     }
 
     fn host_address(host: u8) -> SocketAddr {

@@ -295,7 +295,8 @@ impl Driver {
         let task = spawn_local(async move {
             // The hub may have ended the delivery, and this task runs on to its next pause.
             let is_wanted = || driver.state.borrow().executor.dialler.is_under_way(id);
-            let identity = driver.config.server.identity.as_ref();
+            let keys = driver.config.server.identity.as_ref();
+            let identity = keys.and_then(|keys| keys.of(delivery.hub_key));
             let ended = deliver(&delivery, identity, within, |frame| {
                 if is_wanted() {
                     driver.apply(Input::DeliveryReceived { delivery: id, frame: frame.as_frame() });

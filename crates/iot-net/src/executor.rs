@@ -112,9 +112,9 @@ impl Executor {
                     context.set_frame_limit(frame);
                 }
             }
-            Effect::Deliver { delivery: id, to, named_by, key, frames } => {
+            Effect::Deliver { delivery: id, to, named_by, key, hub_key, frames } => {
                 let frames = bytes.get(frames).unwrap_or_default().to_vec();
-                if let Err(why) = self.dialler.queue(Delivery { id, to, named_by, key, frames }) {
+                if let Err(why) = self.dialler.queue(Delivery { id, to, named_by, key, hub_key, frames }) {
                     self.reached.note(Limit::Dials);
                     self.unserved.push_back((id, why));
                 }
@@ -311,6 +311,7 @@ mod tests {
                     to: SocketAddr::from(([127, 0, 0, 1], 1234)),
                     named_by: iot_core::NamedBy::Hub,
                     key: None,
+                    hub_key: 1,
                     frames: 4..8,
                 },
                 Effect::Close { session: SESSION },

@@ -100,8 +100,9 @@ struct Shared {
     frame_limit: Cell<usize>,
     /// Whether what is handled now is the first that was read at once.
     is_first: Cell<bool>,
-    /// The key that the peer has proven. Boxed, because it is large and set once.
-    proven: OnceCell<Box<NodeKey>>,
+    /// The key that the peer has proven, and the number of the hub's by which it did. Boxed, because it is large and set
+    /// once.
+    proven: OnceCell<Box<(NodeKey, u8)>>,
 }
 
 impl From<SecureError> for End {
@@ -128,7 +129,12 @@ impl Context {
 
     /// The key that the peer has proven; `None` on a plain connection, and before the first frame.
     pub fn proven_key(&self) -> Option<NodeKey> {
-        self.0.proven.get().map(|key| **key)
+        self.proven().map(|(key, _)| key)
+    }
+
+    /// That key, and the number of the hub's key by which the peer knows the hub.
+    pub(crate) fn proven(&self) -> Option<(NodeKey, u8)> {
+        self.0.proven.get().map(|proven| **proven)
     }
 
     /// Whether the frame that is handled is the first of those that were read at once. The others have arrived at the
@@ -142,10 +148,10 @@ impl Context {
         self.0.is_first.set(is_first);
     }
 
-    /// The peer has proven that it has this key.
-    pub(crate) fn prove(&self, key: NodeKey) {
+    /// The peer has proven that it has this key, and that it knows the hub by its key of this number.
+    pub(crate) fn prove(&self, key: NodeKey, hub_key: u8) {
         // The key of a connection does not change.
-        let _ = self.0.proven.set(Box::new(key));
+        let _ = self.0.proven.set(Box::new((key, hub_key)));
     }
 
     /// Answers the message that came with the correlation `to`. Where that wants no answer, none is sent.

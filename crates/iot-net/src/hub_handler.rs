@@ -100,10 +100,10 @@ impl RequestHandler for HubHandler {
     fn handle(&mut self, context: &Context, frame: Frame<'_>) -> impl Future<Output = ()> {
         self.pace.count();
         if !self.is_proven
-            && let Some(key) = context.proven_key()
+            && let Some((key, hub_key)) = context.proven()
         {
             self.is_proven = true;
-            self.driver.apply(Input::SessionProven { session: context.session(), key });
+            self.driver.apply(Input::SessionProven { session: context.session(), key, hub_key });
         }
         self.driver.received(context, frame);
         ready(())

@@ -92,6 +92,7 @@ impl HubServer {
         W: Fn(HubHandler) -> H + Send + 'static,
         H: RequestHandler + 'static,
     {
+        let hub = HubConfig { keys: config.server.identity.as_ref().map(|keys| keys.get().public()), ..hub };
         let snapshot = store.load().map_err(StartError::Load)?;
         let opened = CancellationToken::new();
         let server = match config.opening {

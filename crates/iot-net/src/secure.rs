@@ -19,10 +19,11 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::noise::{self, Forged, HubIdentity, Transport};
-
-/// The number of the hub's key. It has had no other.
-const HUB_KEY: u8 = 1;
+use crate::{
+    clock::wall_clock,
+    keyring::KeySet,
+    noise::{self, Forged, HubIdentity, Transport},
+};
 
 /// Bytes of the Noise message in a reply.
 const REPLY_MESSAGE: usize = 64;
@@ -169,26 +170,35 @@ fn fitting(frames: &[u8], room: usize) -> usize {
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) key: NodeKey,
+    /// The number of the hub's key that it named.
+    pub(crate) hub_key: u8,
     pub(crate) seal: Seal,
     /// The record that goes back.
     pub(crate) reply: Vec<u8>,
 }
 
 /// Answers the first record of a connection that a node has opened.
-pub(crate) async fn answer(identity: &Arc<HubIdentity>, record: Record<'_>) -> Result<Answered, SecureError> {
+pub(crate) async fn answer(keys: &KeySet, record: Record<'_>) -> Result<Answered, SecureError> {
     let (opening, message) = Opening::decode(record, Origin::Node)?;
     if opening.purpose != Purpose::Session {
         return Err(SecureError::NotJoining(opening.purpose));
     }
-    if opening.hub_key != HUB_KEY {
-        return Err(SecureError::HubKey(opening.hub_key));
-    }
+    let hub_key = opening.hub_key;
+    let meant: Vec<_> = keys.meant_by(hub_key, wall_clock()).cloned().collect();
     let VersionRange { min, max } = opening.versions;
     let version = VersionRange::OURS.common(opening.versions).ok_or(SecureError::Versions { min, max })?;
-    let (identity, message) = (Arc::clone(identity), message.to_vec());
+    let message = message.to_vec();
     let (key, transport, limit, message) = on_worker(move || {
         let mut offer = [0; Offer::LEN];
-        let asked = noise::asked(&identity, opening.prologue().as_ref(), &message, &mut offer)?;
+        let mut asked = Err(SecureError::HubKey(hub_key));
+        for identity in meant {
+            asked = noise::asked(&identity, opening.prologue().as_ref(), &message, &mut offer)
+                .map_err(Into::into);
+            if asked.is_ok() {
+                break;
+            }
+        }
+        let asked = asked?;
         let offer = Offer::decode(&offer)?;
         let (key, mut reply) = (NodeKey(asked.theirs()), [0; REPLY_MESSAGE]);
         let transport = asked.answer(&Acceptance { version, record: our_limit() }.encode(), &mut reply)?;
@@ -196,7 +206,7 @@ pub(crate) async fn answer(identity: &Arc<HubIdentity>, record: Record<'_>) -> R
     })
     .await?;
     let reply = [Record::header(RecordType::Reply, message.len())?.as_slice(), &message].concat();
-    Ok(Answered { key, seal: Seal::new(transport, limit), reply })
+    Ok(Answered { key, hub_key, seal: Seal::new(transport, limit), reply })
 }
 
 /// An encrypted connection that the hub has dialled, to a node that has proven its key.
@@ -208,15 +218,14 @@ pub(crate) struct Dialled {
 }
 
 impl Dialled {
-    /// Proves both sides to each other. Until the node has proven `key`, it is told nothing and at most a reply
+    /// Proves both sides to each other, with the hub's key of this number. Until the node has proven `key`, it is told nothing and at most a reply
     /// is read.
     pub(crate) async fn open(
         stream: &mut TcpStream,
-        identity: &Arc<HubIdentity>,
+        (own, hub_key): (Arc<HubIdentity>, u8),
         key: NodeKey,
     ) -> io::Result<Self> {
-        let opening = Opening { purpose: Purpose::Dial, versions: VersionRange::OURS, hub_key: HUB_KEY };
-        let own = Arc::clone(identity);
+        let opening = Opening { purpose: Purpose::Dial, versions: VersionRange::OURS, hub_key };
         let (asking, message) = on_worker(move || {
             let (offer, mut message) = (Offer { record: our_limit() }, [0; SESSION_MESSAGE]);
             let prologue = opening.prologue();

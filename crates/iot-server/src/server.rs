@@ -165,7 +165,7 @@ impl IotServer {
             let Opened { store, history, chronicle, people } = store::open(kind, &data_dir, retention)?;
             net.opening = opening(&*people, owner.as_ref())?;
             let own = identity(kind, &data_dir).map_err(ServerError::Identity)?;
-            net.server.identity = Some(Arc::new(own));
+            net.server.identity = Some(Arc::new(own.into()));
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
             Ok((hub, history, chronicle, people))
         };

@@ -274,6 +274,7 @@ fn node_record(id: NodeId, at: usize, now: i64) -> NodeRecord {
     NodeRecord {
         id,
         keys: Vec::new(),
+        hub_key: None,
         key: at.is_multiple_of(2).then(|| NodeKey([u8::try_from(at % 256).unwrap_or(0); 32])),
         title: format!("node {at}").into(),
         place: "north".into(),

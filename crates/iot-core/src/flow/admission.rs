@@ -284,8 +284,11 @@ impl Hub {
         }
         let id = node.id.clone();
         out.publish(Event::Node { node: id.clone() });
-        let text = format!("{} was {what}.", node.title);
+        let (text, session) = (format!("{} was {what}.", node.title), node.session);
         self.activity.note(now.wall, Some(&id), text, out);
+        if let Some(session) = session {
+            self.tell_hub_key(session, number, out);
+        }
     }
 }
 

@@ -69,6 +69,10 @@ impl Hub {
             Request::EnterDigits { digits } => self.enter_digits(now, asker, digits, out),
             Request::EndJoining { session } => self.end_joining(now, session, out),
             Request::Replace { node, by } => self.replace(now, asker, (&node, &by), out),
+            Request::HubKeys { keys } => {
+                self.change_hub_keys(now, asker, *keys, out);
+                Ok(())
+            }
             // Not done at once: it has been dealt with before.
             Request::Send { .. } => Ok(()),
         }?;

@@ -47,8 +47,9 @@ impl Hub {
     ) -> DeliveryId {
         let to = dial.to;
         let key = dial.node.and_then(|number| self.registry.get(number)?.key);
+        let hub_key = self.dials_with(dial.node);
         let delivery = self.dials.begin(dial, now.instant);
-        out.list.push(Effect::Deliver { delivery, to, named_by, key, frames });
+        out.list.push(Effect::Deliver { delivery, to, named_by, key, hub_key, frames });
         delivery
     }
 

@@ -44,6 +44,7 @@ impl Hub {
                 self.take_over(now, session, number, out);
                 self.limit_handshake(now, session, number);
                 self.welcome(now, session, number, (hello, version), frame, out);
+                self.hub_key_known(session, number, out);
                 self.pump(now, number, out);
             }
             Err(error) => {

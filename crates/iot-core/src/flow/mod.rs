@@ -9,6 +9,7 @@ mod audit;
 mod command;
 mod deliver;
 mod hello;
+mod hub_keys;
 mod join;
 mod keys;
 mod naming;

@@ -201,7 +201,7 @@ impl Hub {
             match pending {
                 Pending::Command(id) => self.requeue(now, id, from, cause, out),
                 Pending::Ask(ticket) => self.ask_failed(ticket, cause.clone(), out),
-                Pending::Ping | Pending::Admission | Pending::Hello => {}
+                Pending::Ping | Pending::Admission | Pending::HubKey(_) | Pending::Hello => {}
             }
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) key: Option<NodeKey>,
     /// Those beside it: the next one, and those that it had.
     pub(crate) keys: Vec<KeyRecord>,
+    /// The newest of the hub's keys that it is known to have, by number.
+    pub(crate) hub_key: Option<u8>,
     pub(crate) title: Box<str>,
     /// Where it is, as people say; may be empty.
     pub(crate) place: Box<str>,
@@ -84,6 +86,7 @@ impl Node {
         Self {
             key,
             keys: Vec::new(),
+            hub_key: None,
             title,
             place: Box::default(),
             id,
@@ -118,6 +121,7 @@ impl Node {
         };
         let mut node = Self::new((record.id, record.key), record.admission, facts, record.first_seen);
         node.keys = record.keys;
+        node.hub_key = record.hub_key;
         node.title = record.title;
         node.place = record.place;
         node.tags = record.tags;
@@ -144,6 +148,7 @@ impl Node {
             id: self.id.clone(),
             key: self.key,
             keys: self.keys.clone(),
+            hub_key: self.hub_key,
             title: self.title.clone(),
             place: self.place.clone(),
             admission: self.admission,

@@ -6,6 +6,7 @@
 mod build;
 mod command;
 mod difference;
+mod hub_keys;
 mod joining;
 mod node;
 mod replacement;
@@ -15,6 +16,7 @@ use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 pub use build::View;
 pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
 pub use difference::{Changed, Difference, Held, Otherwise};
+pub use hub_keys::{HubKeysView, LackingView};
 use iot_proto::UnixMillis;
 pub use joining::{EndedView, JoiningView, SecretView, ShowingView, WindowView};
 pub use node::{

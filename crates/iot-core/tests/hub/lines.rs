@@ -93,8 +93,12 @@ fn effect_line(effect: &Effect, out: &Effects, names: &mut Names) -> Option<Stri
         Effect::Send { session, frames } => format!("{} < {}", session.0, told(frames)),
         Effect::Join { session, turn } => format!("{} <- {}", session.0, turn_words(turn)),
         Effect::Close { session } => format!("close {}", session.0),
-        Effect::Deliver { delivery, to, key, frames, .. } => {
-            let proven = if key.is_some() { " by key" } else { "" };
+        Effect::Deliver { delivery, to, key, hub_key, frames, .. } => {
+            let proven = match (key, hub_key) {
+                (Some(_), 1) => " by key".into(),
+                (Some(_), number) => format!(" by key with hub key {number}"),
+                (None, _) => String::new(),
+            };
             format!("dial {} {to}{proven}: {}", delivery.0, told(frames))
         }
         Effect::EndDelivery { delivery } => format!("hang up {}", delivery.0),

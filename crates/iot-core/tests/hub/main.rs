@@ -12,6 +12,7 @@ mod delivery;
 mod determinism;
 mod end;
 mod hello;
+mod hub_keys;
 mod joining;
 mod keys;
 mod ledger;

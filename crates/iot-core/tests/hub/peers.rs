@@ -24,7 +24,12 @@ impl World {
 
     /// The peer of a session proves that it has a key.
     pub(crate) fn proves(&mut self, session: u64, key: NodeKey) {
-        self.feed(Input::SessionProven { session: SessionId(session), key });
+        self.proves_to(session, key, 1);
+    }
+
+    /// The same, by the hub's key of this number.
+    pub(crate) fn proves_to(&mut self, session: u64, key: NodeKey, hub_key: u8) {
+        self.feed(Input::SessionProven { session: SessionId(session), key, hub_key });
     }
 
     /// A node's connection ends.
@@ -46,7 +51,7 @@ impl World {
         let end = self.sessions.get_mut(&session).expect("an open session");
         let name = match hello.identity {
             Identity::Name(name) => name.as_str().into(),
-            Identity::Key(_) => "a key".into(),
+            Identity::Key(key) => format!("the key {:02x}", key.0[0]),
         };
         end.offered = Some((usize::from(hello.max_frame), name));
         self.says(session, hello);

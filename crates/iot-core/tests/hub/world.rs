@@ -6,8 +6,8 @@ use std::{
 };
 
 use iot_core::{
-    Answer, DeliveryId, Effect, Effects, Hub, Input, Instant, JoinTurn, NodeId, Now, Request, Ticket,
-    UnixMillis, catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
+    Answer, DeliveryId, Effect, Effects, Hub, HubKeys, Input, Instant, JoinTurn, NodeId, Now, Request,
+    Ticket, UnixMillis, catalogue::Catalogue, config::HubConfig, store::Snapshot, view::CommandFilter,
 };
 use iot_proto::{CommandId, MAX_FRAME};
 
@@ -244,6 +244,12 @@ impl World {
         self.tickets += 1;
         self.unanswered.insert(self.tickets);
         self.feed(Input::Ask { ticket: Ticket(self.tickets), by: "ann", why, request });
+    }
+
+    /// Whoever keeps the hub's keys has stored these, and says so; a hub that starts again goes by them too.
+    pub(crate) fn change_hub_keys(&mut self, keys: HubKeys) {
+        self.config.keys = Some(keys.clone());
+        self.ask(Request::HubKeys { keys: keys.into() });
     }
 
     /// Lets time pass, from deadline to deadline.

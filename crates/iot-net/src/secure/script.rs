@@ -3,8 +3,6 @@
 //!
 //! The node's side is the one that runs on chips. What such a node hears is fuzzed in `crates/iot-node/fuzz`.
 
-use std::sync::Arc;
-
 use iot_node::{
     noise::KeyPair,
     tunnel::{Keys, Step, Tunnel},
@@ -14,7 +12,7 @@ use proptest::{collection::vec, prelude::*};
 use tokio::runtime::Builder;
 
 use super::{Seal, answer};
-use crate::noise::HubIdentity;
+use crate::{keyring::KeySet, noise::HubIdentity};
 
 /// Room for a record of 600 bytes.
 type Small = Tunnel<604>;
@@ -64,7 +62,7 @@ impl Fate {
 
 /// Both ends of a session, with the first record on its way to its fate; `None` where the hub gives no session.
 fn opened(fate: Fate) -> Option<(Small, Seal)> {
-    let identity = Arc::new(HubIdentity::from_secret([2; 32]));
+    let identity = HubIdentity::from_secret([2; 32]);
     let own = KeyPair::from_secret([1; 32]);
     let key = NodeKey(own.public());
     let keys = Keys::new(own, HubKey(identity.public().0));
@@ -75,7 +73,7 @@ fn opened(fate: Fate) -> Option<(Small, Seal)> {
     let arrived = arrived.first()?;
     let (record, _) = Record::split(arrived, 0).ok()??;
     let runtime = Builder::new_current_thread().build().expect("a runtime");
-    let answered = runtime.block_on(answer(&identity, record));
+    let answered = runtime.block_on(answer(&KeySet::first(identity), record));
     // A replay is answered like the first: nothing counts before a record has opened.
     assert_eq!(answered.is_ok(), is_genuine || matches!(fate, Fate::Twice), "{answered:?}");
     let answered = answered.ok()?;

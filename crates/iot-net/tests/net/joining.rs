@@ -22,7 +22,7 @@ use crate::{
 
 fn start() -> Running {
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.server.identity = Some(Arc::new(identity()));
+    config.server.identity = Some(Arc::new(identity().into()));
     config.server.drain = Duration::from_millis(100);
     let (hub, store) = (HubConfig::default(), Box::new(MemoryStore::new()));
     HubServer::start(config, hub, Arc::new(Catalogue::built_in()), store).expect("it starts")
@@ -183,7 +183,7 @@ async fn who_is_in_between_makes_other_digits_on_either_side() {
     // The node speaks with an attacker's hub, the attacker as a node with the real one.
     let (hub, _) = opened().await;
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.server.identity = Some(Arc::new(HubIdentity::from_secret([0x66; 32])));
+    config.server.identity = Some(Arc::new(HubIdentity::from_secret([0x66; 32]).into()));
     let catalogue = Arc::new(Catalogue::built_in());
     let theirs = HubServer::start(config, HubConfig::default(), catalogue, Box::new(MemoryStore::new()));
     let theirs = theirs.expect("it starts");

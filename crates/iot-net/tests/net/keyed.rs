@@ -91,6 +91,11 @@ impl Keyed {
         Ok(keyed)
     }
 
+    /// The number of the key that the hub has proven.
+    pub(crate) fn hub_key(&self) -> u8 {
+        self.tunnel.hub_key()
+    }
+
     /// Sends a request and gives the answer to it.
     pub(crate) async fn request<'b, B: Body<'b>>(&mut self, body: &B) -> RawFrame {
         self.last += 1;

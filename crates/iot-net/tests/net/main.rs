@@ -3,6 +3,7 @@
 
 mod given;
 mod hub;
+mod hub_key;
 mod joining;
 mod keyed;
 mod limits;

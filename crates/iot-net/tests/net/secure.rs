@@ -12,7 +12,7 @@ use iot_core::{
     config::{HubConfig, Registration},
     view::Wanted,
 };
-use iot_net::{HubIdentity, HubServer, LINES_PER_PEER, NetConfig, RawFrame, Running};
+use iot_net::{HubIdentity, HubServer, Keyring, LINES_PER_PEER, NetConfig, RawFrame, Running};
 use iot_node::{
     noise::{Handshake, KeyPair, Parties, Pattern, Role},
     tunnel::{Keys, TunnelError},
@@ -257,7 +257,7 @@ async fn a_stranger_who_dials_a_node_gets_no_byte() {
 }
 
 /// Dials a node with these bytes; gives why it did not answer, and what it said.
-async fn dialled(
+pub(crate) async fn dialled(
     listener: &TcpListener,
     address: SocketAddr,
     node: &Keys,
@@ -273,8 +273,13 @@ async fn dialled(
 
 /// The first record with which a hub dials a node.
 fn dial_record(hub: &HubIdentity, node: &Keys) -> Vec<u8> {
+    dial_record_by(hub, 1, node)
+}
+
+/// The same, by the hub's key of this number.
+pub(crate) fn dial_record_by(hub: &HubIdentity, hub_key: u8, node: &Keys) -> Vec<u8> {
     let own = KeyPair::from_secret(*hub.secret());
-    let opening = Opening { purpose: Purpose::Dial, versions: VersionRange::OURS, hub_key: 1 };
+    let opening = Opening { purpose: Purpose::Dial, versions: VersionRange::OURS, hub_key };
     let theirs = Some(node.public().0);
     let parties = Parties { pattern: Pattern::Ik, role: Role::Initiator, own: &own, theirs, psk: None };
     let mut handshake = Handshake::new(&parties, opening.prologue().as_ref(), random());
@@ -285,8 +290,13 @@ fn dial_record(hub: &HubIdentity, node: &Keys) -> Vec<u8> {
 
 /// A hub that admits everybody and dials nodes on this port.
 pub(crate) fn start(node_port: u16) -> Running {
+    start_with(Arc::new(identity().into()), node_port)
+}
+
+/// The same, with these keys.
+pub(crate) fn start_with(keys: Arc<Keyring>, node_port: u16) -> Running {
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.server.identity = Some(Arc::new(identity()));
+    config.server.identity = Some(keys);
     config.server.drain = Duration::from_millis(100);
     let (registration, dialling) = (Registration::Open, Dialling::LoopbackToo);
     let hub = HubConfig { registration, dialling, node_port, ..HubConfig::default() };

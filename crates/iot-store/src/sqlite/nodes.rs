@@ -44,6 +44,10 @@ pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
     for (position, KeyRecord { key, state, at }) in (0_i64..).zip(&node.keys) {
         insert.execute(params![key.0, node.id.as_str(), position, state.word(), at.0])?;
     }
+    if let Some(number) = node.hub_key {
+        let insert = "INSERT INTO known_hub_key (node, number) VALUES (?, ?)";
+        db.prepare_cached(insert)?.execute(params![node.id.as_str(), number])?;
+    }
     let mut insert = db.prepare_cached(
         "INSERT INTO module (node, position, number, title, given, kind, kind_version, catalogue_version)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -78,6 +82,7 @@ pub(crate) fn load(db: &Connection) -> Result<Vec<NodeRecord>, Fault> {
         nodes.push(read(row)?);
     }
     load_keys(db, &mut nodes)?;
+    load_hub_keys(db, &mut nodes)?;
     let mut select = db.prepare(
         "SELECT node, number, title, given, kind, kind_version, catalogue_version
          FROM module ORDER BY node, position",
@@ -126,6 +131,25 @@ fn load_keys(db: &Connection, nodes: &mut [NodeRecord]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Gives the nodes the numbers of the hub's keys that they are known to have.
+fn load_hub_keys(db: &Connection, nodes: &mut [NodeRecord]) -> Result<(), Fault> {
+    // A file of an older hub is looked at before it has the table.
+    if !db.table_exists(None, "known_hub_key")? {
+        return Ok(());
+    }
+    let mut select = db.prepare("SELECT node, number FROM known_hub_key")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let node: Box<str> = row.get(0)?;
+        if let Ok(at) = nodes.binary_search_by(|known| known.id.as_str().cmp(&node))
+            && let Some(node) = nodes.get_mut(at)
+        {
+            node.hub_key = Some(row.get(1)?);
+        }
+    }
+    Ok(())
+}
+
 fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
     let disabled = match row.get::<_, Option<Box<str>>>("disabled_by")? {
         Some(by) => {
@@ -144,6 +168,7 @@ fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
         id: parse_id(&row.get::<_, Box<str>>("id")?)?,
         key: row.get::<_, Option<[u8; 32]>>("key")?.map(NodeKey),
         keys: Vec::new(),
+        hub_key: None,
         title: row.get("title")?,
         place: row.get("place")?,
         tags: tags.map_err(|why| Fault::unreadable("tags", &why))?,

@@ -42,6 +42,7 @@ pub(crate) fn node_record(name: &str) -> Record {
         id: node(name),
         key: Some(NodeKey([7; 32])),
         keys: Vec::new(),
+        hub_key: None,
         title: name.into(),
         place: "".into(),
         admission: AdmissionState::Admitted,

@@ -157,6 +157,7 @@ fn node_records() -> impl Strategy<Value = Batch> {
                 id: node(name),
                 key: is_off.then_some(NodeKey([modules; 32])),
                 keys: (0..modules).map(|number| key_record(name, number)).collect(),
+                hub_key: is_off.then_some(modules + 1),
                 title: title.as_str().into(),
                 place: title.as_str().get(1..).unwrap_or_default().into(),
                 admission,

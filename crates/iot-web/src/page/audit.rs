@@ -107,6 +107,7 @@ fn said(deed: Deed) -> &'static str {
         Deed::Name => "Named",
         Deed::Tag => "Tagged",
         Deed::ChangeKey => "Key changed",
+        Deed::ChangeHubKey => "Hub's key changed",
         Deed::Archive => "Archived",
         Deed::Unarchive => "Taken out of the archive",
         Deed::Replace => "Hardware replaced",

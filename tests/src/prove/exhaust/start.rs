@@ -120,6 +120,7 @@ fn away(id: NodeId, address: Ipv4Addr, now: UnixMillis) -> NodeRecord {
         id,
         key: None,
         keys: Vec::new(),
+        hub_key: None,
         place: "".into(),
         admission: AdmissionState::Admitted,
         tags: Vec::new(),

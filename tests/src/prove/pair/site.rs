@@ -40,7 +40,7 @@ impl Site {
     pub(super) fn start() -> Result<Self> {
         let own = HubIdentity::generate()?;
         let mut net = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-        net.server.identity = Some(Arc::new(own.clone()));
+        net.server.identity = Some(Arc::new(own.clone().into()));
         let store = Box::new(MemoryStore::new());
         let hub = HubServer::start(net, HubConfig::default(), Arc::new(Catalogue::built_in()), store)?;
         Ok(Self {
