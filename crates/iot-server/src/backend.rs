@@ -9,8 +9,8 @@ use iot_core::{
     people::{Passphrase, People},
     store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
     view::{
-        CommandFilter, CommandView, Difference, JoiningView, NodeFilter, NodeView, Notice, Overview,
-        ReadingView, Replacement,
+        CommandFilter, CommandView, Difference, HubKeysView, JoiningView, NodeFilter, NodeView, Notice,
+        Overview, ReadingView, Replacement,
     },
 };
 use iot_net::HubHandle;
@@ -18,12 +18,13 @@ use iot_proto::{CommandId, JoinSecret, UnixMillis};
 use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, StoreView};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::care::Care;
+use crate::{care::Care, hub_keys::HubKeyChanges};
 
 /// The running hub, as pages and the API see it.
 #[derive(Clone)]
 pub(crate) struct HubBackend {
     pub(crate) hub: HubHandle,
+    pub(crate) hub_keys: Arc<HubKeyChanges>,
     pub(crate) history: Arc<dyn History>,
     pub(crate) chronicle: Arc<dyn Chronicle>,
     pub(crate) people: Arc<dyn People>,
@@ -156,6 +157,23 @@ impl Backend for HubBackend {
     fn new_secret(&self) -> Result<JoinSecret, IotError> {
         let none = IotError::Joining { why: "the operating system has no random bytes" };
         iot_net::new_secret().map_err(|_| none)
+    }
+
+    async fn hub_keys(&self) -> Result<HubKeysView, IotError> {
+        self.hub_keys.view().await
+    }
+
+    async fn announce_hub_key(&self, by: &str, why: &str) -> Result<(), IotError> {
+        let (keys, by, why) = (Arc::clone(&self.hub_keys), by.to_owned(), why.to_owned());
+        // A task of its own: whoever asked may go away, and what is begun is to be done whole.
+        let done = tokio::spawn(async move { keys.announce(&by, &why).await });
+        done.await.map_err(|_| IotError::Stopping)?
+    }
+
+    async fn change_hub_key(&self, by: &str, why: &str, lacking: usize) -> Result<(), IotError> {
+        let (keys, by, why) = (Arc::clone(&self.hub_keys), by.to_owned(), why.to_owned());
+        let done = tokio::spawn(async move { keys.change(&by, &why, lacking).await });
+        done.await.map_err(|_| IotError::Stopping)?
     }
 
     fn hub_address(&self) -> SocketAddr {

@@ -80,8 +80,13 @@ pub(crate) fn write(data_dir: &Path, name: &str, content: &str) -> io::Result<()
     fs::create_dir_all(data_dir)?;
     let path = data_dir.join(name);
     let beside = path.with_added_extension("new");
+    // One that a crash has left is not written into: it may be anybody's by now.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.create(true).truncate(true).write(true);
+    options.create_new(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&beside)?;

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use iot_core::people::{By, TokenLabel, UserName};
-use iot_net::HubIdentity;
+use iot_net::KeySet;
 use iot_server::{Config, aside, identity, seal};
 use iot_store::{Existing, Readmitted, ReadmittedNode, Restored, restore, sealed_key};
 use serde_json::{Value as Json, json};
@@ -75,7 +75,7 @@ fn put_back(store: &Path, data_dir: &Path, options: &RestoreOptions) -> anyhow::
 }
 
 /// The key that is to be put back; `None` where the backup has none, or it is not wanted, or there already.
-fn key_of_backup(data_dir: &Path, options: &RestoreOptions) -> anyhow::Result<Option<HubIdentity>> {
+fn key_of_backup(data_dir: &Path, options: &RestoreOptions) -> anyhow::Result<Option<KeySet>> {
     let file = options.passphrase_file.as_deref();
     let Some(sealed) = sealed_key(&options.file)? else {
         if file.is_some() {
@@ -98,7 +98,7 @@ fn known(data_dir: &Path, backup: &Path) -> Key {
     let sealed = sealed_key(backup).ok().flatten();
     match identity::existing(data_dir) {
         Ok(Some(known)) => {
-            let is_same = sealed.is_some_and(|sealed| *sealed.hub == known.public().id().to_string());
+            let is_same = sealed.is_some_and(|sealed| *sealed.hub == known.id.to_string());
             Key::WasThere(is_same.then_some(Same))
         }
         Ok(None) => Key::None,

@@ -1,10 +1,11 @@
-//! The hub's key under a passphrase: how a backup holds it. Where it lies there is `iot-store`'s, what the key is for
+//! The hub's keys under a passphrase: how a backup holds them. Where they lie there is `iot-store`'s, what they are for
 //! is `identity.rs`'s.
 //!
 //! ```text
-//! bytes 0      version: 1
+//! bytes 0      version: 1, or 2 for a hub that has or had more keys than its first one
 //!       1-16   salt, random
-//!       17-64  the key with its tag: ChaCha20-Poly1305 under Argon2id(passphrase, salt)
+//!       17-    version 1: the key; version 2: all that count, as `key_text.rs` writes them
+//!              and the tag: ChaCha20-Poly1305 under Argon2id(passphrase, salt)
 //! ```
 //!
 //! Argon2id takes 64 MiB, 3 passes and 4 lanes, the second choice of RFC 9106: some 0.2 s here, and as much for each
@@ -20,15 +21,19 @@ use std::{
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce, Tag, aead::AeadInOut as _};
 use iot_core::people::{Passphrase, PeopleError};
-use iot_net::HubIdentity;
+use iot_net::{HubIdentity, KeySet};
 use iot_store::SealedKey;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::private::{self, PrivateError};
+use crate::{
+    key_text,
+    private::{self, PrivateError},
+};
 
-/// The first byte of what is sealed so.
-const VERSION: u8 = 1;
+/// The first byte of what is sealed so: one key alone, or the text of several.
+const ONE_KEY: u8 = 1;
+const SEVERAL: u8 = 2;
 
 /// Memory in KiB, passes and lanes.
 const MEMORY: u32 = 64 * 1024;
@@ -98,19 +103,24 @@ pub fn passphrase_of(path: &Path) -> Result<Passphrase, PassphraseFileError> {
     words.map_err(|why| PassphraseFileError::Refused { path: path.into(), why })
 }
 
-/// Seals the key of a hub.
+/// Seals the keys of a hub.
 ///
 /// # Errors
 /// [`SealError::Failed`].
-pub fn seal(identity: &HubIdentity, passphrase: &Passphrase) -> Result<SealedKey, SealError> {
-    let hub = identity.public().id().to_string();
+pub fn seal(keys: &KeySet, passphrase: &Passphrase) -> Result<SealedKey, SealError> {
+    let hub = keys.id.to_string();
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| SealError::Failed(error.to_string()))?;
-    let mut key = Zeroizing::new(*identity.secret());
+    let one = &keys.current.identity;
+    let (version, mut secret) = if *keys == KeySet::first((**one).clone()) {
+        (ONE_KEY, Zeroizing::new(one.secret().to_vec()))
+    } else {
+        (SEVERAL, Zeroizing::new(key_text::text(keys).as_bytes().to_vec()))
+    };
     let tag = cipher(passphrase, &salt)?
-        .encrypt_inout_detached(&Nonce::default(), &associated(&hub), key.as_mut_slice().into())
+        .encrypt_inout_detached(&Nonce::default(), &associated(&hub), secret.as_mut_slice().into())
         .map_err(|error| SealError::Failed(error.to_string()))?;
-    let sealed = [&[VERSION], salt.as_slice(), key.as_slice(), tag.as_slice()].concat();
+    let sealed = [&[version], salt.as_slice(), secret.as_slice(), tag.as_slice()].concat();
     Ok(SealedKey { hub: hub.into(), sealed: sealed.into() })
 }
 
@@ -118,22 +128,26 @@ pub fn seal(identity: &HubIdentity, passphrase: &Passphrase) -> Result<SealedKey
 ///
 /// # Errors
 /// [`SealError`].
-pub fn open(key: &SealedKey, passphrase: &Passphrase) -> Result<HubIdentity, SealError> {
+pub fn open(key: &SealedKey, passphrase: &Passphrase) -> Result<KeySet, SealError> {
     let (&version, rest) = key.sealed.split_first().ok_or(SealError::Unknown(None))?;
-    if version != VERSION {
+    if version != ONE_KEY && version != SEVERAL {
         return Err(SealError::Unknown(Some(version)));
     }
     let (salt, rest) = rest.split_first_chunk::<16>().ok_or(SealError::WrongPassphrase)?;
-    let (secret, tag) = rest.split_first_chunk::<32>().ok_or(SealError::WrongPassphrase)?;
-    let tag = Tag::try_from(tag).map_err(|_| SealError::WrongPassphrase)?;
-    let mut secret = Zeroizing::new(*secret);
+    let (secret, tag) = rest.split_last_chunk::<16>().ok_or(SealError::WrongPassphrase)?;
+    let tag = Tag::from(*tag);
+    let mut secret = Zeroizing::new(secret.to_vec());
     cipher(passphrase, salt)?
         .decrypt_inout_detached(&Nonce::default(), &associated(&key.hub), secret.as_mut_slice().into(), &tag)
         .map_err(|_| SealError::WrongPassphrase)?;
-    let identity = HubIdentity::from_secret(*secret);
-    // Authenticated already; a key that was sealed under another id by somebody who knows the passphrase is not taken.
-    let is_its_own = identity.public().id().to_string() == *key.hub;
-    if is_its_own { Ok(identity) } else { Err(SealError::WrongPassphrase) }
+    let keys = match version {
+        ONE_KEY => <[u8; 32]>::try_from(secret.as_slice())
+            .ok()
+            .map(|secret| KeySet::first(HubIdentity::from_secret(secret))),
+        _ => std::str::from_utf8(&secret).ok().and_then(key_text::parse),
+    };
+    // Authenticated already; keys that were sealed under another id by somebody who knows the passphrase are not taken.
+    keys.filter(|keys| keys.id.to_string() == *key.hub).ok_or(SealError::WrongPassphrase)
 }
 
 fn cipher(passphrase: &Passphrase, salt: &[u8; 16]) -> Result<ChaCha20Poly1305, SealError> {
@@ -154,15 +168,35 @@ fn associated(hub: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn hub() -> KeySet {
+        KeySet::first(HubIdentity::from_secret([7; 32]))
+    }
+
+    #[test]
+    fn all_keys_that_count_come_back_and_the_hub_stays_the_one_of_its_first_key() {
+        let next = HubIdentity::from_secret([8; 32]);
+        let announced = hub().announcing(next, None, iot_core::UnixMillis(5)).unwrap();
+        let changed = announced.changed(iot_core::UnixMillis(6)).unwrap();
+        let right = words("four words are good");
+        for keys in [announced, changed] {
+            let sealed = seal(&keys, &right).unwrap();
+            assert_eq!((&*sealed.hub, sealed.sealed[0]), (hub().id.to_string().as_str(), 2));
+            assert_eq!(open(&sealed, &right), Ok(keys));
+            let mut as_one = sealed.clone();
+            as_one.sealed[0] = 1;
+            assert_eq!(open(&as_one, &right), Err(SealError::WrongPassphrase), "it is no single key");
+        }
+    }
+
     fn words(text: &str) -> Passphrase {
         Passphrase::new(text).unwrap()
     }
 
     #[test]
     fn a_key_comes_back_under_its_passphrase_and_under_no_other() {
-        let (hub, right) = (HubIdentity::from_secret([7; 32]), words("four words are good"));
+        let (hub, right) = (hub(), words("four words are good"));
         let sealed = seal(&hub, &right).unwrap();
-        assert_eq!(*sealed.hub, hub.public().id().to_string());
+        assert_eq!(*sealed.hub, hub.id.to_string());
         assert_eq!(open(&sealed, &right), Ok(hub.clone()));
         assert_eq!(open(&sealed, &words("four words are gooe")), Err(SealError::WrongPassphrase));
         assert!(!sealed.sealed.windows(8).any(|part| part == &[7; 8][..]), "the key is nowhere in it");
@@ -190,7 +224,7 @@ mod tests {
 
     #[test]
     fn whatever_was_changed_since_is_refused() {
-        let (hub, right) = (HubIdentity::from_secret([7; 32]), words("four words are good"));
+        let (hub, right) = (hub(), words("four words are good"));
         let sealed = seal(&hub, &right).unwrap();
         assert_eq!(sealed.sealed.len(), 65);
         for at in [1, 16, 17, 48, 49, 64] {
@@ -204,7 +238,7 @@ mod tests {
         let cut = SealedKey { sealed: sealed.sealed[..64].into(), ..sealed.clone() };
         assert_eq!(open(&cut, &right), Err(SealError::WrongPassphrase));
         let mut newer = sealed.clone();
-        newer.sealed[0] = 2;
-        assert_eq!(open(&newer, &right), Err(SealError::Unknown(Some(2))));
+        newer.sealed[0] = 3;
+        assert_eq!(open(&newer, &right), Err(SealError::Unknown(Some(3))));
     }
 }

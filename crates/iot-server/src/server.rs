@@ -16,7 +16,8 @@ use iot_core::{
     people::People,
 };
 use iot_net::{
-    Discovery, HubHandle, HubHandler, HubServer, NetConfig, Opening, RequestHandler, Running, StartError,
+    Discovery, HubHandle, HubHandler, HubServer, Keyring, NetConfig, Opening, RequestHandler, Running,
+    StartError,
 };
 use iot_proto::Body;
 use iot_store::OpenError;
@@ -37,7 +38,8 @@ use crate::{
     certificate::{CertificateError, NAMES, certificate},
     config::{Announce, StoreKind},
     files::Files,
-    identity::{IdentityError, identity},
+    hub_keys::HubKeyChanges,
+    identity::{self, IdentityError},
     modules,
     owner::{self, Owner, OwnerError, open_with_owner},
     private::{self, PrivateError},
@@ -164,17 +166,20 @@ impl IotServer {
         let start = move || {
             let Opened { store, history, chronicle, people } = store::open(kind, &data_dir, retention)?;
             net.opening = opening(&*people, owner.as_ref())?;
-            let own = identity(kind, &data_dir).map_err(ServerError::Identity)?;
-            net.server.identity = Some(Arc::new(own.into()));
+            let own = identity::keys(kind, &data_dir).map_err(ServerError::Identity)?;
+            let keyring = Arc::new(Keyring::new(own));
+            net.server.identity = Some(Arc::clone(&keyring));
             let hub = HubServer::start_with(net, hub_config, known, store, wrap).map_err(ServerError::Hub)?;
-            Ok((hub, history, chronicle, people))
+            Ok((hub, keyring, history, chronicle, people))
         };
-        let (hub, history, chronicle, people) =
+        let (hub, keyring, history, chronicle, people) =
             spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
         let opening = open_with_owner(Arc::clone(&people), hub.opener());
 
         let care = Arc::new(Care::start(&config, hub.handle(), restores));
+        let key_dir = (config.store == StoreKind::Disk).then(|| config.data_dir.clone());
         let backend = HubBackend {
+            hub_keys: HubKeyChanges::start(key_dir, keyring, hub.handle().clone()),
             hub: hub.handle().clone(),
             history,
             chronicle,

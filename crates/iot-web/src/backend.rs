@@ -9,8 +9,8 @@ use iot_core::{
     people::{Passphrase, People},
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
-        CommandFilter, CommandView, Difference, JoiningView, NodeFilter, NodeView, Notice, Overview,
-        ReadingView, Replacement,
+        CommandFilter, CommandView, Difference, HubKeysView, JoiningView, NodeFilter, NodeView, Notice,
+        Overview, ReadingView, Replacement,
     },
 };
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
@@ -126,6 +126,29 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`IotError::Joining`] where there are no random bytes.
     fn new_secret(&self) -> Result<JoinSecret, IotError>;
+
+    /// The hub's own keys, and how far the nodes have come with them.
+    ///
+    /// # Errors
+    /// [`IotError::HubKey`] where it has none.
+    fn hub_keys(&self) -> impl Future<Output = Result<HubKeysView, IotError>> + Send;
+
+    /// Makes the next key of the hub and has it announced, in the name of `by`; `why` may be empty.
+    ///
+    /// # Errors
+    /// [`IotError::HubKey`] where that is not possible now.
+    fn announce_hub_key(&self, by: &str, why: &str) -> impl Future<Output = Result<(), IotError>> + Send;
+
+    /// Goes over to the next key of the hub, where at most `lacking` nodes lack it.
+    ///
+    /// # Errors
+    /// [`IotError::HubKey`] where more do, or none is announced; [`IotError::ReasonMissing`] where any does.
+    fn change_hub_key(
+        &self,
+        by: &str,
+        why: &str,
+        lacking: usize,
+    ) -> impl Future<Output = Result<(), IotError>> + Send;
 
     /// Where nodes find the hub.
     fn hub_address(&self) -> SocketAddr;

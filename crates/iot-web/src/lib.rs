@@ -21,6 +21,7 @@ mod feed;
 mod guard;
 mod handler;
 mod host;
+mod hub_key;
 mod input;
 mod joining;
 mod page;

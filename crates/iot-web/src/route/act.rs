@@ -1,4 +1,5 @@
-//! What can be done, as paths name it: with a node, a module or a command, about people, and about joining. What comes of it
+//! What can be done, as paths name it: with a node, a module or a command, about people, about joining, and about the
+//! hub's key. What comes of it
 //! is said where it is done.
 
 use iot_core::{NodeId, people::UserName};
@@ -55,6 +56,15 @@ pub(crate) enum JoinAct {
     Digits,
     /// Turn a node away that shows digits.
     End,
+}
+
+/// Something to do about the hub's own key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HubKeyAct {
+    /// Have a next key announced.
+    Announce,
+    /// Go over to it.
+    Change,
 }
 
 /// Something to do with a node as a whole.

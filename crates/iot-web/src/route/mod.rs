@@ -9,7 +9,7 @@ use http::Method;
 use iot_core::{IotError, NodeId};
 use iot_proto::CommandId;
 
-pub(crate) use self::act::{Act, JoinAct, NodeAct, PeopleAct};
+pub(crate) use self::act::{Act, HubKeyAct, JoinAct, NodeAct, PeopleAct};
 use self::table::Takes;
 pub use self::{
     may::May,
@@ -29,6 +29,8 @@ pub(crate) enum Route {
     People(PeopleAct),
     /// Something to do about joining.
     Join(JoinAct, Surface),
+    /// Something to do about the hub's own key.
+    HubKey(HubKeyAct, Surface),
     /// Begin a backup.
     BackUp(Surface),
     /// The file of a backup, by its name.
@@ -77,6 +79,7 @@ pub(crate) enum Page {
     Inbox,
     Joining,
     Store,
+    HubKey,
     Restore(Box<str>),
     Catalogue,
     Kind(Box<str>),
@@ -103,6 +106,7 @@ pub(crate) enum Api {
     Commands,
     Command(CommandId),
     Store,
+    HubKey,
     Backups,
     Restore(Box<str>),
     Catalogue,
@@ -195,6 +199,8 @@ mod tests {
             ("/api/v1/joining", Route::Api(Api::Joining)),
             ("/store", Route::Page(Page::Store)),
             ("/api/v1/store", Route::Api(Api::Store)),
+            ("/hub-key", Route::Page(Page::HubKey)),
+            ("/api/v1/hub-key", Route::Api(Api::HubKey)),
             ("/api/v1/backups/hub-1.db", Route::BackupFile("hub-1.db".into())),
             ("/catalogue", Route::Page(Page::Catalogue)),
             ("/audit", Route::Page(Page::Audit)),
@@ -271,6 +277,17 @@ mod tests {
             assert_eq!(post(&path), Ok(Route::Join(act, Surface::Page)));
             assert_eq!(post(&format!("/api/v1{path}")), Ok(Route::Join(act, Surface::Api)));
             assert_eq!(get(&path), Err(Miss::Method { allow: "POST" }));
+        }
+    }
+
+    #[test]
+    fn what_is_done_about_the_hubs_key_has_its_route_on_the_page_and_in_the_api() {
+        for (path, act) in
+            [("/hub-key/announce", HubKeyAct::Announce), ("/hub-key/change", HubKeyAct::Change)]
+        {
+            assert_eq!(post(path), Ok(Route::HubKey(act, Surface::Page)));
+            assert_eq!(post(&format!("/api/v1{path}")), Ok(Route::HubKey(act, Surface::Api)));
+            assert_eq!(get(path), Err(Miss::Method { allow: "POST" }));
         }
     }
 

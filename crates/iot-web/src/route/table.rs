@@ -7,7 +7,7 @@ use iot_proto::CommandId;
 use matchit::{Params, Router};
 use percent_encoding::percent_decode_str;
 
-use super::{Act, Api, JoinAct, May, Miss, NodeAct, Page, Route, Surface, command_id, gate::Gate};
+use super::{Act, Api, HubKeyAct, JoinAct, May, Miss, NodeAct, Page, Route, Surface, command_id, gate::Gate};
 
 /// Who may look, who may command and admit, and who may say who may.
 const VIEWERS: May = May::Role(Role::Viewer);
@@ -15,7 +15,7 @@ const OPERATORS: May = May::Role(Role::Operator);
 const ADMINS: May = May::Role(Role::Admin);
 
 /// Every path, in the order in which people think of them, and whom it is for.
-const PATHS: [(&str, Place, May); 76] = [
+const PATHS: [(&str, Place, May); 82] = [
     ("/", Place::Page(Thing::Overview), VIEWERS),
     ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
     ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
@@ -31,6 +31,9 @@ const PATHS: [(&str, Place, May); 76] = [
     ("/store", Place::Page(Thing::Store), VIEWERS),
     ("/store/backup", Place::BackUp, OPERATORS),
     ("/store/restore/{name}", Place::Restore(Surface::Page), ADMINS),
+    ("/hub-key", Place::Page(Thing::HubKey), ADMINS),
+    ("/hub-key/announce", Place::HubKey(HubKeyAct::Announce, Surface::Page), ADMINS),
+    ("/hub-key/change", Place::HubKey(HubKeyAct::Change, Surface::Page), ADMINS),
     ("/catalogue", Place::Page(Thing::Catalogue), VIEWERS),
     ("/catalogue/{kind}", Place::Page(Thing::Kind), VIEWERS),
     ("/nodes/{node}/modules/{module}/properties/{channel}", Place::Act(Deed::Set, Surface::Page), OPERATORS),
@@ -71,6 +74,9 @@ const PATHS: [(&str, Place, May); 76] = [
     ("/api/v1/backup", Place::Backups, OPERATORS),
     ("/api/v1/backups/{name}", Place::BackupFile, ADMINS),
     ("/api/v1/backups/{name}/restore", Place::Restore(Surface::Api), ADMINS),
+    ("/api/v1/hub-key", Place::Api(Thing::HubKey), ADMINS),
+    ("/api/v1/hub-key/announce", Place::HubKey(HubKeyAct::Announce, Surface::Api), ADMINS),
+    ("/api/v1/hub-key/change", Place::HubKey(HubKeyAct::Change, Surface::Api), ADMINS),
     ("/api/v1/audit", Place::Api(Thing::Audit), OPERATORS),
     ("/api/v1/audit/export", Place::Api(Thing::AuditExport), OPERATORS),
     ("/api/v1/catalogue", Place::Api(Thing::Catalogue), VIEWERS),
@@ -161,6 +167,7 @@ pub(super) enum Place {
     Api(Thing),
     Act(Deed, Surface),
     Join(JoinAct, Surface),
+    HubKey(HubKeyAct, Surface),
     /// Where a form begins a backup.
     BackUp,
     /// Where scripts begin and list backups.
@@ -197,6 +204,7 @@ pub(super) enum Thing {
     Inbox,
     Joining,
     Store,
+    HubKey,
     Catalogue,
     Kind,
     Audit,
@@ -227,7 +235,7 @@ impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) | Self::Join(..) | Self::BackUp | Self::Forget(_) => Takes::Post,
+            Self::Act(..) | Self::Join(..) | Self::HubKey(..) | Self::BackUp | Self::Forget(_) => Takes::Post,
             Self::Door(gate) => gate.takes(),
             Self::Backups | Self::Restore(_) | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
@@ -252,6 +260,7 @@ impl Place {
                 None => Route::People(gate.act(params)?),
             },
             Self::Join(act, surface) => Route::Join(act, surface),
+            Self::HubKey(act, surface) => Route::HubKey(act, surface),
             Self::BackUp => Route::BackUp(Surface::Page),
             Self::Backups => Route::Api(Api::Backups),
             Self::BackupFile => Route::BackupFile(text(params, "name")?),
@@ -282,6 +291,7 @@ impl Place {
             | Self::Api(_)
             | Self::Act(..)
             | Self::Join(..)
+            | Self::HubKey(..)
             | Self::BackUp
             | Self::BackupFile
             | Self::Events
@@ -303,6 +313,7 @@ impl Thing {
             Self::Inbox => Page::Inbox,
             Self::Joining => Page::Joining,
             Self::Store => Page::Store,
+            Self::HubKey => Page::HubKey,
             Self::Catalogue => Page::Catalogue,
             Self::Kind => Page::Kind(text(params, "kind")?),
             Self::Audit => Page::Audit,
@@ -332,6 +343,7 @@ impl Thing {
             Self::Command => Api::Command(command(params)?),
             Self::Joining => Api::Joining,
             Self::Store => Api::Store,
+            Self::HubKey => Api::HubKey,
             Self::Catalogue => Api::Catalogue,
             Self::Kind => Api::Kind(text(params, "kind")?),
             Self::Audit => Api::Audit,

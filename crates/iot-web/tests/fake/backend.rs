@@ -6,17 +6,17 @@ use std::{
 };
 
 use iot_core::{
-    Answer, CommandState, Event, IotError, Limit, NodeId, Request,
+    Answer, CommandState, Event, HubKeys, IotError, Limit, NodeId, NumberedKey, Request,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
     people::Passphrase,
     store::{Bucket, GapQuery, GapView, ReadingQuery, RollupQuery},
     view::{
-        CommandFilter, CommandView, Difference, JoiningView, Need, NodeFilter, NodeView, Notice, Overview,
-        PresenceCounts, ReadingView, Replacement, Step,
+        CommandFilter, CommandView, Difference, HubKeysView, JoiningView, Need, NodeFilter, NodeView, Notice,
+        Overview, PresenceCounts, ReadingView, Replacement, Step,
     },
 };
-use iot_proto::{BootId, CommandId, JoinSecret, UnixMillis};
+use iot_proto::{BootId, CommandId, HubKey, JoinSecret, UnixMillis};
 use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, Restoring, StoreView};
 use tokio::sync::{
     broadcast,
@@ -25,6 +25,13 @@ use tokio::sync::{
 };
 
 use super::{Fake, kept, now, past, property, scene};
+
+impl Fake {
+    async fn go_by(&self, keys: HubKeys, by: &str, why: &str) -> Result<(), IotError> {
+        self.hub_keys.send_modify(|view| view.keys = keys.clone());
+        self.ask(by, why, Request::HubKeys { keys: keys.into() }).await.map(drop)
+    }
+}
 
 impl Backend for Fake {
     fn now(&self) -> UnixMillis {
@@ -87,6 +94,27 @@ impl Backend for Fake {
 
     fn new_secret(&self) -> Result<JoinSecret, IotError> {
         Ok(JoinSecret::new([9; 16]))
+    }
+
+    async fn hub_keys(&self) -> Result<HubKeysView, IotError> {
+        drop(self.alive()?);
+        Ok(self.hub_keys.borrow().clone())
+    }
+
+    async fn announce_hub_key(&self, by: &str, why: &str) -> Result<(), IotError> {
+        let keys = self.hub_keys.borrow().keys.clone();
+        if keys.next.is_some() {
+            return Err(IotError::HubKey("key 2 is announced already".into()));
+        }
+        let next = NumberedKey { number: 2, key: HubKey([2; 32]), since: Some(now()) };
+        self.go_by(HubKeys { next: Some(next), ..keys }, by, why).await
+    }
+
+    async fn change_hub_key(&self, by: &str, why: &str, lacking: usize) -> Result<(), IotError> {
+        let HubKeysView { keys, lack, .. } = self.hub_keys.borrow().clone();
+        let why_not = format!("{lack} nodes lack the next key, and {lacking} may");
+        let next = keys.next.filter(|_| lack <= lacking).ok_or_else(|| IotError::HubKey(why_not.into()))?;
+        self.go_by(HubKeys { current: next, former: Some(keys.current), next: None, ..keys }, by, why).await
     }
 
     fn hub_address(&self) -> SocketAddr {

@@ -1,18 +1,33 @@
-//! The store of the made-up hub: on disk, found whole, with a backup.
+//! What the made-up hub keeps: a store on disk, found whole, with a backup; and the hub's key.
 
 use std::time::Duration;
 
 use iot_core::{
-    AdmissionState,
+    AdmissionState, HubKeys, NumberedKey,
     people::UserName,
-    view::{Changed, Difference, Held, Otherwise},
+    view::{Changed, Difference, Held, HubKeysView, LackingView, Otherwise},
 };
+use iot_proto::HubKey;
 use iot_web::{BackupFile, BackupsView, CheckView, Checked, Found, RestoreView, StoreView};
 
 use super::{id, now};
 
 /// Name of the backup that there is.
 pub(crate) const BACKUP: &str = "hub-20261114T132400Z.db";
+
+/// One key, which two nodes know; one of them lacks any other.
+pub(crate) fn hub_keys() -> HubKeysView {
+    let key = HubKey([1; 32]);
+    let current = NumberedKey { number: 1, key, since: None };
+    let lacking = LackingView { node: id("pump-house"), title: "Pump house".into(), last_heard: Some(now()) };
+    HubKeysView {
+        keys: HubKeys { id: key.id(), current, next: None, former: None },
+        highest_known: Some(1),
+        have: 1,
+        lack: 1,
+        lacking: vec![lacking],
+    }
+}
 
 /// A store on disk that was found whole and has a backup.
 pub(crate) fn store() -> StoreView {

@@ -10,6 +10,7 @@ mod people;
 mod scene;
 
 pub(crate) use self::{
+    kept::hub_keys,
     lists::Lists,
     people::{PASSWORD, People},
 };
@@ -22,7 +23,9 @@ use std::{
 use iot_core::{
     Answer, CommandState, Event, IotError, NodeId, Request,
     catalogue::{Catalogue, ValueType},
-    view::{CommandView, Desired, JoiningView, NodeView, PropertyView, ReadingView, Step, Wanted},
+    view::{
+        CommandView, Desired, HubKeysView, JoiningView, NodeView, PropertyView, ReadingView, Step, Wanted,
+    },
 };
 use iot_proto::{CommandId, Finite, Name, OwnedValue, UnixMillis};
 use iot_web::StoreView;
@@ -37,6 +40,7 @@ pub(crate) struct Fake {
     pub(crate) store: watch::Sender<StoreView>,
     pub(crate) people: People,
     pub(crate) joining: watch::Sender<JoiningView>,
+    pub(crate) hub_keys: watch::Sender<HubKeysView>,
     pub(crate) lists: Lists,
     /// Who restored a backup, and why.
     pub(crate) restored: Arc<Mutex<Vec<(String, String)>>>,
@@ -79,8 +83,9 @@ impl Fake {
         let store = watch::Sender::new(kept::store());
         let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));
         let joining = watch::Sender::new(JoiningView::default());
+        let hub_keys = watch::Sender::new(hub_keys());
         let (people, lists, restored) = (People::with_everybody(), Lists::default(), Arc::default());
-        Self { catalogue, state, events, store, people, joining, lists, restored }
+        Self { catalogue, state, events, store, people, joining, hub_keys, lists, restored }
     }
 
     /// A hub that nobody owns.

@@ -7,6 +7,7 @@ mod client;
 mod doors;
 mod guards;
 mod history;
+mod hub_key;
 mod joining;
 mod live;
 mod markup;

@@ -12,7 +12,7 @@ use crate::{
     doors::{As, is_for},
 };
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/",
     "/nodes",
     "/nodes?archived=only",
@@ -20,6 +20,7 @@ const PAGES: [&str; 15] = [
     "/inbox",
     "/joining",
     "/store",
+    "/hub-key",
     "/store/restore/hub-20261114T132400Z.db",
     "/catalogue",
     "/catalogue/relay",
@@ -111,6 +112,7 @@ async fn controls_are_there_for_those_whom_they_are_for() {
         ("/commands", "/cancel\"", Role::Operator),
         ("/store", "action=\"/store/backup\"", Role::Operator),
         ("/store", "href=\"/store/restore/", Role::Admin),
+        ("/store", "href=\"/hub-key\"", Role::Admin),
         ("/", "href=\"/audit\"", Role::Operator),
         ("/", "href=\"/joining\"", Role::Operator),
         ("/", "href=\"/people\"", Role::Admin),
