@@ -186,6 +186,16 @@ impl Hub {
         node.boot = Some(hello.boot);
         node.window = hello.inflight;
         node.max_frame = hello.max_frame;
+        if is_news {
+            out.records.records.extend(node.record());
+        }
+        out.publish(Event::Node { node: node.id.clone() });
+        self.sessions.expect_no_more(number);
+        let change = node.presence.session(now, keepalive, returns);
+        self.dials.reached(number);
+        self.deadlines.cancel(Timer::Redial(number));
+        self.presence_changed(now, number, change, out);
+        let Some(node) = self.registry.get(number) else { return };
         let welcome = Welcome {
             version,
             time: now.wall,
@@ -196,19 +206,11 @@ impl Hub {
             stored: node.runs.highest(hello.boot),
             hub: Label::clipped(&self.config.name),
         };
-        if is_news {
-            out.records.records.extend(node.record());
-        }
+        out.list.push(Effect::Widen { session, frame: MAX_FRAME });
+        // Last, so that answers to what came with the hello leave together with it.
         if let Some(answer) = frame.correlation.answer() {
             out.send(session, &welcome, answer);
         }
-        out.list.push(Effect::Widen { session, frame: MAX_FRAME });
-        out.publish(Event::Node { node: node.id.clone() });
-        self.sessions.expect_no_more(number);
-        let change = node.presence.session(now, keepalive, returns);
-        self.dials.reached(number);
-        self.deadlines.cancel(Timer::Redial(number));
-        self.presence_changed(now, number, change, out);
     }
 }
 
