@@ -101,10 +101,12 @@ impl Driver {
         Joins::new(Rc::clone(self), session, turns)
     }
 
-    /// A frame has arrived on a session. The clock is read once for all that arrived together.
-    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: Frame<'_>) {
+    /// A frame has arrived on a session. The clock is read once for all that arrived together. Gives with which batch
+    /// of effects all is done that the hub wants because of it.
+    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: Frame<'_>) -> u64 {
         let now = if context.is_first() { self.clock.now() } else { self.clock.last() };
         self.apply_at(now, Input::Received { session: context.session(), frame });
+        self.state.borrow().commit.end()
     }
 
     /// Counts that a limit has been reached.
@@ -141,7 +143,12 @@ impl Driver {
     /// Waits until everything that the hub wanted so far has been done.
     pub(crate) async fn settled(&self) {
         let end = self.state.borrow().commit.end();
-        while self.state.borrow().commit.released() < end {
+        self.done(end).await;
+    }
+
+    /// Waits until so many batches of effects have been executed.
+    pub(crate) async fn done(&self, batches: u64) {
+        while self.state.borrow().commit.released() < batches {
             self.moved.notified().await;
         }
     }
