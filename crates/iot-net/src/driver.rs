@@ -65,6 +65,15 @@ struct State {
     is_gathering: bool,
 }
 
+impl State {
+    /// Tells the hub what happened; what it wants done gathers.
+    fn handle(&mut self, now: Now, input: Input<'_>) {
+        let effects = self.commit.open();
+        effects.is_unobserved = self.executor.is_unobserved();
+        self.hub.handle(now, input, effects);
+    }
+}
+
 impl Driver {
     pub(crate) fn new(
         hub: Hub,
@@ -121,10 +130,7 @@ impl Driver {
 
     fn apply_at(self: &Rc<Self>, now: Now, input: Input<'_>) {
         let mut state = self.state.borrow_mut();
-        let State { hub, commit, executor, .. } = &mut *state;
-        let effects = commit.open();
-        effects.is_unobserved = executor.is_unobserved();
-        hub.handle(now, input, effects);
+        state.handle(now, input);
         self.settle(&mut state);
     }
 
@@ -264,11 +270,9 @@ impl Driver {
             if let Some(free) = state.commit.take_free() {
                 self.execute(state, Released::Stored(free));
             } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
-                let State { hub, commit, .. } = &mut *state;
-                hub.handle(self.clock.now(), Input::DeliveryEnded { delivery, why }, commit.open());
+                state.handle(self.clock.now(), Input::DeliveryEnded { delivery, why });
             } else if let Some(delivery) = self.start_delivery(state) {
-                let State { hub, commit, .. } = &mut *state;
-                hub.handle(self.clock.now(), Input::DeliveryStarted { delivery }, commit.open());
+                state.handle(self.clock.now(), Input::DeliveryStarted { delivery });
             } else {
                 break;
             }
