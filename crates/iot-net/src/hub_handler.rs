@@ -163,6 +163,19 @@ fn jittered_ms(session: SessionId, (from, to): (Duration, Duration)) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Connection;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        fn size<A, F>(_: impl FnOnce(A) -> F) -> usize {
+            size_of::<F>()
+        }
+        // The size classes of allocators under which they stay; there is one of each for every node that is there.
+        assert!(size_of::<Connection>() <= 64, "{} bytes", size_of::<Connection>());
+        let serving = size(|(connection, handler): (Box<Connection>, HubHandler)| connection.run(handler));
+        assert!(serving <= 224, "{serving} bytes");
+        assert!(Context::SIZE <= 192, "{} bytes", Context::SIZE);
+    }
 
     #[test]
     fn nodes_are_asked_back_at_different_times_within_the_range() {

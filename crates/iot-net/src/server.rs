@@ -13,7 +13,6 @@ use iot_core::{Limit, Origin, Reached, SessionId};
 use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::OwnedSemaphorePermit,
     task::LocalSet,
     time::{Instant, sleep},
 };
@@ -24,7 +23,6 @@ use crate::{
     connection::Connection,
     handler::{Context, RequestHandler},
     open::Open,
-    pool::BufferPool,
     socket::Socket,
 };
 
@@ -165,7 +163,6 @@ impl TcpServer {
         let drain = self.config.drain;
         let mut acceptor = Acceptor {
             config: self.config,
-            pool: Rc::new(BufferPool::default()),
             open: Rc::clone(&open),
             last: SessionId(0),
             reached: self.reached,
@@ -185,7 +182,6 @@ impl TcpServer {
 /// What it takes to accept a connection.
 struct Acceptor {
     config: ServerConfig,
-    pool: Rc<BufferPool>,
     open: Rc<Open>,
     last: SessionId,
     reached: Reached,
@@ -194,7 +190,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts connections for ever. A connection is accepted only when there is a slot for it.
+    /// Accepts connections for ever. A connection is accepted only when there is room for it.
     async fn accept<H: RequestHandler + 'static>(
         &mut self,
         listener: &TcpListener,
@@ -209,7 +205,7 @@ impl Acceptor {
                 warn!(limit = self.config.max_connections, "as many connections as allowed: new ones wait");
             }
             was_full = is_full;
-            let Some(slot) = self.open.slot().await else { return };
+            self.open.room().await;
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     if back_off != BACK_OFF.0 {
@@ -220,7 +216,7 @@ impl Acceptor {
                         self.turn_away(peer);
                         continue;
                     }
-                    let connection = Box::new(self.connection(stream, peer, slot));
+                    let connection = Box::new(self.connection(stream, peer));
                     self.open.spawn(connection.run(handlers()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -247,15 +243,15 @@ impl Acceptor {
         }
     }
 
-    fn connection(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) -> Connection {
+    fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
         }
         self.last = SessionId(self.last.0 + 1);
         let socket = Socket::new(stream, self.config.outbox_limit);
         let context = Context::new(self.last, plain_address(peer), socket);
-        let place = self.open.place(slot, context.clone());
-        Connection::new(context, Rc::clone(&self.pool), self.config.identity.clone(), place)
+        let place = self.open.place(context.clone());
+        Connection::new(context, self.config.identity.clone(), place)
     }
 }
 
