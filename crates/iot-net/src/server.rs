@@ -16,7 +16,7 @@ use tokio::{
     task::LocalSet,
     time::{Instant, sleep},
 };
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     config::ServerConfig,
@@ -115,6 +115,8 @@ impl TcpServer {
             socket.set_only_v6(false)?;
         }
         socket.set_nonblocking(true)?;
+        // Every connection that is accepted has it from here: answers are small, and are sent at once.
+        socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
         let listener = StdListener::from(socket);
         let address = listener.local_addr()?;
@@ -244,9 +246,6 @@ impl Acceptor {
     }
 
     fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
-        }
         self.last = SessionId(self.last.0 + 1);
         let socket = Socket::new(stream, self.config.outbox_limit);
         let context = Context::new(self.last, plain_address(peer), socket);
@@ -260,5 +259,21 @@ fn plain_address(peer: SocketAddr) -> SocketAddr {
     match peer.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::from((ip, peer.port())),
         IpAddr::V6(_) => peer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn what_is_answered_on_an_accepted_connection_is_sent_at_once() {
+        let server = TcpServer::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _node = TcpStream::connect(server.local_addr()).unwrap();
+        server.listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = server.listener.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
     }
 }
