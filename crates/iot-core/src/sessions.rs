@@ -9,15 +9,15 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, CommandId, NodeKey, RequestId};
+use iot_proto::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
 
 use crate::{DeliveryId, Origin, SessionId, Ticket, registry::NodeNumber};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Nothing is known of the peer but its address.
-    Anonymous,
+    /// Nothing is known of the peer but its address. Whoever was last seen there is expected to say hello.
+    Anonymous { expects: Option<NodeNumber> },
     /// The peer said hello and was welcomed.
     Open { node: NodeNumber },
     /// The peer joins; it sends no frames.
@@ -29,7 +29,7 @@ pub(crate) enum Phase {
 impl Phase {
     /// Whether it counts as a connection on which nobody has said hello.
     fn is_half_open(self) -> bool {
-        matches!(self, Self::Anonymous | Self::Joining)
+        matches!(self, Self::Anonymous { .. } | Self::Joining)
     }
 }
 
@@ -64,17 +64,19 @@ pub(crate) enum Route {
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
     phase: Phase,
-    /// The key that the peer has proven; `None` on a plain connection.
-    pub(crate) proven: Option<NodeKey>,
-    /// The number of the hub's key that it goes by; `None` on a plain connection.
-    pub(crate) hub_key: Option<u8>,
-    /// The node that is shown as connecting because of it: whoever was last seen at this address.
-    pub(crate) expects: Option<NodeNumber>,
+    proven: Option<Box<Proven>>,
     /// The first report that was refused because of the node's admission, until it comes again or the node registers.
     pub(crate) refused: Option<(BootId, u32)>,
     /// Whether a command went unanswered and nothing was heard since.
     pub(crate) is_stalled: bool,
     requests: Requests,
+}
+
+/// What the peer of an encrypted connection has proven.
+#[derive(Debug)]
+struct Proven {
+    key: NodeKey,
+    hub_key: u8,
 }
 
 /// The requests of one connection that wait for an answer.
@@ -150,6 +152,28 @@ impl Session {
         self.phase
     }
 
+    /// The key that the peer has proven; `None` on a plain connection.
+    pub(crate) fn proven(&self) -> Option<NodeKey> {
+        self.proven.as_ref().map(|proven| proven.key)
+    }
+
+    /// The number of the hub's key that the peer goes by; `None` on a plain connection.
+    pub(crate) fn hub_key(&self) -> Option<u8> {
+        self.proven.as_ref().map(|proven| proven.hub_key)
+    }
+
+    /// The peer has proven that it has this key, and that it knows the hub's of this number.
+    pub(crate) fn prove(&mut self, key: NodeKey, hub_key: u8) {
+        self.proven = Some(Box::new(Proven { key, hub_key }));
+    }
+
+    /// The peer has stored the hub's key of this number, which is in use, and goes by it from now on.
+    pub(crate) fn goes_by(&mut self, hub_key: u8) {
+        if let Some(proven) = &mut self.proven {
+            proven.hub_key = hub_key;
+        }
+    }
+
     /// The requests that wait for an answer.
     pub(crate) fn requests(&mut self) -> &mut Requests {
         &mut self.requests
@@ -161,20 +185,20 @@ impl Session {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Connections that are not closing.
-    pub(crate) live: usize,
+    pub(crate) live: u32,
     /// Those of them on which nobody has said hello; whoever joins is among them.
-    pub(crate) half_open: usize,
+    pub(crate) half_open: u32,
 }
 
 impl Tally {
     fn add(&mut self, phase: Phase) {
-        self.live += usize::from(phase != Phase::Closing);
-        self.half_open += usize::from(phase.is_half_open());
+        self.live += u32::from(phase != Phase::Closing);
+        self.half_open += u32::from(phase.is_half_open());
     }
 
     fn take(&mut self, phase: Phase) {
-        self.live -= usize::from(phase != Phase::Closing);
-        self.half_open -= usize::from(phase.is_half_open());
+        self.live -= u32::from(phase != Phase::Closing);
+        self.half_open -= u32::from(phase.is_half_open());
     }
 }
 
@@ -185,22 +209,15 @@ pub(crate) struct Sessions {
     by_id: BTreeMap<SessionId, Box<Session>>,
     all: Tally,
     by_origin: BTreeMap<Origin, Tally>,
+    /// Nodes that are expected on a session, on which and since when.
+    expected: BTreeMap<NodeNumber, (SessionId, UnixMillis)>,
 }
 
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
-        let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
-        let session = Session {
-            peer,
-            phase,
-            proven: None,
-            hub_key: None,
-            expects: None,
-            refused: None,
-            is_stalled,
-            requests,
-        };
+        let (phase, requests) = (Phase::Anonymous { expects: None }, Requests::new());
+        let session = Session { peer, phase, proven: None, refused: None, is_stalled: false, requests };
         self.by_id.insert(id, Box::new(session));
         self.all.add(phase);
         self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);
@@ -226,6 +243,34 @@ impl Sessions {
         }
     }
 
+    /// This node is expected to say hello on a connection.
+    pub(crate) fn expect(&mut self, id: SessionId, node: NodeNumber, since: UnixMillis) {
+        if let Some(Phase::Anonymous { expects }) = self.get_mut(id).map(|session| &mut session.phase) {
+            *expects = Some(node);
+            self.expected.insert(node, (id, since));
+        }
+    }
+
+    /// It is known who is on a connection, or that nobody is. Gives the node that was expected there.
+    pub(crate) fn stop_expecting(&mut self, id: SessionId) -> Option<NodeNumber> {
+        let Phase::Anonymous { expects } = &mut self.get_mut(id)?.phase else { return None };
+        let node = expects.take()?;
+        // It may have come on another one meanwhile, or be expected there.
+        self.expected.get(&node).filter(|(known, _)| *known == id)?;
+        self.expected.remove(&node);
+        Some(node)
+    }
+
+    /// A node has come.
+    pub(crate) fn expect_no_more(&mut self, node: NodeNumber) {
+        self.expected.remove(&node);
+    }
+
+    /// Since when a node is expected to say hello on a connection; `None` where it is not.
+    pub(crate) fn expected_since(&self, node: NodeNumber) -> Option<UnixMillis> {
+        self.expected.get(&node).map(|(_, since)| *since)
+    }
+
     /// A connection.
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
         self.by_id.get(&id).map(Box::as_ref)
@@ -244,5 +289,16 @@ impl Sessions {
     /// How many there are from here.
     pub(crate) fn from(&self, origin: Origin) -> Tally {
         self.by_origin.get(&origin).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_small() {
+        // The size class of allocators under which it stays; there is one for every node that is there.
+        assert!(size_of::<Session>() <= 96, "{} bytes", size_of::<Session>());
     }
 }

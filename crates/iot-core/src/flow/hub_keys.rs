@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, format};
 
-use iot_proto::{Correlation, Frame, MessageKind, NodeKey, NodeMessage};
+use iot_proto::{Correlation, Frame, MessageKind, NodeMessage};
 
 use super::audit::Asker;
 use crate::{
@@ -50,7 +50,7 @@ impl Hub {
 
     /// The nodes that go by the hub's key: all that were let in and have a key of their own.
     pub(crate) fn encrypting(&self) -> impl Iterator<Item = &Node> {
-        let encrypts = |node: &&Node| node.key.is_some() && node.admission == AdmissionState::Admitted;
+        let encrypts = |node: &&Node| node.key().is_some() && node.admission == AdmissionState::Admitted;
         self.registry.iter().map(|(_, node)| node).filter(encrypts)
     }
 
@@ -62,7 +62,7 @@ impl Hub {
 
     /// A node is welcome: it has proven that it knows a key of the hub, and is told another one where it needs that.
     pub(crate) fn hub_key_known(&mut self, session: SessionId, number: NodeNumber, out: &mut Effects) {
-        if let Some(by) = self.sessions.get(session).and_then(|session| session.hub_key) {
+        if let Some(by) = self.sessions.get(session).and_then(Session::hub_key) {
             self.note_hub_key(number, by, out);
             self.tell_hub_key(session, number, out);
         }
@@ -75,7 +75,7 @@ impl Hub {
         if node.admission != AdmissionState::Admitted || state.phase() != (Phase::Open { node: number }) {
             return;
         }
-        let Some(told) = state.hub_key.and_then(|by| keys.to_tell(by, node.hub_key)) else { return };
+        let Some(told) = state.hub_key().and_then(|by| keys.to_tell(by, node.hub_key)) else { return };
         let pending = Pending::HubKey(told.number);
         if !state.requests().awaits(pending) {
             let request = state.requests().begin(pending);
@@ -109,7 +109,7 @@ impl Hub {
         if let Some(state) = self.sessions.get_mut(session)
             && self.config.keys.as_ref().is_some_and(|keys| keys.current.number == hub_key)
         {
-            state.hub_key = Some(hub_key);
+            state.goes_by(hub_key);
         }
         self.tell_hub_key(session, number, out);
         Ok(())
@@ -135,10 +135,3 @@ impl Hub {
 
 /// The number of a hub's first key.
 const FIRST_HUB_KEY: u8 = 1;
-
-impl Session {
-    /// The peer has proven its key, and that it knows the hub's key of this number.
-    pub(crate) fn prove(&mut self, key: NodeKey, hub_key: u8) {
-        (self.proven, self.hub_key) = (Some(key), Some(hub_key));
-    }
-}
