@@ -8,6 +8,7 @@ mod backup;
 mod commands;
 mod encrypted;
 mod faults;
+mod hub_key;
 mod lost;
 mod pages;
 mod python;
@@ -112,6 +113,7 @@ const STEPS: &[Step] = &[
     ("node in Python", python::node),
     ("nodes with keys", encrypted::fleet),
     ("encrypted session in Python", encrypted::python),
+    ("the hub changes its key", hub_key::changed),
     ("node lost and back", lost::lost_and_back),
     ("new board in the place of an old one, in a browser", replace::in_browser),
     ("backup by a form, downloaded", backup::by_form),
