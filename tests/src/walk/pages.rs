@@ -76,6 +76,7 @@ pub(super) fn fit(walk: &mut Walk) -> Result<String> {
         "/catalogue".into(),
         "/catalogue/cover".into(),
         "/store".into(),
+        "/hub-key".into(),
         "/audit".into(),
         "/people".into(),
         "/account".into(),

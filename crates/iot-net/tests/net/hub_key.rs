@@ -126,10 +126,7 @@ async fn until(
 async fn a_node_that_runs_stores_the_next_key_before_the_hub_counts_it_and_goes_over_after_the_change() {
     let keyring = Arc::new(Keyring::from(identity()));
     let hub = start_with(Arc::clone(&keyring), 1234);
-    let node = keys(74);
-    let config = Config::new(Identity::Key(node.public()), BootId(9), 5, &[]);
-    let runner = Runner::new(config, Memory::default(), Ends::new(hub.local_addr())).unwrap();
-    let mut runner = runner.encrypted(node);
+    let mut runner = runs(&hub, keys(74));
     until(&mut runner, &hub, |_, seen| seen.have == 1).await;
     go_by(&hub, &keyring, announced()).await;
     assert_eq!(view(&hub).await.lack, 1);
@@ -144,6 +141,43 @@ async fn a_node_that_runs_stores_the_next_key_before_the_hub_counts_it_and_goes_
     go_by(&hub, &keyring, changed(31).without_ended(wall_clock()).expect("its time is over")).await;
     runner.cut(Connection::Own);
     until(&mut runner, &hub, |_, seen| seen.keys.former.is_none() && seen.lack == 0).await;
+    hub.stop().await;
+}
+
+/// A node with these keys that runs, and has nothing to say.
+fn runs(hub: &Running, keys: Keys) -> Runner<'static, Memory> {
+    let config = Config::new(Identity::Key(keys.public()), BootId(9), 5, &[]);
+    Runner::new(config, Memory::default(), Ends::new(hub.local_addr()))
+        .expect("it listens nowhere")
+        .encrypted(keys)
+}
+
+#[tokio::test]
+async fn a_node_that_lost_its_power_before_it_answered_is_told_again_and_stores_nothing_twice() {
+    let hub = start_with(Arc::new(Keyring::new(announced())), 1234);
+    let mut mine = keys(77);
+    let mut node = Keyed::connect(hub.local_addr(), &mine).await.expect("it is the key of the hub");
+    node.request(&keyed_hello(&mine, Capabilities::KEEPS_SESSION)).await;
+    let told = node.next().await.expect("it is told at once");
+    let Ok(HubMessage::NextHubKey(message)) = told.from_hub() else { panic!("{told:?}") };
+    assert_eq!(mine.learn(message), Ok(true));
+    drop(node);
+    assert_eq!(view(&hub).await.lack, 1);
+    let mut runner = runs(&hub, mine);
+    until(&mut runner, &hub, |_, seen| seen.lack == 0).await;
+    assert!(runner.device().stored.is_empty(), "it had it");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_whose_hub_has_lost_the_next_key_goes_on_with_the_one_that_it_knows() {
+    let hub = start_with(Arc::new(Keyring::from(identity())), 1234);
+    let mut mine = keys(78);
+    let told = NextHubKey { number: 2, stage: HubKeyStage::IN_USE, key: next().public() };
+    assert_eq!(mine.learn(told), Ok(true));
+    let mut runner = runs(&hub, mine);
+    until(&mut runner, &hub, |_, seen| seen.have == 1).await;
+    assert_eq!(runner.keys().map(|keys| keys.hub_key), Some(1));
     hub.stop().await;
 }
 
