@@ -119,7 +119,6 @@ pub(crate) struct SetBody {
     #[schemars(with = "Told")]
     value: Json,
     /// After so many seconds it is not wanted any more.
-    #[schemars(range(max = u32::MAX))]
     expires_in_s: Option<u32>,
     #[serde(default)]
     why: Why,
@@ -133,7 +132,6 @@ pub(crate) struct InvokeBody {
     #[schemars(with = "Option<Told>")]
     argument: Option<Json>,
     /// After so many seconds it is not wanted any more.
-    #[schemars(range(max = u32::MAX))]
     expires_in_s: Option<u32>,
     #[serde(default)]
     why: Why,
@@ -146,7 +144,6 @@ pub(crate) struct IdentifyBody {
     /// For how many seconds; 10 where nobody says.
     for_s: Option<u16>,
     /// After so many seconds it is not wanted any more.
-    #[schemars(range(max = u32::MAX))]
     expires_in_s: Option<u32>,
     #[serde(default)]
     why: Why,
@@ -157,7 +154,6 @@ pub(crate) struct IdentifyBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpiryBody {
     /// After so many seconds it is not wanted any more.
-    #[schemars(range(max = u32::MAX))]
     expires_in_s: Option<u32>,
     #[serde(default)]
     why: Why,

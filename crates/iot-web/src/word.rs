@@ -97,7 +97,7 @@ impl<T: Worded> JsonSchema for Listed<T> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Vec::<Word<T>>::json_schema(generator)
+        json_schema!({ "type": "array", "items": generator.subschema_for::<Word<T>>(), "minItems": 1 })
     }
 }
 

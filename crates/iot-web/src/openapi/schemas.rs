@@ -31,7 +31,9 @@ impl Schemas {
 
     /// The schema of something that is read.
     pub(super) fn asked(&mut self, shape: Shape) -> Json {
-        shape(&mut self.read).to_value()
+        let mut schema = shape(&mut self.read).to_value();
+        bound(&mut schema);
+        schema
     }
 
     /// The schema of something that is written.
@@ -50,6 +52,25 @@ impl Schemas {
         // Words and values are in both, and alike.
         all.extend(self.written.take_definitions(true));
         all
+    }
+}
+
+/// Gives whole numbers the range of what they are read into, which their schema only names.
+fn bound(schema: &mut Json) {
+    match schema {
+        Json::Object(object) => {
+            object.values_mut().for_each(bound);
+            let (least, most): (Json, Json) = match object.get("format").and_then(Json::as_str) {
+                Some("uint32") => (0.into(), u32::MAX.into()),
+                Some("uint64") => (0.into(), u64::MAX.into()),
+                Some("int64") => (i64::MIN.into(), i64::MAX.into()),
+                Some(_) | None => return,
+            };
+            object.entry("minimum").or_insert(least);
+            object.entry("maximum").or_insert(most);
+        }
+        Json::Array(list) => list.iter_mut().for_each(bound),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 
@@ -84,6 +105,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_number_has_the_range_of_what_it_is_read_into() {
+        let of = |shape| Schemas::new().asked(shape);
+        assert_eq!(of(u64::json_schema)["maximum"], u64::MAX);
+        assert_eq!(of(Option::<u32>::json_schema)["maximum"], u32::MAX);
+        assert_eq!(of(u8::json_schema)["maximum"], 255);
+        assert_eq!(of(i64::json_schema)["minimum"], i64::MIN);
+    }
 
     #[test]
     fn null_is_taken_out_wherever_it_stands() {
