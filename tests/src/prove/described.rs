@@ -51,6 +51,8 @@ const SOON: Duration = Duration::from_secs(30);
 pub(super) struct Described {
     pub(super) operations: usize,
     pub(super) requests: u64,
+    /// Operations that were answered with success, or begun, at least once.
+    reached: usize,
     pub(super) server_errors: u64,
     pub(super) off_schema: u64,
     seen: Seen,
@@ -62,6 +64,11 @@ impl Described {
         findings.add(&self.seen);
         findings.tell("operations", self.operations);
         findings.tell("requests", self.requests);
+        findings.tell("reached", self.reached);
+        // Whoever is refused everywhere finds nothing; a planted fault elsewhere asks nothing.
+        if self.reached * 2 < self.operations {
+            findings.breach(format!("{} of {} operations were reached", self.reached, self.operations));
+        }
         findings.zero("server_errors", self.server_errors);
         findings.zero("off_schema", self.off_schema);
     }
@@ -70,6 +77,12 @@ impl Described {
     fn add(&mut self, who: &str, Run { report, requests }: &Run) -> Result<()> {
         self.requests +=
             report["test_cases"]["generated"].as_u64().context("how many requests there were")?;
+        let rates = report["valid_rates"].as_object().context("what was taken")?;
+        let taken = |phases: &&Value| {
+            let mut phases = phases.as_object().into_iter().flat_map(serde_json::Map::values);
+            phases.any(|phase| phase["accepted"].as_u64().is_some_and(|count| count > 0))
+        };
+        self.reached = self.reached.max(rates.values().filter(taken).count());
         for failure in report["failures"].as_array().context("failures")? {
             let count = failure["count"].as_u64().context("how often it failed")?;
             let is_server = failure["type"] == "ServerError";
@@ -283,10 +296,14 @@ mod tests {
     fn a_report_counts_errors_of_the_server_apart() {
         let failure = |kind: &str, count: u64| json!({ "type": kind, "title": kind, "count": count, "operations": ["GET /x"] });
         let failures = [failure("ServerError", 2), failure("JsonSchemaError", 3)];
-        let report = json!({ "test_cases": { "generated": 7 }, "failures": failures, "errors": [] });
+        let rates =
+            json!({ "GET /x": { "fuzzing": { "accepted": 1 } }, "GET /y": { "fuzzing": { "accepted": 0 } } });
+        let cases = json!({ "generated": 7 });
+        let report = json!({ "test_cases": cases, "failures": failures, "errors": [], "valid_rates": rates });
         let mut described = Described::default();
         let run = |report| Run { report, requests: vec!["curl x".to_owned()] };
         described.add("nobody", &run(report)).unwrap();
+        assert_eq!(described.reached, 1);
         assert_eq!((described.requests, described.server_errors, described.off_schema), (7, 2, 3));
         assert!(
             described.seen.to_string().contains("as nobody: \"ServerError\" at 1 operations: GET /x"),
