@@ -1,25 +1,28 @@
 //! What people and scripts do about the hub's own key: have a next one announced, and change to it.
 
-use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::{
-    Backend,
+    Backend, api,
     body::{self, Reply},
+    details::{Why, WhyBody},
     error::WebError,
     page,
     route::{HubKeyAct, Surface},
     web::{Asked, Web},
 };
 
-/// What may be given.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Given {
-    /// How many nodes may lack the next key.
+/// The body of a script that changes the hub's key.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeHubKeyBody {
+    /// So many nodes may lack the next key; none where nobody says.
+    #[serde(default)]
     lacking: usize,
-    why: String,
+    /// Must be said where any node lacks it.
+    #[serde(default)]
+    why: Why,
 }
 
 /// Does what a form or a script asks. What is refused to a form is said on the page.
@@ -36,30 +39,29 @@ pub(crate) async fn asked<B: Backend>(
         Surface::Page => {
             let form = asked.form()?;
             let lacking = form.get("lacking").and_then(|lacking| lacking.parse().ok()).unwrap_or_default();
-            let why = form.get("why").unwrap_or_default().to_owned();
-            match done(web, act, Given { lacking, why }).await {
+            match done(web, act, lacking, form.get("why").unwrap_or_default()).await {
                 Ok(()) => Ok(body::see_other("/hub-key")),
                 Err(error) => page::hub_key(web, Some(&error)).await,
             }
         }
         Surface::Api => {
-            asked.is("application/json")?;
-            let given = if asked.body.is_empty() {
-                Ok(Given::default())
-            } else {
-                serde_json::from_slice(&asked.body)
+            let (lacking, why) = match act {
+                HubKeyAct::Announce => (0, asked.document::<WhyBody>()?.why),
+                HubKeyAct::Change => {
+                    let ChangeHubKeyBody { lacking, why } = asked.document()?;
+                    (lacking, why)
+                }
             };
-            done(web, act, given.map_err(|error| WebError::malformed(error.to_string()))?).await?;
-            Ok(body::json(StatusCode::OK, &json!({ "done": true })))
+            done(web, act, lacking, &why.0).await?;
+            Ok(api::Done::reply())
         }
     }
 }
 
-async fn done<B: Backend>(web: &Web<B>, act: HubKeyAct, given: Given) -> Result<(), WebError> {
-    let Given { lacking, why } = given;
+async fn done<B: Backend>(web: &Web<B>, act: HubKeyAct, lacking: usize, why: &str) -> Result<(), WebError> {
     match act {
-        HubKeyAct::Announce => web.backend.announce_hub_key(&web.author(), &why).await?,
-        HubKeyAct::Change => web.backend.change_hub_key(&web.author(), &why, lacking).await?,
+        HubKeyAct::Announce => web.backend.announce_hub_key(&web.author(), why).await?,
+        HubKeyAct::Change => web.backend.change_hub_key(&web.author(), why, lacking).await?,
     }
     Ok(())
 }

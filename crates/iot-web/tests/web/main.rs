@@ -11,6 +11,7 @@ mod hub_key;
 mod joining;
 mod live;
 mod markup;
+mod openapi;
 mod pages;
 mod requests;
 mod rights;
