@@ -28,7 +28,8 @@ pub enum AdmissionState {
 }
 
 impl AdmissionState {
-    const ALL: [Self; 5] = [Self::Pending, Self::Matched, Self::Admitted, Self::Revoked, Self::Archived];
+    /// All states, in the order in which a node has them.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Matched, Self::Admitted, Self::Revoked, Self::Archived];
 
     /// The state that has this [word](Self::word).
     pub fn from_word(word: &str) -> Option<Self> {
@@ -171,6 +172,9 @@ pub enum KeyStanding {
 }
 
 impl KeyStanding {
+    /// All of them, in the order in which a key has them.
+    pub const ALL: [Self; 4] = [Self::Current, Self::Next, Self::Former, Self::Ended];
+
     /// The word in the API.
     pub fn word(self) -> &'static str {
         match self {
