@@ -183,6 +183,16 @@ pub enum Request {
         /// The node.
         node: NodeId,
     },
+    /// Take commands to a node that proves nothing, although anyone on its network can read and forge them.
+    Permit {
+        /// The node.
+        node: NodeId,
+    },
+    /// Take no commands to such a node any more.
+    Forbid {
+        /// The node.
+        node: NodeId,
+    },
     /// Let a node in no more.
     Revoke {
         /// The node.
@@ -234,7 +244,8 @@ pub enum Request {
         /// Its connection.
         session: SessionId,
     },
-    /// Send one message to an address: on the session of the node there if it has one, else by dialling.
+    /// Send one message to an address: on the session of the node there if it has one, else by dialling. It is the word of
+    /// whoever asks: whether commands to the node are permitted is not looked at.
     Send {
         /// Address of the node.
         address: IpAddr,

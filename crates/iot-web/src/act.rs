@@ -106,6 +106,8 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
         Act::Node(node, NodeAct::Disable) => return Ok(Request::Disable { node: node.clone() }),
         Act::Node(node, NodeAct::Enable) => return Ok(Request::Enable { node: node.clone() }),
         Act::Node(node, NodeAct::Revoke) => return Ok(Request::Revoke { node: node.clone() }),
+        Act::Node(node, NodeAct::Permit) => return Ok(Request::Permit { node: node.clone() }),
+        Act::Node(node, NodeAct::Forbid) => return Ok(Request::Forbid { node: node.clone() }),
         Act::Node(node, NodeAct::Tags) => {
             return Ok(Request::Tag { node: node.clone(), tags: details.tags });
         }

@@ -92,6 +92,8 @@ impl Details<'static> {
                 | NodeAct::Reject
                 | NodeAct::Enable
                 | NodeAct::Revoke
+                | NodeAct::Permit
+                | NodeAct::Forbid
                 | NodeAct::Archive
                 | NodeAct::Unarchive,
             )

@@ -94,6 +94,7 @@ const STEPS: &[Step] = &[
     ("report: page and API show it", reports::shown),
     ("live feed", reports::live),
     ("duplicate report", reports::duplicate),
+    ("commands need leave", commands::need_leave),
     ("command over the session", commands::over_session),
     ("command by a form, without script", commands::by_form),
     ("command by dialling", commands::by_dialling),

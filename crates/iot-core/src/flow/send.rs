@@ -37,12 +37,13 @@ impl Hub {
         }
     }
 
-    /// Whether the node can still be wanted to do this: it may have registered other modules since.
+    /// Whether the node can still be wanted to do this: it may have registered other modules since, and a hub whose
+    /// registration was open may not be any more.
     fn is_still_possible(&mut self, now: Now, number: NodeNumber, id: CommandId, out: &mut Effects) -> bool {
         let (Some(node), Some(command)) = (self.registry.get(number), self.ledger.get(id)) else {
             return false;
         };
-        match node.check_wanted(&command.record.wanted) {
+        match self.check_permitted(node).and_then(|()| node.check_wanted(&command.record.wanted)) {
             Ok(()) => true,
             Err(cause) => {
                 self.transition(now, id, CommandState::Failed, Some(cause), out);

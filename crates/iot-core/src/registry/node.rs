@@ -10,7 +10,7 @@ use crate::{
     AdmissionState, DeliveryId, IotError, NodeId, SessionId,
     catalogue::Catalogue,
     presence::PresenceTracker,
-    store::{Decision, KeyRecord, NodeRecord, Record, SleepRecord},
+    store::{Decision, KeyRecord, NodeRecord, Record, SleepRecord, Terms},
 };
 
 /// What a node says of itself in its hello.
@@ -50,6 +50,8 @@ pub(crate) struct Node {
     pub(crate) tags: Vec<Box<str>>,
     /// Boxed, because few nodes have one.
     pub(crate) disabled: Option<Box<Decision>>,
+    /// Boxed, because only nodes that prove nothing have any.
+    pub(crate) terms: Option<Box<Terms>>,
     /// The sleep that it declared and has not come back from.
     pub(crate) sleep: Option<SleepRecord>,
     pub(crate) address: Option<SocketAddr>,
@@ -90,6 +92,7 @@ impl Node {
             admission,
             tags: Vec::new(),
             disabled: None,
+            terms: None,
             sleep: None,
             address: None,
             facts,
@@ -122,6 +125,7 @@ impl Node {
         node.place = record.place;
         node.tags = record.tags;
         node.disabled = record.disabled.map(Box::new);
+        node.change_terms(|terms| *terms = record.terms);
         node.sleep = record.sleep;
         node.address = record.address;
         node.presence = PresenceTracker::new(started);
@@ -149,6 +153,7 @@ impl Node {
             admission: self.admission,
             tags: self.tags.clone(),
             disabled: self.disabled.as_deref().cloned(),
+            terms: self.terms.as_deref().cloned().unwrap_or_default(),
             sleep: self.sleep,
             address: self.address,
             capabilities: self.facts.capabilities,

@@ -177,6 +177,7 @@ impl<'a> View<'a> {
             place: node.place.clone(),
             tags: node.tags.clone(),
             admission: node.admission,
+            permission: self.hub.permission(node),
             presence: node.presence_view(self.now),
             sleep: node.sleep,
             address: node.address,

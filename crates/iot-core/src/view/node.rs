@@ -9,7 +9,7 @@ use super::{CommandState, Presence};
 use crate::{
     IotError, NodeId,
     catalogue::{ModuleKind, Property},
-    store::SleepRecord,
+    store::{Decision, SleepRecord},
 };
 
 /// Whether a node has been let in.
@@ -107,6 +107,8 @@ pub struct NodeView {
     pub tags: Vec<Box<str>>,
     /// Whether it has been let in.
     pub admission: AdmissionState,
+    /// Whether commands to it are taken.
+    pub permission: Permission,
     /// Whether it is there.
     pub presence: Presence,
     /// The sleep that it declared and has not come back from.
@@ -141,6 +143,36 @@ impl NodeView {
     /// Whether nothing proves that it is the node that it says it is: anyone on its network can pose as it.
     pub fn is_unproven(&self) -> bool {
         self.keys.is_empty()
+    }
+}
+
+/// Whether commands to a node are taken, and by whose word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// They are: it proves who it is.
+    Needless,
+    /// They are, although it proves nothing: registration is open, and nobody is asked.
+    Open,
+    /// They are, although it proves nothing: an admin has permitted them.
+    Given(Decision),
+    /// They are not: it proves nothing, and no admin has permitted them.
+    Missing,
+}
+
+impl Permission {
+    /// Whether commands are taken.
+    pub fn is_there(&self) -> bool {
+        *self != Self::Missing
+    }
+
+    /// The word in the API.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Needless => "needless",
+            Self::Open => "open",
+            Self::Given(_) => "given",
+            Self::Missing => "missing",
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use http::StatusCode;
 use iot_core::{
     IotError, NodeId,
     catalogue::Access,
+    store::Decision,
     view::{self, Archived, ModuleView, NodeFilter, NodeView, PropertyView},
 };
 use serde::Serialize;
@@ -29,6 +30,8 @@ struct Node<'a> {
     place: &'a str,
     tags: &'a [Box<str>],
     admission: &'static str,
+    permission: &'static str,
+    permitted: Option<Json>,
     presence: Presence,
     sleep: Option<Json>,
     address: Option<String>,
@@ -114,6 +117,8 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             place: &node.place,
             tags: &node.tags,
             admission: node.admission.word(),
+            permission: node.permission.word(),
+            permitted: permitted(&node.permission),
             presence: Presence::from(&node.presence),
             sleep: node.sleep.map(|sleep| json!({ "since": sleep.since.0, "for_s": sleep.for_s })),
             address: node.address.map(|address| address.to_string()),
@@ -128,6 +133,12 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             modules: node.modules.iter().map(Module::from).collect(),
         }
     }
+}
+
+/// By whose word commands to a node are taken that proves nothing.
+fn permitted(permission: &view::Permission) -> Option<Json> {
+    let view::Permission::Given(Decision { by, why, at }) = permission else { return None };
+    Some(json!({ "by": by, "why": why, "at": at.0 }))
 }
 
 impl<'a> From<&'a ModuleView> for Module<'a> {

@@ -68,6 +68,8 @@ pub(crate) enum NodeAct {
     Disable,
     Enable,
     Revoke,
+    Permit,
+    Forbid,
     Tags,
     Archive,
     Unarchive,

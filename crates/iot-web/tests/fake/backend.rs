@@ -206,6 +206,8 @@ impl Backend for Fake {
             | Request::Disable { .. }
             | Request::Enable { .. }
             | Request::Revoke { .. }
+            | Request::Permit { .. }
+            | Request::Forbid { .. }
             | Request::Tag { .. }
             | Request::Archive { .. }
             | Request::Unarchive { .. }

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use iot_core::{
     AdmissionState, CommandState, PresenceState,
     catalogue::Catalogue,
-    store::SleepRecord,
+    store::{Decision, SleepRecord},
     view::{
-        Desired, Fate, KeyStanding, KeyView, ModuleChange, ModuleFacts, ModuleView, Need, NodeView, Presence,
-        PresenceReason, PropertyView, ReadingView, Replacement,
+        Desired, Fate, KeyStanding, KeyView, ModuleChange, ModuleFacts, ModuleView, Need, NodeView,
+        Permission, Presence, PresenceReason, PropertyView, ReadingView, Replacement,
     },
 };
 use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
@@ -77,6 +77,8 @@ pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
         node("worn-out", "Worn out", P::Lost, R::NotSinceStart, 90_000),
     ];
     nodes[1].keys = keys();
+    nodes[1].permission = Permission::Needless;
+    nodes[4].permission = Permission::Missing;
     let modules: [&[(&str, &str)]; 12] = [
         &[("temperature", "Temperature"), ("contact", "Door")],
         &[("contact", "Gate"), ("motion", "Drive"), ("switch-input", "Bell")],
@@ -134,6 +136,11 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
         place: "South greenhouse".into(),
         tags: if name == "x" { vec![HOSTILE.into()] } else { vec!["south".into(), "wet".into()] },
         admission: AdmissionState::Admitted,
+        permission: Permission::Given(Decision {
+            by: "ada".into(),
+            why: "it only waters".into(),
+            at: ago(9 * MINUTE),
+        }),
         presence,
         sleep: (state == PresenceState::Asleep).then_some(SleepRecord { since, for_s: 600 }),
         address: Some(([192, 168, 137, 42], 50_112).into()),

@@ -93,6 +93,8 @@ async fn forms_of_a_node_and_of_a_command_ask_for_what_they_say() {
         ("disable", "why=being+rewired", "/nodes/plain:pump-house", Request::Disable { node: node() }),
         ("enable", "", "/nodes/plain:pump-house", Request::Enable { node: node() }),
         ("revoke", "", "/nodes/plain:pump-house", Request::Revoke { node: node() }),
+        ("permit", "why=it+only+waters", "/nodes/plain:pump-house", Request::Permit { node: node() }),
+        ("forbid", "", "/nodes/plain:pump-house", Request::Forbid { node: node() }),
         ("admit", "", "/inbox", Request::Admit { node: node() }),
         ("admit", "back=node", "/nodes/plain:pump-house", Request::Admit { node: node() }),
         ("reject", "", "/inbox", Request::Reject { node: node() }),

@@ -128,6 +128,7 @@ fn dial(options: &Options) -> Result<Figures> {
         configure(data_dir.path(), "dial_loopback = \"yes\"\n")?;
     }
     let hub = HubProcess::launch(launch, PORTS, data_dir.path(), &arguments)?;
+    permit_all(&hub.api)?;
     all_visit(&mut network, PRESENT, hub.tcp)?;
     listen()?;
     for number in 0..options.forged {
@@ -164,6 +165,16 @@ fn nth(block: u8, number: u16) -> Result<IpAddr> {
 fn all_visit(network: &mut Network, block: u8, hub: SocketAddr) -> Result<()> {
     admitted().try_for_each(|(name, host)| visit(address(block, host), hub, &name))?;
     ON_HUB.iter().try_for_each(|(name, from)| network.watcher.visit(name, *from, hub))
+}
+
+/// An admin permits commands to the admitted nodes, which prove nothing.
+fn permit_all(api: &Api) -> Result<()> {
+    let all = admitted().map(|(name, _)| name).chain(ON_HUB.map(|(name, _)| name.to_owned()));
+    for name in all {
+        let (status, answer) = api.post(&format!("/nodes/plain:{name}/permit"), &json!({}))?;
+        ensure!(status == 200, "permit {name}: {status}: {answer}");
+    }
+    Ok(())
 }
 
 /// How long a connection within this machine may take.

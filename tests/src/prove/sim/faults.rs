@@ -153,7 +153,7 @@ impl World {
         self.machine.apply(&mut self.around, Input::Ask { ticket, by: "ann", why: "it hums", request });
     }
 
-    /// A person lets in whoever waits; once nothing goes wrong any more, also whoever was turned away.
+    /// A person lets in whoever waits and permits commands to whoever needs that; once nothing goes wrong any more, also whoever was turned away.
     pub(super) fn let_in_who_waits(&mut self) {
         use iot_core::AdmissionState::{Admitted, Archived, Matched, Pending, Revoked};
         let Some(view) = self.machine.view(&self.around.course) else { return };
@@ -167,6 +167,7 @@ impl World {
                 Admitted if is_end && node.presence.state == iot_core::PresenceState::Disabled => {
                     requests.push(Request::Enable { node: id });
                 }
+                Admitted if !node.permission.is_there() => requests.push(Request::Permit { node: id }),
                 Admitted | Matched | Revoked | Archived => {}
             }
         }

@@ -1,0 +1,49 @@
+//! [`TermsWords`]: on what terms a node is let in that proves nothing, in words for its page.
+
+use iot_core::{
+    AdmissionState,
+    view::{NodeView, Permission},
+};
+
+use crate::wording::Words;
+
+/// On what terms a node is let in that proves nothing.
+#[derive(Debug)]
+pub(super) struct TermsWords {
+    pub(super) leave: Leave,
+}
+
+/// Whether commands to it are taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// There is nothing to be said: it proves who it is, or it is not let in.
+    Unasked,
+    /// Nobody is asked, because registration is open.
+    Open,
+    /// By whose word, since when and why.
+    Given(String),
+    /// They are not.
+    Missing,
+}
+
+impl TermsWords {
+    pub(super) fn new(node: &NodeView, words: &Words) -> Self {
+        Self { leave: Leave::of(node, words) }
+    }
+}
+
+impl Leave {
+    fn of(node: &NodeView, words: &Words) -> Self {
+        match &node.permission {
+            _ if node.admission != AdmissionState::Admitted => Self::Unasked,
+            Permission::Needless => Self::Unasked,
+            Permission::Open => Self::Open,
+            Permission::Missing => Self::Missing,
+            Permission::Given(decision) => {
+                let why = &decision.why;
+                let why = if why.is_empty() { String::new() } else { format!(": “{why}”") };
+                Self::Given(format!("by {} since {}{why}", decision.by, words.time(decision.at)))
+            }
+        }
+    }
+}
