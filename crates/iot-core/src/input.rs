@@ -193,6 +193,13 @@ pub enum Request {
         /// The node.
         node: NodeId,
     },
+    /// Let such a node in at this address from now on, and at no other.
+    AcceptAddress {
+        /// The node.
+        node: NodeId,
+        /// The address.
+        address: IpAddr,
+    },
     /// Let a node in no more.
     Revoke {
         /// The node.

@@ -20,6 +20,8 @@ pub(crate) struct Details<'a> {
     pub(crate) title: Box<str>,
     pub(crate) place: Box<str>,
     pub(crate) tags: Vec<Box<str>>,
+    /// Where the node is let in.
+    pub(crate) address: Box<str>,
     /// New hardware.
     pub(crate) by: Box<str>,
     pub(crate) why: Box<str>,
@@ -36,6 +38,7 @@ impl<'a> Details<'a> {
             title: text("title"),
             place: text("place"),
             tags: tags.filter(|tag| !tag.is_empty()).map(Into::into).collect(),
+            address: text("address"),
             by: text("by"),
             why: text("why"),
             ..Self::default()
@@ -77,6 +80,10 @@ impl Details<'static> {
             Act::Node(_, NodeAct::Tags) => {
                 let TagsBody { tags, why } = document(body)?;
                 Self { tags, why, ..Self::default() }
+            }
+            Act::Node(_, NodeAct::AcceptAddress) => {
+                let AddressBody { address, why } = document(body)?;
+                Self { address, why, ..Self::default() }
             }
             Act::Node(_, NodeAct::Replace) => {
                 let ReplaceBody { by, why } = document(body)?;
@@ -168,6 +175,15 @@ struct NameModuleBody {
 #[serde(deny_unknown_fields)]
 struct TagsBody {
     tags: Vec<Box<str>>,
+    #[serde(default)]
+    why: Box<str>,
+}
+
+/// The body of a script that says where a node is let in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddressBody {
+    address: Box<str>,
     #[serde(default)]
     why: Box<str>,
 }

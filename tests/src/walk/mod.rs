@@ -89,6 +89,7 @@ const STEPS: &[Step] = &[
     ("nothing of a waiting node is kept", admission::nothing_is_kept),
     ("approval", admission::approval),
     ("registration", admission::registration),
+    ("plain node at another address", admission::fixed_address),
     ("unsupported kind", admission::unsupported_kind),
     ("kind of a user's folder", admission::user_kind),
     ("report: page and API show it", reports::shown),

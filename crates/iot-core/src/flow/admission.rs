@@ -230,6 +230,7 @@ impl Hub {
             return;
         }
         self.registry.set_admission(number, admission);
+        self.settle(number);
         self.deadlines.cancel(Timer::Matched(number));
         if let Some(node) = self.registry.get(number) {
             out.audit(asker, deed, node.target(), before.word(), admission.word());

@@ -61,6 +61,9 @@ impl Hub {
             Request::Enable { node } => self.set_disabled(now, asker, &node, Deed::Enable, out),
             Request::Permit { node } => self.permit(now, asker, &node, out),
             Request::Forbid { node } => self.forbid(now, asker, &node, out),
+            Request::AcceptAddress { node, address } => {
+                self.accept_address(now, asker, (&node, address), out)
+            }
             Request::Revoke { node } => self.revoke(now, asker, &node, out),
             Request::Archive { node } => self.archive(now, asker, &node, out),
             Request::Unarchive { node } => self.unarchive(now, asker, &node, out),

@@ -40,6 +40,7 @@ impl Hub {
         }
         self.registry.set_admission(old, AdmissionState::Archived);
         self.registry.set_admission(new, AdmissionState::Admitted);
+        self.settle(new);
         // What was on its way to the old hardware waits anew, and moves like the rest.
         self.take_away(now, old, old_id, out);
         self.deadlines.cancel(Timer::Redial(old));

@@ -96,7 +96,9 @@ impl Hub {
         let waits = node.delivery.is_some()
             || node.presence.sleeps()
             || self.deadlines.get(Timer::Redial(number)).is_some();
-        let (Some(address), true, false) = (node.address, listens, waits) else { return };
+        // Where it was told to live it may never have been; there it comes by itself first.
+        let address = node.address.filter(|address| self.is_let_in_at(node, address.ip()));
+        let (Some(address), true, false) = (address, listens, waits) else { return };
         let to = match self.config.dialling.check(SocketAddr::new(address.ip(), self.config.node_port)) {
             Ok(to) => to,
             Err(why) => return self.no_way(now, queued, &IotError::NoWay { address, why }, out),

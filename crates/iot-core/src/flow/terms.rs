@@ -1,16 +1,21 @@
-//! Nodes that prove nothing: an admin permits commands to each. Where registration is open nobody is asked.
+//! Nodes that prove nothing: an admin permits commands to each, and each is let in at one address. Where registration is
+//! open nobody is asked, and neither holds.
 
-use alloc::format;
+use alloc::{format, string::ToString};
+use core::net::IpAddr;
 
 use super::audit::Asker;
 use crate::{
-    AdmissionState, Effects, Event, Hub, IotError, NodeId, Now,
+    AdmissionState, Effects, Event, Hub, IotError, NodeId, Now, SessionId,
     audit::Deed,
     config::Registration,
     registry::{Node, NodeNumber},
-    store::Decision,
+    store::{Decision, Stranger},
     view::Permission,
 };
+
+/// How long after a stranger was put into the audit the next one is. In milliseconds.
+const NOTE_AGAIN_MS: u64 = 3_600_000;
 
 impl Hub {
     /// Whether every node is let in without asking.
@@ -87,6 +92,94 @@ impl Hub {
         Ok(())
     }
 
+    /// Whether a node is let in, and dialled, at an address. The port does not count.
+    pub(crate) fn is_let_in_at(&self, node: &Node, address: IpAddr) -> bool {
+        self.is_open() || node.home().is_none_or(|home| home == address.to_canonical())
+    }
+
+    /// Lets a node that proves nothing in at the address where it was last seen, and no other, where none was laid down
+    /// yet. Whether that is so from now on.
+    pub(crate) fn settle(&mut self, number: NodeNumber) -> bool {
+        !self.is_open() && self.registry.get_mut(number).is_some_and(Node::settle)
+    }
+
+    /// Checks that a node says hello where it is let in. Who says its name anywhere else is marked on its page, and put
+    /// into the audit as often as once an hour.
+    ///
+    /// # Errors
+    /// [`IotError::Elsewhere`].
+    pub(crate) fn check_home(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        number: NodeNumber,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let Some(address) = self.sessions.get(session).map(|session| session.peer.ip().to_canonical()) else {
+            return Ok(());
+        };
+        let known = self.registry.get(number).filter(|node| node.admission == AdmissionState::Admitted);
+        if known.is_none_or(|node| self.is_let_in_at(node, address)) {
+            return Ok(());
+        }
+        let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
+        let noted = node.stranger().map(|stranger| stranger.noted);
+        let noted = noted.filter(|noted| now.wall.0.abs_diff(noted.0) < NOTE_AGAIN_MS);
+        let stranger = Stranger { address, at: now.wall, noted: noted.unwrap_or(now.wall) };
+        node.change_terms(|terms| terms.stranger = Some(stranger));
+        let (id, target, home) = (node.id.clone(), node.target(), node.home());
+        if noted.is_none() {
+            let before = home.map_or_else(Default::default, |home| format!("let in at {home}"));
+            let asker = Asker { at: now.wall, by: &address.to_string(), why: "" };
+            out.audit(asker, Deed::Refuse, target, before, format!("said its name at {address}"));
+            self.terms_changed(now, number, &format!("somebody said its name at {address}"), out);
+        } else {
+            out.publish(Event::Node { node: id.clone() });
+        }
+        Err(IotError::Elsewhere { node: id, address })
+    }
+
+    /// Lets a node that proves nothing in at this address from now on, and at no other.
+    ///
+    /// # Errors
+    /// As [`permit`](Self::permit).
+    pub(crate) fn accept_address(
+        &mut self,
+        now: Now,
+        asker: Asker<'_>,
+        (id, address): (&NodeId, IpAddr),
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let (number, address) = (self.unproven(id)?, address.to_canonical());
+        let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
+        let before = node.home();
+        if before == Some(address) && node.stranger().is_none() {
+            return Ok(());
+        }
+        node.change_terms(|terms| (terms.home, terms.stranger) = (Some(address), None));
+        let before = before.map_or_else(Default::default, |home| home.to_string());
+        out.audit(asker, Deed::AcceptAddress, node.target(), before, address.to_string());
+        self.terms_changed(now, number, &format!("let in at {address} by {}", asker.by), out);
+        self.leave_other_addresses(now, number, out);
+        Ok(())
+    }
+
+    /// Ends what is under way with whoever is at another address than a node's home.
+    fn leave_other_addresses(&mut self, now: Now, number: NodeNumber, out: &mut Effects) {
+        let Some(node) = self.registry.get(number) else { return };
+        let (id, delivery) = (node.id.clone(), node.delivery);
+        let at = |address: IpAddr| !self.is_let_in_at(node, address);
+        let session = node.session.and_then(|id| Some((id, self.sessions.get(id)?.peer.ip())));
+        let session = session.filter(|(_, address)| at(*address));
+        let is_called_there = node.address.is_some_and(|address| at(address.ip()));
+        if let Some(delivery) = delivery.filter(|_| is_called_there) {
+            self.end_delivery(now, delivery, None, out);
+        }
+        if let Some((session, address)) = session {
+            self.end_session(now, session, &IotError::Elsewhere { node: id, address }, out);
+        }
+    }
+
     fn permission_changed(
         &mut self,
         now: Now,
@@ -118,7 +211,7 @@ impl Hub {
         let number = self.registry.number(id)?;
         let standing = |why| Err(IotError::Standing { node: id.clone(), why });
         match self.registry.get(number) {
-            Some(node) if !node.is_unproven() => standing("proves its key, and needs no leave"),
+            Some(node) if !node.is_unproven() => standing("proves its key, and stands on no terms"),
             Some(node) if node.admission == AdmissionState::Pending => standing("waits: let it in first"),
             _ => Ok(number),
         }

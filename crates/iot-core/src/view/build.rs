@@ -178,6 +178,8 @@ impl<'a> View<'a> {
             tags: node.tags.clone(),
             admission: node.admission,
             permission: self.hub.permission(node),
+            home: node.home().filter(|_| !self.hub.is_open()),
+            stranger: node.stranger().filter(|_| !self.hub.is_open()),
             presence: node.presence_view(self.now),
             sleep: node.sleep,
             address: node.address,

@@ -1,7 +1,7 @@
 //! Nodes and modules as they are shown, and which nodes are asked for.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use iot_proto::{BootId, Capabilities, CommandId, KeyId, OwnedValue, UnixMillis};
 
@@ -9,7 +9,7 @@ use super::{CommandState, Presence};
 use crate::{
     IotError, NodeId,
     catalogue::{ModuleKind, Property},
-    store::{Decision, SleepRecord},
+    store::{Decision, SleepRecord, Stranger},
 };
 
 /// Whether a node has been let in.
@@ -109,6 +109,10 @@ pub struct NodeView {
     pub admission: AdmissionState,
     /// Whether commands to it are taken.
     pub permission: Permission,
+    /// The address at which it is let in, and no other; `None` where any will do.
+    pub home: Option<IpAddr>,
+    /// Who else said its name, where it has such a home.
+    pub stranger: Option<Stranger>,
     /// Whether it is there.
     pub presence: Presence,
     /// The sleep that it declared and has not come back from.

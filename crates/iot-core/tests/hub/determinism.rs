@@ -174,7 +174,8 @@ fn decision(node: NodeId, what: u8) -> Request {
         5 => Request::Unarchive { node },
         6 => Request::Permit { node },
         7 => Request::Forbid { node },
-        8 => Request::Replace { node, by: id(NAMES[0]) },
+        8 => Request::AcceptAddress { node, address: [10, 0, 0, 2].into() },
+        9 => Request::Replace { node, by: id(NAMES[0]) },
         _ => Request::Admit { node },
     }
 }

@@ -1,4 +1,4 @@
-//! On what terms a node is let in that proves nothing: commands only where an admin permits them.
+//! On what terms a node is let in that proves nothing: commands only where an admin permits them, and one address.
 
 use iot_core::{
     AdmissionState, IotError, NodeId, Request,
@@ -152,7 +152,7 @@ fn a_node_that_proves_its_key_needs_no_leave_and_one_that_waits_gets_none() {
     world.ask(Request::Permit { node: id("pump") });
     world.ask(Request::Permit { node: id("nobody") });
     world.expect(&[
-        &format!("answer 2: {keyed} proves its key, and needs no leave"),
+        &format!("answer 2: {keyed} proves its key, and stands on no terms"),
         "answer 3: plain:pump waits: let it in first",
         "answer 4: no node plain:nobody is known",
     ]);
@@ -195,4 +195,132 @@ fn a_message_to_an_address_is_the_word_of_whoever_sends_it() {
     let address = "10.0.0.5".parse().expect("an address");
     world.ask(Request::Send { address, port: 1234, kind: iot_proto::MessageKind::PING, body: Vec::new() });
     world.expect(&["1 < ping"]);
+}
+
+/// Says hello on a new session, and gives what happened.
+fn says_hello(world: &mut World, session: u64, address: &str) -> Vec<String> {
+    world.open(session, address);
+    world.skip();
+    world.hello(session, &hello("pump"));
+    world.take()
+}
+
+fn is_welcome(happened: &[String]) -> bool {
+    happened.iter().any(|line| line.contains(" < welcome admitted"))
+}
+
+fn accept(world: &mut World, address: &str) {
+    let address = address.parse().expect("an address");
+    world.ask(Request::AcceptAddress { node: id("pump"), address });
+}
+
+#[test]
+fn a_plain_node_is_let_in_where_it_was_let_in_and_nowhere_else() {
+    let mut world = let_in(&hello("pump"));
+    let refused = says_hello(&mut world, 2, "10.0.0.66");
+    assert_eq!(
+        refused,
+        [
+            "keep plain:pump (admitted, 1 modules)",
+            "note Pump: somebody said its name at 10.0.0.66.",
+            "2 < error wrong-address",
+            "refused 10.0.0.66: plain:pump is let in at another address than 10.0.0.66",
+            "2 < close wrong-address",
+            "close 2",
+        ]
+    );
+    assert!(world.is_open(1), "the node itself did not notice");
+    let node = world.hub.view(world.now()).node(&id("pump")).expect("a known node");
+    assert_eq!(node.home, "10.0.0.5".parse().ok());
+    assert_eq!(node.stranger.map(|stranger| stranger.address), "10.0.0.66".parse().ok());
+    world.close(1);
+    assert!(is_welcome(&says_hello(&mut world, 3, "::ffff:10.0.0.5")), "it is the same address");
+    world.restart();
+    assert!(!is_welcome(&says_hello(&mut world, 4, "10.0.0.66")), "also after a restart");
+}
+
+#[test]
+fn whoever_accepts_the_new_address_lets_it_in_there_and_no_more_where_it_was() {
+    let mut world = let_in(&Hello { capabilities: crate::node::BOTH, ..hello("pump") });
+    permit(&mut world);
+    says_hello(&mut world, 2, "10.0.0.7");
+    accept(&mut world, "10.0.0.7");
+    assert!(!world.is_open(1), "what is at the old address is not it any more");
+    world.skip();
+    world.switch("pump", 0, true);
+    assert!(!world.take().iter().any(|line| line.starts_with("dial")), "it was never seen there");
+    let welcome = says_hello(&mut world, 3, "10.0.0.7");
+    assert!(is_welcome(&welcome) && welcome.iter().any(|line| line.contains("< set c1")), "{welcome:?}");
+    assert!(!is_welcome(&says_hello(&mut world, 4, "10.0.0.5")));
+    world.restart();
+    assert!(is_welcome(&says_hello(&mut world, 5, "10.0.0.7")));
+    let changes = world.kept.audit.iter().skip(2);
+    let changes: Vec<_> = changes
+        .map(|change| {
+            format!("{} by {}: {} > {}", change.deed.word(), change.by, change.before, change.after)
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "refuse by 10.0.0.7: let in at 10.0.0.5 > said its name at 10.0.0.7",
+            "accept-address by ann: 10.0.0.5 > 10.0.0.7",
+            "command by ann:  > Relay 0: State On",
+            "refuse by 10.0.0.5: let in at 10.0.0.7 > said its name at 10.0.0.5",
+        ]
+    );
+}
+
+#[test]
+fn a_stranger_does_not_fill_the_audit() {
+    let mut world = let_in(&hello("pump"));
+    for session in 2..40 {
+        says_hello(&mut world, session, &format!("10.0.1.{session}"));
+    }
+    assert_eq!(world.kept.audit.len(), 2, "the node was admitted, and the first stranger refused");
+    let node = world.hub.view(world.now()).node(&id("pump")).expect("a known node");
+    assert_eq!(
+        node.stranger.map(|stranger| stranger.address),
+        "10.0.1.39".parse().ok(),
+        "the last one is shown"
+    );
+    world.pass(3600);
+    says_hello(&mut world, 40, "10.0.1.40");
+    assert_eq!(world.kept.audit.len(), 3, "one an hour");
+}
+
+#[test]
+fn a_hub_that_is_open_no_more_takes_the_last_address_that_it_knows() {
+    let mut world = World::open_to_all();
+    world.join(1, "10.0.0.5", &hello("pump"), &[]);
+    assert!(is_welcome(&says_hello(&mut world, 2, "10.0.0.6")), "any address will do");
+    world.restart_with(HubConfig { registration: Registration::Approve, ..HubConfig::default() });
+    assert!(!is_welcome(&says_hello(&mut world, 3, "10.0.0.5")));
+    assert!(is_welcome(&says_hello(&mut world, 4, "10.0.0.6")));
+    world.restart_with(HubConfig { registration: Registration::Open, ..HubConfig::default() });
+    assert!(is_welcome(&says_hello(&mut world, 5, "10.0.0.8")), "nor where it is opened again");
+}
+
+#[test]
+fn a_node_that_proves_its_key_and_one_that_waits_come_from_anywhere() {
+    let (key, mut world) = (NodeKey([7; 32]), World::new());
+    let keyed = NodeId::of_key(&key);
+    for (session, address) in [(1, "10.0.0.5"), (2, "10.0.0.6")] {
+        world.open(session, address);
+        world.proves(session, key);
+        world.hello(session, &Hello { identity: Identity::Key(key), ..hello("unused") });
+        world.ask(Request::Admit { node: keyed.clone() });
+        assert!(world.is_open(session));
+    }
+    world.skip();
+    let address = "10.0.0.7".parse().expect("an address");
+    world.ask(Request::AcceptAddress { node: keyed.clone(), address });
+    world.expect(&[&format!("answer 3: {keyed} proves its key, and stands on no terms")]);
+    for (session, address) in [(3, "10.0.0.8"), (4, "10.0.0.9")] {
+        let happened = says_hello(&mut world, session, address);
+        assert!(happened.iter().any(|line| line.contains("welcome pending")), "{happened:?}");
+    }
+    world.ask(Request::Admit { node: id("pump") });
+    let node = world.hub.view(world.now()).node(&id("pump")).expect("a known node");
+    assert_eq!(node.home, "10.0.0.9".parse().ok(), "where it is when it is let in");
 }

@@ -1,5 +1,7 @@
 //! Nodes with their modules, and what is reported and desired of each property.
 
+use std::net::IpAddr;
+
 use http::StatusCode;
 use iot_core::{
     IotError, NodeId,
@@ -32,6 +34,8 @@ struct Node<'a> {
     admission: &'static str,
     permission: &'static str,
     permitted: Option<Json>,
+    home: Option<IpAddr>,
+    stranger: Option<Json>,
     presence: Presence,
     sleep: Option<Json>,
     address: Option<String>,
@@ -119,6 +123,8 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             admission: node.admission.word(),
             permission: node.permission.word(),
             permitted: permitted(&node.permission),
+            home: node.home,
+            stranger: node.stranger.map(|other| json!({ "address": other.address, "at": other.at.0 })),
             presence: Presence::from(&node.presence),
             sleep: node.sleep.map(|sleep| json!({ "since": sleep.since.0, "for_s": sleep.for_s })),
             address: node.address.map(|address| address.to_string()),

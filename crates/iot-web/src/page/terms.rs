@@ -11,6 +11,17 @@ use crate::wording::Words;
 #[derive(Debug)]
 pub(super) struct TermsWords {
     pub(super) leave: Leave,
+    pub(super) stranger: Option<StrangerWords>,
+}
+
+/// Somebody said its name at another address than its own.
+#[derive(Debug)]
+pub(super) struct StrangerWords {
+    pub(super) address: String,
+    /// The last time.
+    pub(super) at: String,
+    /// Its own address.
+    pub(super) home: String,
 }
 
 /// Whether commands to it are taken.
@@ -28,7 +39,12 @@ pub(super) enum Leave {
 
 impl TermsWords {
     pub(super) fn new(node: &NodeView, words: &Words) -> Self {
-        Self { leave: Leave::of(node, words) }
+        let stranger = node.stranger.zip(node.home).map(|(stranger, home)| StrangerWords {
+            address: stranger.address.to_string(),
+            at: words.time(stranger.at),
+            home: home.to_string(),
+        });
+        Self { leave: Leave::of(node, words), stranger }
     }
 }
 

@@ -208,6 +208,7 @@ impl Backend for Fake {
             | Request::Revoke { .. }
             | Request::Permit { .. }
             | Request::Forbid { .. }
+            | Request::AcceptAddress { .. }
             | Request::Tag { .. }
             | Request::Archive { .. }
             | Request::Unarchive { .. }

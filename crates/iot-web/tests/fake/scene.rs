@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use iot_core::{
     AdmissionState, CommandState, PresenceState,
     catalogue::Catalogue,
-    store::{Decision, SleepRecord},
+    store::{Decision, SleepRecord, Stranger},
     view::{
         Desired, Fate, KeyStanding, KeyView, ModuleChange, ModuleFacts, ModuleView, Need, NodeView,
         Permission, Presence, PresenceReason, PropertyView, ReadingView, Replacement,
@@ -77,8 +77,6 @@ pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
         node("worn-out", "Worn out", P::Lost, R::NotSinceStart, 90_000),
     ];
     nodes[1].keys = keys();
-    nodes[1].permission = Permission::Needless;
-    nodes[4].permission = Permission::Missing;
     let modules: [&[(&str, &str)]; 12] = [
         &[("temperature", "Temperature"), ("contact", "Door")],
         &[("contact", "Gate"), ("motion", "Drive"), ("switch-input", "Bell")],
@@ -117,6 +115,7 @@ pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
             .collect();
     }
     admission(&mut nodes);
+    terms(&mut nodes);
     presence(&mut nodes);
     values(&mut nodes);
     nodes
@@ -141,6 +140,8 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
             why: "it only waters".into(),
             at: ago(9 * MINUTE),
         }),
+        home: Some([192, 168, 137, 42].into()),
+        stranger: None,
         presence,
         sleep: (state == PresenceState::Asleep).then_some(SleepRecord { since, for_s: 600 }),
         address: Some(([192, 168, 137, 42], 50_112).into()),
@@ -177,6 +178,21 @@ fn admission(nodes: &mut [NodeView]) {
             "plain:seed-table" => node.admission = AdmissionState::Pending,
             "plain:old-gate" => node.admission = AdmissionState::Revoked,
             "plain:worn-out" => node.admission = AdmissionState::Archived,
+            _ => {}
+        }
+    }
+}
+
+/// One node proves who it is, and to one that does not nobody permits commands; its name was said elsewhere.
+fn terms(nodes: &mut [NodeView]) {
+    let (address, at) = ([192, 168, 137, 66].into(), ago(2 * MINUTE));
+    for node in nodes {
+        match node.id.as_str() {
+            "plain:main-gate" => (node.permission, node.home) = (Permission::Needless, None),
+            "plain:old-boiler" => {
+                node.permission = Permission::Missing;
+                node.stranger = Some(Stranger { address, at, noted: at });
+            }
             _ => {}
         }
     }

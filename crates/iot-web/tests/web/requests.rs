@@ -94,6 +94,12 @@ async fn forms_of_a_node_and_of_a_command_ask_for_what_they_say() {
         ("enable", "", "/nodes/plain:pump-house", Request::Enable { node: node() }),
         ("revoke", "", "/nodes/plain:pump-house", Request::Revoke { node: node() }),
         ("permit", "why=it+only+waters", "/nodes/plain:pump-house", Request::Permit { node: node() }),
+        (
+            "address",
+            "address=192.168.137.66",
+            "/nodes/plain:pump-house",
+            Request::AcceptAddress { node: node(), address: [192, 168, 137, 66].into() },
+        ),
         ("forbid", "", "/nodes/plain:pump-house", Request::Forbid { node: node() }),
         ("admit", "", "/inbox", Request::Admit { node: node() }),
         ("admit", "back=node", "/nodes/plain:pump-house", Request::Admit { node: node() }),

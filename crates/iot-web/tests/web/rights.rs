@@ -109,6 +109,7 @@ async fn controls_are_there_for_those_whom_they_are_for() {
         ("/nodes/plain:pump-house", "action=\"/nodes/plain:pump-house/forbid\"", Role::Admin),
         ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/permit\"", Role::Admin),
         ("/nodes/plain:pump-house/modules/0", "/properties/1/read\"", Role::Operator),
+        ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/address\"", Role::Operator),
         ("/inbox", "/admit\"", Role::Operator),
         ("/commands", "/cancel\"", Role::Operator),
         ("/store", "action=\"/store/backup\"", Role::Operator),

@@ -167,12 +167,14 @@ fn all_visit(network: &mut Network, block: u8, hub: SocketAddr) -> Result<()> {
     ON_HUB.iter().try_for_each(|(name, from)| network.watcher.visit(name, *from, hub))
 }
 
-/// An admin permits commands to the admitted nodes, which prove nothing.
+/// The admitted nodes prove nothing: an admin permits commands to them, and accepts where they are now.
 fn permit_all(api: &Api) -> Result<()> {
-    let all = admitted().map(|(name, _)| name).chain(ON_HUB.map(|(name, _)| name.to_owned()));
-    for name in all {
-        let (status, answer) = api.post(&format!("/nodes/plain:{name}/permit"), &json!({}))?;
-        ensure!(status == 200, "permit {name}: {status}: {answer}");
+    let moved = admitted().map(|(name, host)| (name, address(PRESENT, host)));
+    for (name, address) in moved.chain(ON_HUB.map(|(name, from)| (name.to_owned(), from))) {
+        for (act, body) in [("permit", json!({})), ("address", json!({ "address": address }))] {
+            let (status, answer) = api.post(&format!("/nodes/plain:{name}/{act}"), &body)?;
+            ensure!(status == 200, "{act} of {name}: {status}: {answer}");
+        }
     }
     Ok(())
 }
