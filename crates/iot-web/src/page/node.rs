@@ -175,7 +175,7 @@ fn facts(node: &NodeView, words: &Words) -> Vec<(&'static str, String)> {
         ("Joined", words.day(node.first_seen)),
         ("Id", node.id.to_string()),
     ];
-    facts.extend(node.home.map(|home| ("Let in", format!("at {home} alone"))));
+    facts.extend(node.home.map(|home| ("Let in at", format!("{home} alone"))));
     facts.extend(sleep);
     facts.extend(node.keys.iter().map(|key| ("Key", self::key(key, words))));
     facts
