@@ -101,7 +101,7 @@ pub struct Effects {
     pub list: Vec<Effect>,
     /// The frames that the list speaks of.
     pub bytes: Vec<u8>,
-    /// Nobody observes the hub, so that readings, of which there are many, need not be published.
+    /// Nobody observes the hub, so that nothing needs to be published but what goes into the log.
     pub is_unobserved: bool,
 }
 
@@ -183,6 +183,8 @@ impl Effects {
 
     /// Tells observers.
     pub(crate) fn publish(&mut self, event: Event) {
-        self.list.push(Effect::Publish(event));
+        if !self.is_unobserved || matches!(event, Event::Notice(_)) {
+            self.list.push(Effect::Publish(event));
+        }
     }
 }

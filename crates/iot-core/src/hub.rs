@@ -71,7 +71,7 @@ impl Hub {
             Input::SessionOpened { session, peer } => self.session_opened(now, session, peer, out),
             Input::SessionProven { session, key } => {
                 if let Some(session) = self.sessions.get_mut(session) {
-                    session.proven = Some(key);
+                    session.prove(key);
                 }
             }
             Input::Joining { session, news } => self.join_news(now, session, news, out),
@@ -132,7 +132,7 @@ impl Hub {
         match phase {
             Phase::Closing | Phase::Joining => return Ok(()),
             Phase::Open { node } => self.heard(now, node, frame, out),
-            Phase::Anonymous => {}
+            Phase::Anonymous { .. } => {}
         }
         match frame.correlation {
             iot_proto::Correlation::Response(id) => self.process_response(now, session, id, frame, out),
@@ -237,7 +237,7 @@ impl Hub {
     pub(crate) fn open_node(&self, session: SessionId, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
         match self.sessions.get(session).map(Session::phase) {
             Some(Phase::Open { node }) => Ok(node),
-            Some(Phase::Anonymous | Phase::Joining | Phase::Closing) | None => {
+            Some(Phase::Anonymous { .. } | Phase::Joining | Phase::Closing) | None => {
                 Err(IotError::OutOfTurn { kind: frame.kind, why: "say hello first" })
             }
         }

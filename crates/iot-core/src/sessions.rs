@@ -9,15 +9,15 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, CommandId, NodeKey, RequestId};
+use iot_proto::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
 
 use crate::{DeliveryId, Origin, SessionId, Ticket, registry::NodeNumber};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Nothing is known of the peer but its address.
-    Anonymous,
+    /// Nothing is known of the peer but its address. Whoever was last seen there is expected to say hello.
+    Anonymous { expects: Option<NodeNumber> },
     /// The peer said hello and was welcomed.
     Open { node: NodeNumber },
     /// The peer joins; it sends no frames.
@@ -29,7 +29,7 @@ pub(crate) enum Phase {
 impl Phase {
     /// Whether it counts as a connection on which nobody has said hello.
     fn is_half_open(self) -> bool {
-        matches!(self, Self::Anonymous | Self::Joining)
+        matches!(self, Self::Anonymous { .. } | Self::Joining)
     }
 }
 
@@ -62,10 +62,7 @@ pub(crate) enum Route {
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
     phase: Phase,
-    /// The key that the peer has proven; `None` on a plain connection.
-    pub(crate) proven: Option<NodeKey>,
-    /// The node that is shown as connecting because of it: whoever was last seen at this address.
-    pub(crate) expects: Option<NodeNumber>,
+    proven: Option<Box<NodeKey>>,
     /// The first report that was refused because of the node's admission, until it comes again or the node registers.
     pub(crate) refused: Option<(BootId, u32)>,
     /// Whether a command went unanswered and nothing was heard since.
@@ -144,6 +141,16 @@ impl Session {
         self.phase
     }
 
+    /// The key that the peer has proven; `None` on a plain connection.
+    pub(crate) fn proven(&self) -> Option<NodeKey> {
+        self.proven.as_deref().copied()
+    }
+
+    /// The peer has proven that it has this key.
+    pub(crate) fn prove(&mut self, key: NodeKey) {
+        self.proven = Some(Box::new(key));
+    }
+
     /// The requests that wait for an answer.
     pub(crate) fn requests(&mut self) -> &mut Requests {
         &mut self.requests
@@ -155,20 +162,20 @@ impl Session {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Connections that are not closing.
-    pub(crate) live: usize,
+    pub(crate) live: u32,
     /// Those of them on which nobody has said hello; whoever joins is among them.
-    pub(crate) half_open: usize,
+    pub(crate) half_open: u32,
 }
 
 impl Tally {
     fn add(&mut self, phase: Phase) {
-        self.live += usize::from(phase != Phase::Closing);
-        self.half_open += usize::from(phase.is_half_open());
+        self.live += u32::from(phase != Phase::Closing);
+        self.half_open += u32::from(phase.is_half_open());
     }
 
     fn take(&mut self, phase: Phase) {
-        self.live -= usize::from(phase != Phase::Closing);
-        self.half_open -= usize::from(phase.is_half_open());
+        self.live -= u32::from(phase != Phase::Closing);
+        self.half_open -= u32::from(phase.is_half_open());
     }
 }
 
@@ -179,14 +186,15 @@ pub(crate) struct Sessions {
     by_id: BTreeMap<SessionId, Box<Session>>,
     all: Tally,
     by_origin: BTreeMap<Origin, Tally>,
+    /// Nodes that are expected on a session, on which and since when.
+    expected: BTreeMap<NodeNumber, (SessionId, UnixMillis)>,
 }
 
 impl Sessions {
     /// A connection was opened.
     pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
-        let (phase, requests, is_stalled) = (Phase::Anonymous, Requests::new(), false);
-        let session =
-            Session { peer, phase, proven: None, expects: None, refused: None, is_stalled, requests };
+        let (phase, requests) = (Phase::Anonymous { expects: None }, Requests::new());
+        let session = Session { peer, phase, proven: None, refused: None, is_stalled: false, requests };
         self.by_id.insert(id, Box::new(session));
         self.all.add(phase);
         self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);
@@ -212,6 +220,34 @@ impl Sessions {
         }
     }
 
+    /// This node is expected to say hello on a connection.
+    pub(crate) fn expect(&mut self, id: SessionId, node: NodeNumber, since: UnixMillis) {
+        if let Some(Phase::Anonymous { expects }) = self.get_mut(id).map(|session| &mut session.phase) {
+            *expects = Some(node);
+            self.expected.insert(node, (id, since));
+        }
+    }
+
+    /// It is known who is on a connection, or that nobody is. Gives the node that was expected there.
+    pub(crate) fn stop_expecting(&mut self, id: SessionId) -> Option<NodeNumber> {
+        let Phase::Anonymous { expects } = &mut self.get_mut(id)?.phase else { return None };
+        let node = expects.take()?;
+        // It may have come on another one meanwhile, or be expected there.
+        self.expected.get(&node).filter(|(known, _)| *known == id)?;
+        self.expected.remove(&node);
+        Some(node)
+    }
+
+    /// A node has come.
+    pub(crate) fn expect_no_more(&mut self, node: NodeNumber) {
+        self.expected.remove(&node);
+    }
+
+    /// Since when a node is expected to say hello on a connection; `None` where it is not.
+    pub(crate) fn expected_since(&self, node: NodeNumber) -> Option<UnixMillis> {
+        self.expected.get(&node).map(|(_, since)| *since)
+    }
+
     /// A connection.
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
         self.by_id.get(&id).map(Box::as_ref)
@@ -230,5 +266,16 @@ impl Sessions {
     /// How many there are from here.
     pub(crate) fn from(&self, origin: Origin) -> Tally {
         self.by_origin.get(&origin).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_small() {
+        // The size class of allocators under which it stays; there is one for every node that is there.
+        assert!(size_of::<Session>() <= 96, "{} bytes", size_of::<Session>());
     }
 }

@@ -12,7 +12,7 @@ use core::{
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
-use std::{io, rc::Rc, sync::Arc};
+use std::{io, sync::Arc};
 
 use iot_proto::{Frame, MAX_RECORD, NodeKey, RECORD_MARKER, Record};
 use tokio::{
@@ -24,7 +24,7 @@ use crate::{
     handler::{Context, End, RequestHandler},
     noise::HubIdentity,
     open::Place,
-    pool::{BufferPool, PooledBuffer, READ_LEN},
+    pool::{PooledBuffer, READ_LEN},
     secure::{self, Answered, Seal, SecureError},
     socket::{Protection, Stage},
 };
@@ -41,7 +41,6 @@ const MOST_UNREAD: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Connection {
     context: Context,
-    pool: Rc<BufferPool>,
     link: Link,
     /// When it ends if the peer has not gone on to prove itself.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -79,14 +78,9 @@ struct Arrived {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        context: Context,
-        pool: Rc<BufferPool>,
-        identity: Option<Arc<HubIdentity>>,
-        place: Place,
-    ) -> Self {
+    pub(crate) fn new(context: Context, identity: Option<Arc<HubIdentity>>, place: Place) -> Self {
         let link = Link::Undecided(identity);
-        Self { context, pool, link, deadline: None, partial: Box::default(), place }
+        Self { context, link, deadline: None, partial: Box::default(), place }
     }
 
     /// Serves the connection until it has ended.
@@ -184,7 +178,7 @@ impl Connection {
         {
             return Poll::Ready(Err(SecureError::TooSlow { limit_s: OPENING_LIMIT.as_secs() }.into()));
         }
-        let mut buffer = self.pool.take();
+        let mut buffer = self.place.pool().take();
         let (front, room) = buffer.bytes.split_at_mut(self.partial.len());
         let most = room.len().min(READ_LEN);
         let mut room = ReadBuf::new(room.get_mut(..most).unwrap_or_default());
@@ -305,7 +299,7 @@ impl Connection {
             let Some((record, used)) = Record::split(rest, MAX_RECORD).map_err(SecureError::from)? else {
                 return Ok(rest);
             };
-            let mut text = self.pool.take();
+            let mut text = self.place.pool().take();
             let seal = match &self.link {
                 Link::Answered(peer) => peer.1.clone(),
                 Link::Proven(seal) => seal.clone(),
@@ -343,7 +337,7 @@ impl Connection {
 
     /// Reads what nobody will look at; 0 bytes where nothing follows. A buffer is held no longer than that takes.
     fn poll_unread(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
-        let mut buffer = self.pool.take();
+        let mut buffer = self.place.pool().take();
         let mut room = ReadBuf::new(&mut buffer.bytes);
         let read = self.context.socket().poll_read(cx, &mut room);
         read.map_ok(|()| room.filled().len())
@@ -352,6 +346,8 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use iot_core::SessionId;
     use iot_proto::{Correlation, Ping, Pong, RequestId};
     use tokio::{
@@ -376,11 +372,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut node = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
-        let pool = Rc::new(BufferPool::default());
         let open = Rc::new(Open::new(&ServerConfig::default()));
         let context = Context::new(SessionId(1), peer, Socket::new(stream, 1000));
-        let place = open.place(open.slot().await.unwrap(), context.clone());
-        let serving = Box::new(Connection::new(context.clone(), Rc::clone(&pool), None, place)).run(Echo);
+        let place = open.place(context.clone());
+        let pool = Rc::clone(place.pool());
+        let serving = Box::new(Connection::new(context.clone(), None, place)).run(Echo);
         assert!(size_of_val(&serving) <= 256, "{} bytes for each idle connection", size_of_val(&serving));
 
         LocalSet::new()

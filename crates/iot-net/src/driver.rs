@@ -65,6 +65,15 @@ struct State {
     is_gathering: bool,
 }
 
+impl State {
+    /// Tells the hub what happened; what it wants done gathers.
+    fn handle(&mut self, now: Now, input: Input<'_>) {
+        let effects = self.commit.open();
+        effects.is_unobserved = self.executor.is_unobserved();
+        self.hub.handle(now, input, effects);
+    }
+}
+
 impl Driver {
     pub(crate) fn new(
         hub: Hub,
@@ -101,10 +110,12 @@ impl Driver {
         Joins::new(Rc::clone(self), session, turns)
     }
 
-    /// A frame has arrived on a session. The clock is read once for all that arrived together.
-    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: Frame<'_>) {
+    /// A frame has arrived on a session. The clock is read once for all that arrived together. Gives with which batch
+    /// of effects all is done that the hub wants because of it.
+    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: Frame<'_>) -> u64 {
         let now = if context.is_first() { self.clock.now() } else { self.clock.last() };
         self.apply_at(now, Input::Received { session: context.session(), frame });
+        self.state.borrow().commit.end()
     }
 
     /// Counts that a limit has been reached.
@@ -119,10 +130,7 @@ impl Driver {
 
     fn apply_at(self: &Rc<Self>, now: Now, input: Input<'_>) {
         let mut state = self.state.borrow_mut();
-        let State { hub, commit, executor, .. } = &mut *state;
-        let effects = commit.open();
-        effects.is_unobserved = executor.is_unobserved();
-        hub.handle(now, input, effects);
+        state.handle(now, input);
         self.settle(&mut state);
     }
 
@@ -141,7 +149,12 @@ impl Driver {
     /// Waits until everything that the hub wanted so far has been done.
     pub(crate) async fn settled(&self) {
         let end = self.state.borrow().commit.end();
-        while self.state.borrow().commit.released() < end {
+        self.done(end).await;
+    }
+
+    /// Waits until so many batches of effects have been executed.
+    pub(crate) async fn done(&self, batches: u64) {
+        while self.state.borrow().commit.released() < batches {
             self.moved.notified().await;
         }
     }
@@ -257,11 +270,9 @@ impl Driver {
             if let Some(free) = state.commit.take_free() {
                 self.execute(state, Released::Stored(free));
             } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
-                let State { hub, commit, .. } = &mut *state;
-                hub.handle(self.clock.now(), Input::DeliveryEnded { delivery, why }, commit.open());
+                state.handle(self.clock.now(), Input::DeliveryEnded { delivery, why });
             } else if let Some(delivery) = self.start_delivery(state) {
-                let State { hub, commit, .. } = &mut *state;
-                hub.handle(self.clock.now(), Input::DeliveryStarted { delivery }, commit.open());
+                state.handle(self.clock.now(), Input::DeliveryStarted { delivery });
             } else {
                 break;
             }

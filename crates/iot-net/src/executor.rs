@@ -3,7 +3,7 @@
 //! It owns what effects speak of: the sessions, the questions that wait for an answer,
 //! the observers, the deliveries, and the log. It never waits for anybody.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use iot_core::{
     Answer, DeliveryId, Effect, Effects, Event, IotError, JoinTurn, Limit, NodeId, Origin, Reached,
@@ -28,7 +28,8 @@ pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
 /// What effects speak of.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    pub(crate) sessions: HashMap<SessionId, Context>,
+    /// In a tree, because a hash map keeps room for up to twice as many, and there may be very many.
+    pub(crate) sessions: BTreeMap<SessionId, Context>,
     /// Sessions on which nodes join, and where what the hub wants said there goes.
     pub(crate) joining: HashMap<SessionId, mpsc::UnboundedSender<JoinTurn>>,
     pub(crate) dialler: Dialler,
@@ -44,7 +45,7 @@ pub(crate) struct Executor {
 impl Executor {
     pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>, reached: Reached) -> Self {
         Self {
-            sessions: HashMap::new(),
+            sessions: BTreeMap::new(),
             joining: HashMap::new(),
             dialler,
             unserved: VecDeque::new(),

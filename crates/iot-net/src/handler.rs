@@ -97,7 +97,8 @@ struct Shared {
     session: SessionId,
     peer: SocketAddr,
     socket: Socket,
-    frame_limit: Cell<usize>,
+    /// At most [`MAX_FRAME`].
+    frame_limit: Cell<u16>,
     /// Whether what is handled now is the first that was read at once.
     is_first: Cell<bool>,
     /// The key that the peer has proven. Boxed, because it is large and set once.
@@ -111,9 +112,15 @@ impl From<SecureError> for End {
 }
 
 impl Context {
+    /// Bytes that all clones of a context take together.
+    #[cfg(test)]
+    pub(crate) const SIZE: usize = size_of::<Shared>() + 2 * size_of::<usize>();
+
     pub(crate) fn new(session: SessionId, peer: SocketAddr, socket: Socket) -> Self {
-        let (frame_limit, is_first, proven) = (Cell::new(MAX_FRAME), Cell::new(true), OnceCell::new());
-        Self(Rc::new(Shared { session, peer, socket, frame_limit, is_first, proven }))
+        let (frame_limit, is_first, proven) = (Cell::default(), Cell::new(true), OnceCell::new());
+        let context = Self(Rc::new(Shared { session, peer, socket, frame_limit, is_first, proven }));
+        context.set_frame_limit(MAX_FRAME);
+        context
     }
 
     /// Address and port of the peer.
@@ -172,12 +179,13 @@ impl Context {
 
     /// Largest frame that is taken from the peer, in bytes, header included.
     pub fn frame_limit(&self) -> usize {
-        self.0.frame_limit.get()
+        self.0.frame_limit.get().into()
     }
 
     /// Sets the largest frame that is taken from the peer from the next frame on; at most [`MAX_FRAME`].
     pub fn set_frame_limit(&self, bytes: usize) {
-        self.0.frame_limit.set(bytes.min(MAX_FRAME));
+        let limit = u16::try_from(bytes.min(MAX_FRAME)).unwrap_or(u16::MAX);
+        self.0.frame_limit.set(limit);
     }
 
     pub(crate) fn socket(&self) -> &Socket {

@@ -27,11 +27,13 @@ pub struct HubHandler {
     known: Option<Context>,
     /// Whether the hub was told which key the peer has proven.
     is_proven: bool,
+    /// With which batch of effects all is done that the hub wants because of what the peer has said.
+    answered_with: u64,
 }
 
 impl HubHandler {
     pub(crate) fn new(driver: Rc<Driver>, pace: Pace) -> Self {
-        Self { driver, pace, known: None, is_proven: false }
+        Self { driver, pace, known: None, is_proven: false, answered_with: 0 }
     }
 
     /// Says that more is sent than allowed: to the peer, and in the log.
@@ -105,7 +107,7 @@ impl RequestHandler for HubHandler {
             self.is_proven = true;
             self.driver.apply(Input::SessionProven { session: context.session(), key });
         }
-        self.driver.received(context, frame);
+        self.answered_with = self.driver.received(context, frame);
         ready(())
     }
 
@@ -124,9 +126,14 @@ impl RequestHandler for HubHandler {
             let limit = u64::try_from(limit).unwrap_or(u64::MAX);
             self.driver.apply(Input::Overflowed { session, limit });
         }
-        if !matches!(end, End::Failed(_)) {
-            // What the hub has to say about the last messages may still wait for the disk.
-            self.driver.settled().await;
+        match end {
+            End::Failed(_) => {}
+            // It may still read, and what the hub answers to its last messages may wait for the disk.
+            End::PeerClosed => self.driver.done(self.answered_with).await,
+            // The hub may have more to say than answers.
+            End::Broken(_) | End::Overflowed { .. } | End::Insecure(_) | End::Closed | End::Stopping => {
+                self.driver.settled().await;
+            }
         }
         if let End::Stopping = end {
             let stopping = IotError::Stopping;
@@ -156,6 +163,19 @@ fn jittered_ms(session: SessionId, (from, to): (Duration, Duration)) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Connection;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        fn size<A, F>(_: impl FnOnce(A) -> F) -> usize {
+            size_of::<F>()
+        }
+        // The size classes of allocators under which they stay; there is one of each for every node that is there.
+        assert!(size_of::<Connection>() <= 64, "{} bytes", size_of::<Connection>());
+        let serving = size(|(connection, handler): (Box<Connection>, HubHandler)| connection.run(handler));
+        assert!(serving <= 224, "{serving} bytes");
+        const { assert!(Context::SIZE <= 192) };
+    }
 
     #[test]
     fn nodes_are_asked_back_at_different_times_within_the_range() {

@@ -6,9 +6,10 @@
 //! frames and who is let in are others' business.
 
 pub(crate) mod joining;
+mod met;
 mod resolver;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, PoisonError};
 
 use iot_proto::{HubKey, JoinSecret, TAG_LEN};
 use snow::{Builder, HandshakeState, StatelessTransportState, params::NoiseParams};
@@ -16,7 +17,10 @@ use thiserror::Error;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-use self::resolver::Resolver;
+use self::{
+    met::{Meeting, Met},
+    resolver::{Computed, Resolver},
+};
 
 /// After so many records a direction takes its next key.
 const REKEY_EVERY: u64 = 65_536;
@@ -31,6 +35,7 @@ static IK: LazyLock<NoiseParams> = LazyLock::new(|| {
 pub struct HubIdentity {
     secret: StaticSecret,
     public: PublicKey,
+    met: Met,
 }
 
 /// Bytes that are no genuine message, or not the next one; nothing is left of handshake or connection.
@@ -43,17 +48,23 @@ pub(crate) struct Forged;
 pub(crate) struct Asked {
     handshake: HandshakeState,
     theirs: [u8; 32],
+    meeting: Option<Meeting>,
 }
 
 /// A first message that has been sent, and waits for its answer.
 #[derive(Debug)]
-pub(crate) struct Asking(HandshakeState);
+pub(crate) struct Asking {
+    handshake: HandshakeState,
+    meeting: Option<Meeting>,
+}
 
 /// Both directions of an encrypted connection. The first record that does not open ends it.
 pub(crate) struct Transport {
     keys: StatelessTransportState,
     sealed: u64,
     opened: u64,
+    /// Boxed, because it is there until the first record has opened and never again.
+    meeting: Option<Box<Meeting>>,
 }
 
 impl HubIdentity {
@@ -61,7 +72,7 @@ impl HubIdentity {
     pub fn from_secret(secret: [u8; 32]) -> Self {
         let secret = StaticSecret::from(secret);
         let public = PublicKey::from(&secret);
-        Self { secret, public }
+        Self { secret, public, met: Met::default() }
     }
 
     /// A new identity.
@@ -117,12 +128,13 @@ pub(crate) fn asked(
     message: &[u8],
     payload: &mut [u8],
 ) -> Result<Asked, Forged> {
-    let begin = begin(own, &IK).prologue(prologue).and_then(Builder::build_responder);
+    let computed = Computed::default();
+    let begin = begin(own, &IK, &computed).prologue(prologue).and_then(Builder::build_responder);
     let mut handshake = begin.map_err(|_| Forged)?;
     let len = handshake.read_message(message, payload).map_err(|_| Forged)?;
     let theirs = handshake.get_remote_static().and_then(|key| key.try_into().ok());
     let theirs = theirs.filter(|_| len == payload.len()).ok_or(Forged)?;
-    Ok(Asked { handshake, theirs })
+    Ok(Asked { handshake, theirs, meeting: meeting(own, theirs, &computed) })
 }
 
 impl Asked {
@@ -135,7 +147,7 @@ impl Asked {
     pub(crate) fn answer(mut self, payload: &[u8], out: &mut [u8]) -> Result<Transport, Forged> {
         let written = self.handshake.write_message(payload, out);
         written.ok().filter(|len| *len == out.len()).ok_or(Forged)?;
-        Transport::begin(self.handshake)
+        Transport::begin(self.handshake, self.meeting)
     }
 }
 
@@ -147,28 +159,30 @@ pub(crate) fn ask(
     payload: &[u8],
     out: &mut [u8],
 ) -> Result<Asking, Forged> {
-    let begin = begin(own, &IK).remote_public_key(theirs).and_then(|builder| builder.prologue(prologue));
+    let computed = Computed::default();
+    let begin = begin(own, &IK, &computed).remote_public_key(theirs);
+    let begin = begin.and_then(|builder| builder.prologue(prologue));
     let mut handshake = begin.and_then(Builder::build_initiator).map_err(|_| Forged)?;
     let written = handshake.write_message(payload, out);
     written.ok().filter(|len| *len == out.len()).ok_or(Forged)?;
-    Ok(Asking(handshake))
+    Ok(Asking { handshake, meeting: meeting(own, *theirs, &computed) })
 }
 
 impl Asking {
     /// Reads the answer, whose payload is put into `payload`. From here on the other side is proven.
     pub(crate) fn answered(mut self, message: &[u8], payload: &mut [u8]) -> Result<Transport, Forged> {
-        let len = self.0.read_message(message, payload).map_err(|_| Forged)?;
+        let len = self.handshake.read_message(message, payload).map_err(|_| Forged)?;
         if len != payload.len() {
             return Err(Forged);
         }
-        Transport::begin(self.0)
+        Transport::begin(self.handshake, self.meeting)
     }
 }
 
 impl Transport {
-    fn begin(handshake: HandshakeState) -> Result<Self, Forged> {
+    fn begin(handshake: HandshakeState, meeting: Option<Meeting>) -> Result<Self, Forged> {
         let keys = handshake.into_stateless_transport_mode().map_err(|_| Forged)?;
-        Ok(Self { keys, sealed: 0, opened: 0 })
+        Ok(Self { keys, sealed: 0, opened: 0, meeting: meeting.map(Box::new) })
     }
 
     /// Encrypts the next record behind what is in `out`.
@@ -187,6 +201,9 @@ impl Transport {
     /// Decrypts the next record into `text`, and gives its length. After an error the caller drops this.
     pub(crate) fn open(&mut self, record: &[u8], text: &mut [u8]) -> Result<usize, Forged> {
         let len = self.keys.read_message(self.opened, record, text).map_err(|_| Forged)?;
+        if let Some(meeting) = self.meeting.take() {
+            meeting.proven();
+        }
         self.opened += 1;
         if self.opened.is_multiple_of(REKEY_EVERY) {
             self.keys.rekey_incoming();
@@ -195,10 +212,20 @@ impl Transport {
     }
 }
 
-fn begin<'a>(own: &'a HubIdentity, params: &NoiseParams) -> Builder<'a> {
-    let builder = Builder::with_resolver(params.clone(), Box::new(Resolver::new(own.clone())));
+/// A handshake of this identity, which leaves in `computed` what it made of its static key last: in IK, after the first
+/// message, that is of the other static key.
+fn begin<'a>(own: &'a HubIdentity, params: &NoiseParams, computed: &Computed) -> Builder<'a> {
+    let resolver = Resolver::new(own.clone(), Arc::clone(computed));
+    let builder = Builder::with_resolver(params.clone(), Box::new(resolver));
     // Only a second key would be refused.
     builder.local_private_key(own.secret()).unwrap_or_else(|_| unreachable!("it is the first key"))
+}
+
+/// The meeting with whoever has the static key `theirs`, where what it and the hub's come to was computed.
+fn meeting(own: &HubIdentity, theirs: [u8; 32], computed: &Computed) -> Option<Meeting> {
+    let last = computed.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (_, shared) = last.filter(|(key, _)| *key == theirs)?;
+    Some(own.met.meeting(theirs, shared))
 }
 
 impl core::fmt::Debug for Transport {
@@ -337,6 +364,32 @@ mod tests {
         assert!(asked(&hub(), b"iot1/dial", &wire, &mut [0; 12]).is_err(), "another purpose");
         assert!(asked(&HubIdentity::from_secret([3; 32]), PROLOGUE, &wire, &mut [0; 12]).is_err());
         assert!(asked(&hub(), PROLOGUE, &wire, &mut [0; 12]).is_ok());
+    }
+
+    #[test]
+    fn a_node_is_met_once_its_first_record_has_opened_and_understood_ever_after() {
+        let (own, key) = (hub(), KeyPair::from_secret([1; 32]).public());
+        for number in 0..3 {
+            let (mut node, mut wire, mut reply) = (node(Role::Initiator, 3 + number), [0; 108], [0; 64]);
+            node.write(&[7; 12], &mut wire).unwrap();
+            let asked = asked(&own, PROLOGUE, &wire, &mut [0; 12]).unwrap();
+            let mut hub = asked.answer(&[8; 16], &mut reply).unwrap();
+            assert_eq!(
+                own.met.shared_with(&key).is_some(),
+                number > 0,
+                "what it said may have been recorded"
+            );
+            assert_eq!(node.read(&reply, &mut [0; 16]), Ok(16));
+            let mut text = *b"hello";
+            let tag = node.finish().unwrap().seal(&mut text).unwrap();
+            assert_eq!(hub.open(&[text.as_slice(), &tag].concat(), &mut [0; 5]), Ok(5));
+            let chip = StaticSecret::from([1; 32]);
+            let shared = *chip.diffie_hellman(&own.public).as_bytes();
+            assert_eq!(own.met.shared_with(&key).as_deref(), Some(&shared));
+        }
+        let mut wire = [0; 108];
+        ask(&own, &key, PROLOGUE, &[7; 12], &mut wire).unwrap();
+        assert_eq!(node(Role::Responder, 9).read(&wire, &mut [0; 12]), Ok(12), "it is dialled as before");
     }
 
     #[test]

@@ -6,28 +6,28 @@ use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::Arc,
     thread::panicking,
 };
 
 use iot_core::Origin;
 use slab::Slab;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use crate::{config::ServerConfig, handler::Context};
+use crate::{config::ServerConfig, handler::Context, pool::BufferPool};
 
 /// The connections that are open.
 #[derive(Debug)]
 pub(crate) struct Open {
-    slots: Arc<Semaphore>,
+    most: usize,
     most_of_one_origin: usize,
-    by_origin: RefCell<BTreeMap<Origin, usize>>,
+    by_origin: RefCell<BTreeMap<Origin, u32>>,
     contexts: RefCell<Slab<Context>>,
+    /// One has ended, so that there is room for another.
+    ended: Notify,
+    /// What they read into, one after the other.
+    pool: Rc<BufferPool>,
     tasks: TaskTracker,
     linger: Duration,
 }
@@ -36,20 +36,20 @@ pub(crate) struct Open {
 #[derive(Debug)]
 pub(crate) struct Place {
     open: Rc<Open>,
-    context: Context,
-    /// Where the context is among all.
+    /// Where its context is among all.
     key: usize,
-    _slot: OwnedSemaphorePermit,
 }
 
 impl Open {
     /// None yet; so many at most as the configuration says.
     pub(crate) fn new(config: &ServerConfig) -> Self {
         Self {
-            slots: Arc::new(Semaphore::new(config.max_connections)),
+            most: config.max_connections,
             most_of_one_origin: config.max_connections_per_address,
             by_origin: RefCell::default(),
             contexts: RefCell::default(),
+            ended: Notify::new(),
+            pool: Rc::default(),
             tasks: TaskTracker::new(),
             linger: config.linger,
         }
@@ -57,24 +57,27 @@ impl Open {
 
     /// Whether there are as many as there may be.
     pub(crate) fn is_full(&self) -> bool {
-        self.slots.available_permits() == 0
+        self.contexts.borrow().len() >= self.most
     }
 
-    /// Waits until there may be one more. It always comes to that, because the semaphore is never closed.
-    pub(crate) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.slots).acquire_owned().await.ok()
+    /// Waits until there may be one more.
+    pub(crate) async fn room(&self) {
+        while self.is_full() {
+            self.ended.notified().await;
+        }
     }
 
     /// Whether there are as many from here as there may be of one address.
     pub(crate) fn is_full_for(&self, origin: Origin) -> bool {
-        self.by_origin.borrow().get(&origin).is_some_and(|here| *here >= self.most_of_one_origin)
+        let here = self.by_origin.borrow().get(&origin).copied().unwrap_or_default();
+        usize::try_from(here).is_ok_and(|here| here >= self.most_of_one_origin)
     }
 
     /// The place of one more connection.
-    pub(crate) fn place(self: &Rc<Self>, slot: OwnedSemaphorePermit, context: Context) -> Place {
+    pub(crate) fn place(self: &Rc<Self>, context: Context) -> Place {
         *self.by_origin.borrow_mut().entry(origin(&context)).or_default() += 1;
-        let key = self.contexts.borrow_mut().insert(context.clone());
-        Place { open: Rc::clone(self), context, key, _slot: slot }
+        let key = self.contexts.borrow_mut().insert(context);
+        Place { open: Rc::clone(self), key }
     }
 
     /// Runs what serves a connection. What it has of its own is gone after a panic, so that nothing half done is
@@ -107,16 +110,23 @@ impl Place {
     pub(crate) fn linger(&self) -> Duration {
         self.open.linger
     }
+
+    /// What the connection reads into.
+    pub(crate) fn pool(&self) -> &Rc<BufferPool> {
+        &self.open.pool
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let context = self.open.contexts.borrow_mut().try_remove(self.key);
+        self.open.ended.notify_one();
+        let Some(context) = context else { return };
         if panicking() {
-            let peer = self.context.peer_addr();
+            let peer = context.peer_addr();
             error!(%peer, "a connection's handler has panicked: the connection is cut, and no other");
         }
-        self.open.contexts.borrow_mut().try_remove(self.key);
-        let origin = origin(&self.context);
+        let origin = origin(&context);
         let mut by_origin = self.open.by_origin.borrow_mut();
         if let Some(here) = by_origin.get_mut(&origin) {
             *here -= 1;

@@ -18,7 +18,8 @@ pub(crate) struct Pace {
     new: u32,
     /// Up to when the time of the messages before reaches.
     used_until: Instant,
-    told: Option<Instant>,
+    /// When it was told last. Boxed, because few sessions ever are.
+    told: Option<Box<Instant>>,
 }
 
 impl Pace {
@@ -47,9 +48,9 @@ impl Pace {
 
     /// Whether it is time to say so.
     pub(crate) fn is_news(&mut self) -> bool {
-        let is_news = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
+        let is_news = self.told.as_ref().is_none_or(|told| told.elapsed() >= TOLD_EVERY);
         if is_news {
-            self.told = Some(Instant::now());
+            self.told = Some(Box::new(Instant::now()));
         }
         is_news
     }

@@ -13,18 +13,16 @@ use iot_core::{Limit, Origin, Reached, SessionId};
 use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::OwnedSemaphorePermit,
     task::LocalSet,
     time::{Instant, sleep},
 };
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     config::ServerConfig,
     connection::Connection,
     handler::{Context, RequestHandler},
     open::Open,
-    pool::BufferPool,
     socket::Socket,
 };
 
@@ -117,6 +115,8 @@ impl TcpServer {
             socket.set_only_v6(false)?;
         }
         socket.set_nonblocking(true)?;
+        // Every connection that is accepted has it from here: answers are small, and are sent at once.
+        socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
         let listener = StdListener::from(socket);
         let address = listener.local_addr()?;
@@ -165,7 +165,6 @@ impl TcpServer {
         let drain = self.config.drain;
         let mut acceptor = Acceptor {
             config: self.config,
-            pool: Rc::new(BufferPool::default()),
             open: Rc::clone(&open),
             last: SessionId(0),
             reached: self.reached,
@@ -185,7 +184,6 @@ impl TcpServer {
 /// What it takes to accept a connection.
 struct Acceptor {
     config: ServerConfig,
-    pool: Rc<BufferPool>,
     open: Rc<Open>,
     last: SessionId,
     reached: Reached,
@@ -194,7 +192,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts connections for ever. A connection is accepted only when there is a slot for it.
+    /// Accepts connections for ever. A connection is accepted only when there is room for it.
     async fn accept<H: RequestHandler + 'static>(
         &mut self,
         listener: &TcpListener,
@@ -209,7 +207,7 @@ impl Acceptor {
                 warn!(limit = self.config.max_connections, "as many connections as allowed: new ones wait");
             }
             was_full = is_full;
-            let Some(slot) = self.open.slot().await else { return };
+            self.open.room().await;
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     if back_off != BACK_OFF.0 {
@@ -220,7 +218,7 @@ impl Acceptor {
                         self.turn_away(peer);
                         continue;
                     }
-                    let connection = Box::new(self.connection(stream, peer, slot));
+                    let connection = Box::new(self.connection(stream, peer));
                     self.open.spawn(connection.run(handlers()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -247,15 +245,12 @@ impl Acceptor {
         }
     }
 
-    fn connection(&mut self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) -> Connection {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
-        }
+    fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
         self.last = SessionId(self.last.0 + 1);
         let socket = Socket::new(stream, self.config.outbox_limit);
         let context = Context::new(self.last, plain_address(peer), socket);
-        let place = self.open.place(slot, context.clone());
-        Connection::new(context, Rc::clone(&self.pool), self.config.identity.clone(), place)
+        let place = self.open.place(context.clone());
+        Connection::new(context, self.config.identity.clone(), place)
     }
 }
 
@@ -264,5 +259,21 @@ fn plain_address(peer: SocketAddr) -> SocketAddr {
     match peer.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::from((ip, peer.port())),
         IpAddr::V6(_) => peer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn what_is_answered_on_an_accepted_connection_is_sent_at_once() {
+        let server = TcpServer::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _node = TcpStream::connect(server.local_addr()).unwrap();
+        server.listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = server.listener.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
     }
 }

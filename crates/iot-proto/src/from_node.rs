@@ -84,7 +84,7 @@ pub enum Identity<'a> {
 }
 
 /// What a node can do: a set of bits, of which unknown ones are kept and ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Capabilities(pub u16);
 

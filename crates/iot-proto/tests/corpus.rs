@@ -5,8 +5,6 @@
 
 use std::{panic::catch_unwind, path::PathBuf};
 
-use mutated::Mutated;
-
 #[path = "../fuzz/src/mutated.rs"]
 pub mod mutated;
 #[path = "../fuzz/src/lib.rs"]
@@ -15,19 +13,10 @@ pub mod properties;
 /// Inputs that are tried beside those of the corpus.
 const TRIED: usize = 30_000;
 
-fn corpus(target: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
-}
-
-/// Holds `property` for every file of the target's corpus, and for inputs that are made from them.
+/// Holds `property` for the target's corpus, and for inputs that are made from it.
 fn hold(target: &str, property: fn(&[u8])) {
-    let mut inputs = Mutated::new(&corpus(target), 12);
-    inputs.seeds().iter().for_each(|input| property(input));
-    for _ in 0..TRIED {
-        let input = inputs.another();
-        let holds = catch_unwind(|| property(&input)).is_ok();
-        assert!(holds, "{target} does not hold for {input:02X?}: make it a file of the corpus");
-    }
+    let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    mutated::hold(&corpus, TRIED, property);
 }
 
 #[test]

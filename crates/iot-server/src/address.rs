@@ -3,10 +3,16 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::{io, net::TcpListener};
 
+use socket2::SockRef;
+
 use crate::config::TlsWord;
 
 /// Address of a Windows machine on its own hotspot, where nodes of the original system looked for the hub.
 const HOTSPOT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 137, 1));
+
+/// Connections to the pages that wait until they are taken, as many as to the port of nodes. Where there is no room the
+/// kernel forgets a connection that its other end takes for open, and that nobody ever closes.
+const BACKLOG: i32 = 1024;
 
 /// Ports of the web where nobody said otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +53,11 @@ pub(crate) fn bind_web(
     given: Option<u16>,
     usual: UsualPorts,
 ) -> io::Result<(TcpListener, Option<io::Error>)> {
-    let bind = |port| TcpListener::bind(SocketAddr::new(address, port));
+    let bind = |port| {
+        let listener = TcpListener::bind(SocketAddr::new(address, port))?;
+        SockRef::from(&listener).listen(BACKLOG)?;
+        Ok(listener)
+    };
     let Some(port) = given else {
         return match bind(usual.first) {
             Ok(listener) => Ok((listener, None)),
@@ -70,6 +80,24 @@ mod tests {
         let (taken, _) = bind_web(LOCAL, Some(0), PLAIN).unwrap();
         let port = taken.local_addr().unwrap().port();
         assert!(bind_web(LOCAL, Some(port), PLAIN).is_err());
+    }
+
+    /// Nobody takes these connections, so the kernel has to keep all of them.
+    #[test]
+    fn many_connections_to_the_pages_wait_until_they_are_taken() {
+        let (listener, _) = bind_web(LOCAL, Some(0), PLAIN).unwrap();
+        let address = listener.local_addr().unwrap();
+        let within = core::time::Duration::from_secs(5);
+        let waiting: Vec<_> = (0..400)
+            .map(|number| {
+                std::net::TcpStream::connect_timeout(&address, within)
+                    .unwrap_or_else(|error| panic!("connection {number}: {error}"))
+            })
+            .collect();
+        for _ in &waiting {
+            listener.set_nonblocking(true).unwrap();
+            listener.accept().expect("the kernel has kept it");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use iot_server::{
 };
 use iot_sim::{Fleet, FleetConfig, Plan};
 use iot_web::Secret;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     cli::{DemoOptions, Settings},
@@ -24,6 +25,9 @@ const VISITORS: u8 = 10;
 /// Who looks at it, with a password of so many digits that ends with it.
 const USER: &str = "demo";
 const PASSWORD: usize = 16;
+
+/// So long at most the nodes may take to come before it is said how to enter.
+const COME_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs a hub that listens on the loopback address and admits everyone, with simulated nodes.
 ///
@@ -50,6 +54,8 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
             ..FleetConfig::new(server.tcp_addr(), options.nodes)
         })
         .await?;
+        // Each node that comes has its lines in the log; how to enter stands below them.
+        let _ = timeout(COME_WITHIN, all_have_come(&fleet)).await;
         let enter = if is_kept {
             "Log in there, or claim the hub; nodes wait until somebody has.".to_owned()
         } else {
@@ -65,6 +71,13 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
         server.tear_down().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Waits until the hub has welcomed every node.
+async fn all_have_come(fleet: &Fleet) {
+    while fleet.stats().connects < fleet.stats().nodes {
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// A hub that nobody but this machine can reach, on a free port beside any other hub.

@@ -3,6 +3,8 @@
 //! `cargo run --release -p iot-store --example figures [directory]` measures. The directory has to be on the
 //! disk that is meant; a file is made there and deleted.
 
+mod opening;
+
 use std::{
     env,
     error::Error,
@@ -18,6 +20,8 @@ use iot_core::{
 };
 use iot_proto::{BootId, Finite, OwnedValue};
 use iot_store::SqliteStore;
+
+use self::opening::open;
 
 /// Nodes with one temperature each, that report once a second.
 const NODES: u32 = 1_000;
@@ -107,20 +111,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes = fs::metadata(&path)?.len();
     writeln!(out, "\n{MANY} readings of {NODES} series: {:.2} bytes a reading", ratio(bytes, MANY))?;
 
-    let mut open = |path: &Path, how: &str| -> Result<_, Box<dyn Error>> {
-        let started = Instant::now();
-        let (mut store, history) = SqliteStore::open(path)?;
-        let opened = started.elapsed();
-        let series = store.load()?.latest.len();
-        writeln!(
-            out,
-            "{how}: opened after {opened:.1?}, {series} series loaded after {:.1?}",
-            started.elapsed()
-        )?;
-        Ok((store, history))
-    };
-    drop(open(&killed.path().join("hub.db"), "killed")?);
-    let (_store, history) = open(&path, "closed")?;
+    drop(open(&killed.path().join("hub.db"), "killed", &mut out)?);
+    let (_store, history) = open(&path, "closed", &mut out)?;
     for limit in [240, 100_000] {
         let series = Series { node: fleet.nodes[7].clone(), module: 0, channel: 1 };
         let query = ReadingQuery { series, from: UnixMillis(0), to: UnixMillis(i64::MAX), limit };

@@ -4,6 +4,8 @@
 //! makes a file of 1,000 temperatures in that directory, tells, and deletes it. Without more it is 100 million
 //! readings, one a minute of each.
 
+mod opening;
+
 use std::{
     env,
     error::Error,
@@ -22,6 +24,8 @@ use iot_core::{
 };
 use iot_proto::{BootId, Finite, OwnedValue};
 use iot_store::{SqliteHistory, SqliteLimits, SqliteStore};
+
+use self::opening::open;
 
 /// Nodes with one temperature each.
 const NODES: u16 = 1_000;
@@ -119,24 +123,6 @@ fn fill(store: &mut SqliteStore, readings: i64, every: i64) -> Result<u64, Box<d
         }
     }
     Ok(stored)
-}
-
-/// Opens the file and tells how long that took.
-fn open(
-    path: &Path,
-    how: &str,
-    out: &mut impl std::io::Write,
-) -> Result<(SqliteStore, SqliteHistory), Box<dyn Error>> {
-    let started = Instant::now();
-    let (mut store, history) = SqliteStore::open(path)?;
-    let opened = started.elapsed();
-    let series = store.load()?.latest.len();
-    writeln!(
-        out,
-        "{how}: opened after {opened:.1?}, {series} series loaded after {:.1?}",
-        started.elapsed()
-    )?;
-    Ok((store, history))
 }
 
 /// Reads what pages read, each twice: the second time without the disk.

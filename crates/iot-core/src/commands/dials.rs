@@ -110,12 +110,7 @@ mod tests {
         let node = registry.add(crate::registry::Node::new(
             (crate::NodeId::parse("plain:a").unwrap(), None),
             crate::AdmissionState::Admitted,
-            crate::registry::Facts {
-                capabilities: iot_proto::Capabilities(0),
-                keepalive_s: 0,
-                board: "".into(),
-                firmware: "".into(),
-            },
+            crate::registry::Facts::unsaid(),
             iot_proto::UnixMillis(0),
         ));
         let mut dials = Dials::default();

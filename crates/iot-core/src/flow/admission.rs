@@ -40,8 +40,8 @@ impl Hub {
     /// Whether one more plain node may be let in. Anyone can pose as one, so there are few, each known to a person;
     /// where registration is open, nobody has chosen any of them.
     fn check_room_for_plain(&self, number: NodeNumber) -> Result<(), IotError> {
-        let is_let_in = |node: &Node| node.key.is_none() && node.admission == AdmissionState::Admitted;
-        let asks = self.registry.get(number).is_some_and(|node| node.key.is_none() && !is_let_in(node));
+        let is_let_in = |node: &Node| node.key().is_none() && node.admission == AdmissionState::Admitted;
+        let asks = self.registry.get(number).is_some_and(|node| node.key().is_none() && !is_let_in(node));
         if !asks || self.config.registration == Registration::Open {
             return Ok(());
         }
@@ -146,7 +146,7 @@ impl Hub {
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
         let decision = Decision { by: asker.by.into(), why: asker.why.into(), at: asker.at };
         let before = standing(node);
-        node.disabled = (deed == Deed::Disable).then(|| Box::new(decision));
+        node.change_extras(|extras| extras.disabled = (deed == Deed::Disable).then_some(decision));
         let (target, after) = (node.target(), standing(node));
         let word = if deed == Deed::Disable { "disabled" } else { "enabled" };
         out.audit(asker, deed, target, before, after);
@@ -297,7 +297,7 @@ impl Hub {
 
 /// How a node stands, in words.
 fn standing(node: &Node) -> Box<str> {
-    match node.disabled.as_deref() {
+    match &node.extras().disabled {
         None => node.admission.word().into(),
         Some(Decision { by, why, .. }) if why.is_empty() => format!("disabled by {by}").into(),
         Some(Decision { by, why, .. }) => format!("disabled by {by}: {why}").into(),

@@ -98,9 +98,9 @@ impl Hub {
         let node = self.registry.only_at(to.ip()).and_then(|number| self.registry.get(number));
         let limit = node
             .filter(|node| node.session.is_some())
-            .map_or(Limits::UNTIL_AGREED.frame, |node| node.max_frame);
+            .map_or(Limits::UNTIL_AGREED.frame, |node| node.max_frame.into());
         check_hub_message(&frame, limit)?;
-        let window = node.map_or(1, |node| node.window);
+        let window = node.map_or(1, |node| node.window.into());
         let session = node.and_then(|node| node.session);
         let Some((session, requests)) =
             session.and_then(|id| Some((id, self.sessions.get_mut(id).map(Session::requests)?)))

@@ -46,7 +46,7 @@ impl Hub {
         out: &mut Effects,
     ) -> DeliveryId {
         let to = dial.to;
-        let key = dial.node.and_then(|number| self.registry.get(number)?.key);
+        let key = dial.node.and_then(|number| self.registry.get(number)?.key());
         let delivery = self.dials.begin(dial, now.instant);
         out.list.push(Effect::Deliver { delivery, to, named_by, key, frames });
         delivery
@@ -136,7 +136,7 @@ impl Hub {
             return Err(IotError::OutOfTurn { kind, why: "a dialled node says hello" });
         };
         // A key was proven before anything was said, and it was the one that was meant.
-        let key = number.and_then(|number| self.registry.get(number)?.key);
+        let key = number.and_then(|number| self.registry.get(number)?.key());
         match hello.identity {
             Identity::Name(name) if NodeId::plain(name) == meant => Ok(()),
             Identity::Name(name) => Err(IotError::WrongNode { node: meant, answered: name.as_str().into() }),

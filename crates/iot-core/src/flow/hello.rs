@@ -14,7 +14,7 @@ use crate::{
     deadlines::Timer,
     flow::sleep::check_absence,
     registry::{Facts, Node, NodeNumber, Standing},
-    sessions::Phase,
+    sessions::{Phase, Session},
 };
 
 /// Keepalive that a node may wish for itself, in seconds.
@@ -33,7 +33,8 @@ impl Hub {
         frame: &Frame<'_>,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        if self.sessions.get(session).is_some_and(|session| session.phase() != Phase::Anonymous) {
+        let phase = self.sessions.get(session).map(Session::phase);
+        if phase.is_some_and(|phase| !matches!(phase, Phase::Anonymous { .. })) {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "hello was said already" });
         }
         if usize::from(hello.max_frame) < MIN_FRAME || hello.inflight == 0 {
@@ -62,7 +63,7 @@ impl Hub {
         hello: &Hello<'_>,
         out: &mut Effects,
     ) -> Result<(NodeNumber, u8), IotError> {
-        let proven = self.sessions.get(session).and_then(|session| session.proven);
+        let proven = self.sessions.get(session).and_then(Session::proven);
         let VersionRange { min, max } = hello.versions;
         let version = VersionRange::OURS.common(hello.versions).ok_or(IotError::Version { min, max })?;
         let id = match (hello.identity, proven) {
@@ -179,13 +180,23 @@ impl Hub {
         let (keepalive, returns) = (facts.keepalive(&self.config), facts.returns(&self.config));
         let Some(peer) = self.sessions.get(session).map(|session| session.peer) else { return };
         let moved = self.registry.seen_at(number, peer) | self.settle(number);
+        let differs = self.registry.describe(number, facts);
         let Some(node) = self.registry.get_mut(number) else { return };
-        let slept = node.sleep.take().is_some();
-        let is_news = node.facts != facts || moved || slept;
-        node.facts = facts;
+        let slept = node.wake();
+        let is_news = differs || moved || slept;
         node.boot = Some(hello.boot);
-        node.window = usize::from(hello.inflight);
-        node.max_frame = usize::from(hello.max_frame);
+        node.window = hello.inflight;
+        node.max_frame = hello.max_frame;
+        if is_news {
+            out.records.records.extend(node.record());
+        }
+        out.publish(Event::Node { node: node.id.clone() });
+        self.sessions.expect_no_more(number);
+        let change = node.presence.session(now, keepalive, returns);
+        self.dials.reached(number);
+        self.deadlines.cancel(Timer::Redial(number));
+        self.presence_changed(now, number, change, out);
+        let Some(node) = self.registry.get(number) else { return };
         let welcome = Welcome {
             version,
             time: now.wall,
@@ -196,18 +207,11 @@ impl Hub {
             stored: node.runs.highest(hello.boot),
             hub: Label::clipped(&self.config.name),
         };
-        if is_news {
-            out.records.records.extend(node.record());
-        }
+        out.list.push(Effect::Widen { session, frame: MAX_FRAME });
+        // Last, so that answers to what came with the hello leave together with it.
         if let Some(answer) = frame.correlation.answer() {
             out.send(session, &welcome, answer);
         }
-        out.list.push(Effect::Widen { session, frame: MAX_FRAME });
-        out.publish(Event::Node { node: node.id.clone() });
-        let change = node.presence.session(now, keepalive, returns);
-        self.dials.reached(number);
-        self.deadlines.cancel(Timer::Redial(number));
-        self.presence_changed(now, number, change, out);
     }
 }
 
@@ -237,7 +241,7 @@ impl Node {
         match self.admission {
             AdmissionState::Pending | AdmissionState::Matched => Admission::PENDING,
             AdmissionState::Revoked | AdmissionState::Archived => Admission::REVOKED,
-            AdmissionState::Admitted if self.disabled.is_some() => Admission::DISABLED,
+            AdmissionState::Admitted if self.extras().disabled.is_some() => Admission::DISABLED,
             AdmissionState::Admitted => Admission::ADMITTED,
         }
     }

@@ -3,7 +3,7 @@
 
 use alloc::format;
 
-use iot_proto::{Capabilities, JoinMessage, NodeKey, Refusal, commitment, join_code};
+use iot_proto::{JoinMessage, NodeKey, Refusal, commitment, join_code};
 
 use super::{audit::Asker, window::CLOSED};
 use crate::{
@@ -21,12 +21,12 @@ impl Hub {
     pub(crate) fn join_news(&mut self, now: Now, session: SessionId, news: JoinNews, out: &mut Effects) {
         let Some(phase) = self.sessions.get(session).map(Session::phase) else { return };
         match (phase, news) {
-            (Phase::Anonymous, JoinNews::Asks(way)) => self.join_asked(now, session, way, out),
+            (Phase::Anonymous { .. }, JoinNews::Asks(way)) => self.join_asked(now, session, way, out),
             (Phase::Joining, JoinNews::Proven { key, transcript, nonce }) => {
                 self.join_proven(now, session, key, (transcript, nonce), out);
             }
             (Phase::Joining, JoinNews::Says(message)) => self.join_says(now, session, message, out),
-            (Phase::Anonymous | Phase::Joining | Phase::Open { .. } | Phase::Closing, _) => {}
+            (Phase::Anonymous { .. } | Phase::Joining | Phase::Open { .. } | Phase::Closing, _) => {}
         }
     }
 
@@ -199,18 +199,13 @@ impl Hub {
                 let limit = u64::try_from(self.config.max_nodes).unwrap_or(u64::MAX);
                 return Err(IotError::TooMany { what: "nodes", limit });
             }
-            let facts = Facts {
-                capabilities: Capabilities(0),
-                keepalive_s: 0,
-                board: "".into(),
-                firmware: "".into(),
-            };
-            return Ok(self.registry.add(Node::new((id, Some(key)), admission, facts, now.wall)));
+            let node = Node::new((id, Some(key)), admission, Facts::unsaid(), now.wall);
+            return Ok(self.registry.add(node));
         };
         let Some(node) = self.registry.get_mut(number) else { return Err(CLOSED) };
         match node.admission {
-            _ if node.keys.iter().any(|known| known.key == key) => Err(IotError::KeyTaken),
-            _ if node.key != Some(key) => Err(IotError::UnprovenKey),
+            _ if node.extras().keys.iter().any(|known| known.key == key) => Err(IotError::KeyTaken),
+            _ if node.key() != Some(key) => Err(IotError::UnprovenKey),
             AdmissionState::Revoked => Err(IotError::Revoked { node: id }),
             AdmissionState::Archived => Err(IotError::Archived { node: id }),
             AdmissionState::Admitted => Ok(number),

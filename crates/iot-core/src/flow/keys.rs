@@ -11,7 +11,7 @@ use crate::{
     audit::Deed,
     deadlines::Timer,
     registry::{NodeNumber, Standing},
-    sessions::Phase,
+    sessions::{Phase, Session},
 };
 
 /// How the audit names whoever changes its key: nobody else could.
@@ -37,14 +37,14 @@ impl Hub {
         out: &mut Effects,
     ) -> Result<(), IotError> {
         let (number, kind) = (self.open_node(session, frame)?, frame.kind);
-        let proven = self.sessions.get(session).and_then(|session| session.proven);
+        let proven = self.sessions.get(session).and_then(Session::proven);
         let Some(node) = self.registry.get(number) else { return Ok(()) };
         node.check_admission()?;
         if proven.is_none() {
             return Err(IotError::OutOfTurn { kind, why: "a plain node has no key" });
         }
         // Whoever took a key that was replaced must not get another one with it.
-        if node.key != proven {
+        if node.key() != proven {
             return Err(IotError::UnprovenKey);
         }
         if node.changes_its_key(now.wall) {
@@ -72,7 +72,7 @@ impl Hub {
     pub(crate) fn key_changed(&mut self, now: Now, number: NodeNumber, out: &mut Effects) {
         let Some(former) = self.registry.take_next_key(number, now.wall) else { return };
         let Some(node) = self.registry.get(number) else { return };
-        let after = node.key.map_or_else(Default::default, |key| key.id().to_string());
+        let after = node.key().map_or_else(Default::default, |key| key.id().to_string());
         out.records.records.extend(node.record());
         let asker = Asker { at: now.wall, by: AUTHOR, why: "" };
         out.audit(asker, Deed::ChangeKey, node.target(), former.id().to_string(), after);
@@ -82,7 +82,7 @@ impl Hub {
 
     /// Says when a session that has proven a key ends, so that the next one makes new keys for what is said.
     pub(crate) fn limit_handshake(&mut self, now: Now, session: SessionId, number: NodeNumber) {
-        let Some(proven) = self.sessions.get(session).and_then(|session| session.proven) else { return };
+        let Some(proven) = self.sessions.get(session).and_then(Session::proven) else { return };
         let standing = self.registry.get(number).map(|node| node.standing(Some(proven), now.wall));
         let spread = Duration::from_millis(self.ids.random() % HANDSHAKE_SPREAD_MS);
         let whole = HANDSHAKE_AFTER + spread;
@@ -93,7 +93,7 @@ impl Hub {
     /// A session is as old as it may get. The node comes back at once, and has lost nothing by it.
     pub(crate) fn handshake_due(&mut self, now: Now, session: SessionId, out: &mut Effects) {
         let Some(state) = self.sessions.get(session) else { return };
-        let (Phase::Open { node }, proven) = (state.phase(), state.proven) else { return };
+        let (Phase::Open { node }, proven) = (state.phase(), state.proven()) else { return };
         let Some(node) = self.registry.get(node) else { return };
         let error = match node.standing(proven, now.wall) {
             Standing::Ended | Standing::Other => IotError::KeyEnded { node: node.id.clone() },

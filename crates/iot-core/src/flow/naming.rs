@@ -95,14 +95,15 @@ impl Hub {
             return Err(IotError::TooMany { what: "tags of one node", limit });
         }
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
-        let before = node.tags.join(", ");
+        let before = node.extras().tags.join(", ");
         let tags: Vec<_> = tags.into_iter().map(Box::from).collect();
-        if node.tags == tags {
+        if node.extras().tags == tags {
             return Ok(());
         }
-        node.tags = tags;
+        let after = tags.join(", ");
+        node.change_extras(|extras| extras.tags = tags);
         out.records.records.extend(node.record());
-        out.audit(asker, Deed::Tag, node.target(), before, node.tags.join(", "));
+        out.audit(asker, Deed::Tag, node.target(), before, after);
         out.publish(Event::Node { node: id.clone() });
         Ok(())
     }
@@ -110,7 +111,8 @@ impl Hub {
 
 /// Name and place of a node in words: `Well pump, Well house`.
 fn names(node: &Node) -> Box<str> {
-    if node.place.is_empty() { node.title.clone() } else { format!("{}, {}", node.title, node.place).into() }
+    let place = node.place();
+    if place.is_empty() { node.title.clone() } else { format!("{}, {place}", node.title).into() }
 }
 
 /// A tag without blanks around it, where it can be one.

@@ -1,6 +1,6 @@
 //! Register: the modules that a node carries, and a verdict on each.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use iot_proto::{ErrorCode, Frame, List, MAX_MODULES, Register, Registered, Verdict};
 
@@ -42,7 +42,7 @@ impl Hub {
         for announcement in register.modules.iter() {
             let module = Module::announced(&announcement, &self.catalogue);
             verdicts.push(Verdict { index: announcement.index, code: node.verdict(&module) });
-            node.place(module);
+            node.put(module);
         }
         if node.modules.iter().map(Module::record).ne(before) {
             out.records.records.extend(node.record());
@@ -53,12 +53,12 @@ impl Hub {
         }
         for announcement in register.modules.iter() {
             let module = node.module(announcement.index).ok();
-            if let Some(error) = module.and_then(|module| module.kind.as_ref().err()) {
+            if let Some(unsupported) = module.and_then(|module| module.kind.as_ref().err()) {
                 let peer = node.address;
                 out.list.extend(peer.map(|peer| crate::Effect::Refused {
                     peer,
                     node: Some(node.id.clone()),
-                    error: error.clone(),
+                    error: Box::new(unsupported.why.clone()),
                 }));
             }
         }
@@ -71,8 +71,8 @@ impl Node {
     /// What the node is told about a module.
     fn verdict(&self, module: &Module) -> ErrorCode {
         match (&module.kind, self.admission) {
-            (Err(error), _) => error.code(),
-            (Ok(_), AdmissionState::Admitted) if self.disabled.is_some() => ErrorCode::DISABLED,
+            (Err(unsupported), _) => unsupported.why.code(),
+            (Ok(_), AdmissionState::Admitted) if self.extras().disabled.is_some() => ErrorCode::DISABLED,
             (Ok(_), AdmissionState::Admitted) => ErrorCode::OK,
             (Ok(_), AdmissionState::Pending | AdmissionState::Matched) => ErrorCode::PENDING_APPROVAL,
             (Ok(_), AdmissionState::Revoked | AdmissionState::Archived) => ErrorCode::REVOKED,
@@ -80,7 +80,7 @@ impl Node {
     }
 
     /// Puts a module in its place, where an earlier one with its index leaves its readings to it.
-    fn place(&mut self, mut module: Module) {
+    fn put(&mut self, mut module: Module) {
         match self.modules.binary_search_by_key(&module.index, |known| known.index) {
             Ok(at) => {
                 if let Some(known) = self.modules.get_mut(at) {

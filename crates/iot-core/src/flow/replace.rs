@@ -4,7 +4,7 @@
 //! runs and the numbers of reports belong to the hardware. The hardware that goes is put into the archive, so
 //! that it does not come back by itself.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use iot_proto::CommandId;
 
@@ -137,7 +137,8 @@ impl Hub {
     ) {
         let moving = moving(changes);
         let Some(old) = self.registry.get_mut(old) else { return };
-        let (title, place, tags) = (old.title.clone(), old.place.clone(), core::mem::take(&mut old.tags));
+        let (title, place) = (old.title.clone(), Box::<str>::from(old.place()));
+        let tags = old.change_extras(|extras| core::mem::take(&mut extras.tags));
         old.name("", "");
         let modules = core::mem::take(&mut old.modules).into_iter();
         let (moved, left): (Vec<Module>, _) = modules.partition(|module| moving.contains(&module.index));
@@ -146,7 +147,7 @@ impl Hub {
         let before = old.id.clone();
         let Some(new) = self.registry.get_mut(new) else { return };
         new.name(&title, &place);
-        new.tags = tags;
+        new.change_extras(|extras| extras.tags = tags);
         for module in moved {
             if let Some(own) = new.module_mut(module.index) {
                 own.take_over(&module);

@@ -98,7 +98,7 @@ impl Hub {
         let Some(node) = self.registry.get(number) else { return };
         let stored = node.runs.highest(report.boot);
         // Where the node's frames cannot carry them all, the rest is told in the log alone.
-        let room = node.max_frame.saturating_sub(ACK_BYTES) / REJECTED_BYTES;
+        let room = usize::from(node.max_frame).saturating_sub(ACK_BYTES) / REJECTED_BYTES;
         let rejected = rejected.get(..room).unwrap_or(rejected);
         if let (Some(answer), Ok(rejected)) = (frame.correlation.answer(), List::new(rejected)) {
             out.send_on(session, &ReportAck { boot: report.boot, stored, rejected }, answer);

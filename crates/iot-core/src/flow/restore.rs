@@ -33,7 +33,7 @@ impl Hub {
             // A sleeper that was awake may have gone to sleep meanwhile, and nobody heard for how long.
             let returns =
                 node.facts.returns(&self.config).or_else(|| sleeps.then_some(self.config.contact_within));
-            match node.sleep {
+            match node.extras().sleep {
                 Some(SleepRecord { since, for_s }) => {
                     node.presence.expect_from_sleep(now, since, Duration::from_secs(for_s.into()));
                 }

@@ -61,14 +61,14 @@ impl Hub {
         queued: &[CommandId],
         out: &mut Effects,
     ) {
-        let window = self.registry.get(number).map_or(0, |node| node.window);
+        let window = self.registry.get(number).map_or(0, |node| node.window.into());
         for id in queued {
             let Some(requests) = self.sessions.get_mut(session).map(Session::requests) else { return };
             if requests.in_flight() >= window {
                 return;
             }
             let request = requests.begin(Pending::Command(*id));
-            let limit = self.registry.get(number).map_or(0, |node| node.max_frame);
+            let limit = self.registry.get(number).map_or(0, |node| node.max_frame.into());
             if let Some(frames) = self.encode_command(now, *id, request, limit, out) {
                 self.sent(now, *id, Route::Session(session), out);
                 out.list.push(Effect::Send { session, frames });
@@ -107,7 +107,7 @@ impl Hub {
             self.deadlines.set(Timer::Redial(number), at);
             return;
         }
-        let limit = node.max_frame.min(Limits::UNTIL_AGREED.frame);
+        let limit = usize::from(node.max_frame).min(Limits::UNTIL_AGREED.frame);
         for id in queued {
             let mut requests = Requests::new();
             let start = out.bytes.len();

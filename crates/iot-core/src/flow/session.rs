@@ -1,17 +1,18 @@
 //! A session begins and ends: opened, refused, ended by either side, cut.
 
 use alloc::{boxed::Box, string::ToString, vec::Vec};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 
 use iot_proto::{Close, Correlation, Error, ErrorCode, Frame, Label, MessageKind};
 
 use crate::{
     AdmissionState, Effect, Effects, Event, Hub, IotError, Limit, Now, Origin, SessionId,
     deadlines::Timer,
-    presence::{Change, Sign},
+    presence::{Change, Reason, Sign},
     registry::NodeNumber,
     sessions::{Pending, Phase, Route},
-    view::{PresenceReason, PresenceState},
+    store::SleepRecord,
+    view::PresenceState,
 };
 
 /// When a node that was refused for good may knock again, in milliseconds.
@@ -25,10 +26,10 @@ const RETRY_SOON_MS: u32 = 1_000;
 const RETRY_LATER_MS: u32 = 15_000;
 
 /// Whether a node whose session ends has left.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Leaving {
     /// It has, for this reason.
-    Gone(PresenceReason),
+    Gone(Reason),
     /// It comes back at once.
     Returning,
 }
@@ -50,14 +51,11 @@ impl Hub {
         self.deadlines.set(Timer::Hello(session), now.instant + self.config.hello_within);
         // A plain node has a fixed address, so whoever dials from there is most likely on its way in.
         if let Some(number) = self.registry.only_at(peer.ip())
-            && let Some(node) = self.registry.get_mut(number)
+            && let Some(node) = self.registry.get(number)
             && node.session.is_none()
         {
-            node.presence.connecting(now, session);
+            self.sessions.expect(session, number, now.wall);
             out.publish(Event::Node { node: node.id.clone() });
-            if let Some(state) = self.sessions.get_mut(session) {
-                state.expects = Some(number);
-            }
         }
     }
 
@@ -79,7 +77,7 @@ impl Hub {
             (here.half_open, config.max_half_open_per_address, Limit::HalfOpenPerAddress),
             (all.half_open, most_half_open, Limit::HalfOpen),
         ] {
-            if count > most {
+            if usize::try_from(count).is_ok_and(|count| count > most) {
                 return Err(self.too_many(limit, most));
             }
         }
@@ -88,10 +86,8 @@ impl Hub {
 
     /// It is known who is on a session, or that nobody is: whoever was expected there is not.
     pub(crate) fn stop_expecting(&mut self, session: SessionId, out: &mut Effects) {
-        let expected = self.sessions.get_mut(session).and_then(|state| state.expects.take());
-        if let Some(node) = expected.and_then(|number| self.registry.get_mut(number))
-            && node.presence.not_connecting(session)
-        {
+        let expected = self.sessions.stop_expecting(session);
+        if let Some(node) = expected.and_then(|number| self.registry.get(number)) {
             out.publish(Event::Node { node: node.id.clone() });
         }
     }
@@ -147,11 +143,11 @@ impl Hub {
         out.send(session, &close, Correlation::OneWay);
         out.list.push(Effect::Close { session });
         let leaving = if let IotError::Silent { for_s } = error {
-            Leaving::Gone(PresenceReason::Silent { for_s: *for_s })
+            Leaving::Gone(Reason::silent(Duration::from_secs(*for_s)))
         } else if *error == IotError::HandshakeDue {
             Leaving::Returning
         } else {
-            Leaving::Gone(PresenceReason::Cut)
+            Leaving::Gone(Reason::Cut)
         };
         self.take_leave(now, session, leaving, out);
         self.sessions.enter(session, Phase::Closing);
@@ -159,13 +155,13 @@ impl Hub {
 
     /// A session's connection has ended.
     pub(crate) fn session_closed(&mut self, now: Now, session: SessionId, out: &mut Effects) {
-        self.take_leave(now, session, Leaving::Gone(PresenceReason::Cut), out);
+        self.take_leave(now, session, Leaving::Gone(Reason::Cut), out);
         self.sessions.remove(session);
     }
 
     /// The node says that it ends its session.
     pub(crate) fn node_closes(&mut self, now: Now, session: SessionId, out: &mut Effects) {
-        self.take_leave(now, session, Leaving::Gone(PresenceReason::SaidGoodbye), out);
+        self.take_leave(now, session, Leaving::Gone(Reason::SaidGoodbye), out);
         self.sessions.enter(session, Phase::Closing);
         out.list.push(Effect::Close { session });
     }
@@ -182,7 +178,7 @@ impl Hub {
                 self.give_up(now, pending, Route::Session(session), &IotError::Cut, out);
                 self.node_left(now, node, session, leaving, out);
             }
-            Phase::Anonymous => self.stop_expecting(session, out),
+            Phase::Anonymous { .. } => self.stop_expecting(session, out),
             Phase::Joining => self.join_ended(now, session, out),
             Phase::Closing => {}
         }
@@ -224,8 +220,9 @@ impl Hub {
             Leaving::Returning => Change::None,
         };
         // Whoever leaves before it stops listening sleeps from now on.
-        if let Some(sleep) = node.sleep.as_mut().filter(|sleep| sleep.since > now.wall) {
-            sleep.since = now.wall;
+        if let Some(sleep) = node.extras().sleep.filter(|sleep| sleep.since > now.wall) {
+            let sleep = SleepRecord { since: now.wall, ..sleep };
+            node.change_extras(|extras| extras.sleep = Some(sleep));
             out.records.records.extend(node.record());
         }
         self.presence_changed(now, number, change, out);
@@ -237,7 +234,7 @@ impl Hub {
         let Some(session) = self.sessions.get(session) else { return };
         let node = match session.phase() {
             Phase::Open { node } => self.registry.get(node).map(|node| node.id.clone()),
-            Phase::Anonymous | Phase::Joining | Phase::Closing => None,
+            Phase::Anonymous { .. } | Phase::Joining | Phase::Closing => None,
         };
         out.list.push(Effect::Refused { peer: session.peer, node, error: Box::new(error) });
     }
@@ -256,7 +253,7 @@ impl Hub {
         let state = node.session.and_then(|session| self.sessions.get_mut(session));
         let was_stalled = state.is_some_and(|state| core::mem::take(&mut state.is_stalled));
         if change != Change::None {
-            if node.sleep.take().is_some() {
+            if node.wake() {
                 out.records.records.extend(node.record());
             }
             self.presence_changed(now, number, change, out);

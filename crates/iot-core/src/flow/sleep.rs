@@ -33,7 +33,8 @@ impl Hub {
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
         let from = now.instant + listens;
         let change = node.presence.sleep(now, from, Duration::from_secs(sleep.for_s.into()));
-        node.sleep = Some(SleepRecord { since: now.wall_at(from), for_s: sleep.for_s });
+        let declared = SleepRecord { since: now.wall_at(from), for_s: sleep.for_s };
+        node.change_extras(|extras| extras.sleep = Some(declared));
         out.records.records.extend(node.record());
         if let Some(answer) = frame.correlation.answer() {
             let waiting = u16::try_from(waiting).unwrap_or(u16::MAX);

@@ -36,7 +36,7 @@ impl Hub {
 
     /// Whether commands to a node are taken, and by whose word.
     pub(crate) fn permission(&self, node: &Node) -> Permission {
-        match node.terms.as_ref().and_then(|terms| terms.commands.clone()) {
+        match node.terms().and_then(|terms| terms.commands.clone()) {
             _ if !node.is_unproven() => Permission::Needless,
             _ if self.is_open() => Permission::Open,
             Some(decision) => Permission::Given(decision),

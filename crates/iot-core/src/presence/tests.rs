@@ -46,7 +46,7 @@ fn a_sleeper_is_asleep_then_overdue_then_lost_and_never_online() {
 fn a_cut_connection_is_overdue_at_once_and_lost_when_the_keepalives_are_over() {
     let mut tracker = PresenceTracker::new(UnixMillis(0));
     tracker.session(at(0), KEEPALIVE, None);
-    assert_eq!(tracker.ended(at(5), PresenceReason::Cut), Change::To(PresenceState::Overdue));
+    assert_eq!(tracker.ended(at(5), Reason::Cut), Change::To(PresenceState::Overdue));
     assert_eq!(tracker.deadline(), Some(at(90).instant));
     assert_eq!(states(&mut tracker, &[89, 90]), [PresenceState::Overdue, PresenceState::Lost]);
     assert_eq!(tracker.view(at(90)).reason, PresenceReason::Cut);
@@ -76,7 +76,7 @@ fn a_node_that_is_lost_stays_lost_when_its_session_then_ends() {
     let mut tracker = PresenceTracker::new(UnixMillis(0));
     tracker.session(at(0), KEEPALIVE, None);
     tracker.evaluate(at(90));
-    assert_eq!(tracker.ended(at(90), PresenceReason::Cut), Change::None);
+    assert_eq!(tracker.ended(at(90), Reason::Cut), Change::None);
     assert_eq!(tracker.view(at(90)).reason, PresenceReason::Silent { for_s: 90 });
     assert_eq!(tracker.deadline(), None);
 }

@@ -7,6 +7,7 @@
 //!
 //! What has ended is never forgotten as long as its node is known: nobody else becomes a node by a key of its past.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use iot_proto::{NodeKey, UnixMillis};
@@ -39,10 +40,10 @@ pub(crate) enum Standing {
 impl Node {
     /// What the key that was proven on a connection is to this node.
     pub(crate) fn standing(&self, proven: Option<NodeKey>, now: UnixMillis) -> Standing {
-        if self.key == proven {
+        if self.key() == proven {
             return Standing::Own;
         }
-        let known = proven.and_then(|proven| self.keys.iter().find(|known| known.key == proven));
+        let known = proven.and_then(|proven| self.extras().keys.iter().find(|known| known.key == proven));
         let Some(KeyRecord { state, at, .. }) = known else { return Standing::Other };
         match (state, grace_left(*at, now)) {
             (_, Duration::ZERO) => Standing::Ended,
@@ -53,22 +54,26 @@ impl Node {
 
     /// The key that was announced last and not proven yet.
     pub(crate) fn announced(&self) -> Option<NodeKey> {
-        self.keys.iter().find(|known| known.state == KeyState::Next).map(|known| known.key)
+        self.extras().keys.iter().find(|known| known.state == KeyState::Next).map(|known| known.key)
     }
 
     /// Whether the key before the present one is still taken.
     pub(crate) fn changes_its_key(&self, now: UnixMillis) -> bool {
-        let mut formers = self.keys.iter().filter(|known| known.state == KeyState::Former);
+        let mut formers = self.extras().keys.iter().filter(|known| known.state == KeyState::Former);
         formers.any(|known| !grace_left(known.at, now).is_zero())
     }
 
     /// All keys as pages show them: its own, what it announced, and what it had.
     pub(crate) fn key_views(&self, now: UnixMillis) -> impl Iterator<Item = KeyView> + '_ {
-        let formers = self.keys.iter().filter(|known| known.state == KeyState::Former);
+        let formers = self.extras().keys.iter().filter(|known| known.state == KeyState::Former);
         let since = formers.map(|known| known.at).max().unwrap_or(self.first_seen);
-        let own =
-            self.key.map(|key| KeyView { id: key.id(), standing: KeyStanding::Current, since, until: None });
-        let others = self.keys.iter().map(move |known| {
+        let own = self.key().map(|key| KeyView {
+            id: key.id(),
+            standing: KeyStanding::Current,
+            since,
+            until: None,
+        });
+        let others = self.extras().keys.iter().map(move |known| {
             let until = UnixMillis(known.at.0.saturating_add(grace_ms()));
             let standing = match (known.state, grace_left(known.at, now).is_zero()) {
                 (KeyState::Next, false) => KeyStanding::Next,
@@ -90,8 +95,10 @@ impl Registry {
     /// A node announces its next key, in place of any that it announced before and has not proven.
     pub(crate) fn announce_key(&mut self, number: NodeNumber, key: NodeKey, at: UnixMillis) {
         self.change_keys(number, |node| {
-            node.keys.retain(|known| known.state != KeyState::Next);
-            node.keys.push(KeyRecord { key, state: KeyState::Next, at });
+            node.change_extras(|extras| {
+                extras.keys.retain(|known| known.state != KeyState::Next);
+                extras.keys.push(KeyRecord { key, state: KeyState::Next, at });
+            });
         });
     }
 
@@ -100,10 +107,12 @@ impl Registry {
         let mut former = None;
         self.change_keys(number, |node| {
             let next = node.announced();
-            if let (Some(next), Some(own)) = (next, node.key) {
-                node.keys.retain(|known| known.state != KeyState::Next);
-                node.keys.push(KeyRecord { key: own, state: KeyState::Former, at });
-                (node.key, former) = (Some(next), Some(own));
+            if let (Some(next), Some(own)) = (next, node.key()) {
+                node.change_extras(|extras| {
+                    extras.keys.retain(|known| known.state != KeyState::Next);
+                    extras.keys.push(KeyRecord { key: own, state: KeyState::Former, at });
+                });
+                (node.key, former) = (Some(Box::new(next)), Some(own));
             }
         });
         former
@@ -119,14 +128,18 @@ impl Registry {
 
     /// Nodes that have had one key alone are found by their id.
     pub(super) fn list_keys(&mut self, number: NodeNumber) {
-        let Some(node) = self.nodes.get(&number).filter(|node| !node.keys.is_empty()) else { return };
-        let all = node.keys.iter().map(|known| known.key).chain(node.key);
+        let Some(node) = self.nodes.get(&number) else { return };
+        let others = &node.extras().keys;
+        if others.is_empty() {
+            return;
+        }
+        let all = others.iter().map(|known| known.key).chain(node.key());
         self.by_key.extend(all.map(|key| (key, number)));
     }
 
     pub(super) fn unlist_keys(&mut self, number: NodeNumber) {
         let Some(node) = self.nodes.get(&number) else { return };
-        for key in node.keys.iter().map(|known| known.key).chain(node.key) {
+        for key in node.extras().keys.iter().map(|known| known.key).chain(node.key()) {
             self.by_key.remove(&key);
         }
     }

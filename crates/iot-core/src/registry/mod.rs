@@ -1,5 +1,6 @@
 //! All nodes that are known, and the modules they registered. Owns who is who; not whether they are there.
 
+mod facts;
 mod keys;
 mod modules;
 mod node;
@@ -10,19 +11,22 @@ mod wanted;
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 use core::{
     net::{IpAddr, SocketAddr},
     ops::{Bound, RangeInclusive},
 };
 
+pub(crate) use facts::Facts;
 pub(crate) use keys::Standing;
 pub(crate) use modules::{Module, is_as_wanted};
-pub(crate) use node::{Facts, Node};
+pub(crate) use node::Node;
 pub(crate) use runs::{Arrival, Runs};
 
 use iot_proto::NodeKey;
 
+use self::facts::Makes;
 use crate::{AdmissionState, IotError, NodeId, Origin};
 
 /// A node's place in the registry: short, and valid until the node is forgotten.
@@ -38,13 +42,14 @@ pub(crate) struct Registry {
     by_address: BTreeSet<(IpAddr, NodeNumber)>,
     /// All keys of the nodes that have or had more than one.
     by_key: BTreeMap<NodeKey, NodeNumber>,
+    makes: Makes,
     next: u32,
     waiting: usize,
 }
 
 impl Registry {
     /// Adds a node that is not known yet.
-    pub(crate) fn add(&mut self, node: Node) -> NodeNumber {
+    pub(crate) fn add(&mut self, mut node: Node) -> NodeNumber {
         let number = NodeNumber(self.next);
         self.next = self.next.wrapping_add(1);
         self.waiting += usize::from(node.admission == AdmissionState::Pending);
@@ -52,6 +57,7 @@ impl Registry {
         if let Some(address) = node.address {
             self.by_address.insert((address.ip(), number));
         }
+        node.facts = self.makes.share(node.facts);
         self.nodes.insert(number, Box::new(node));
         self.list_keys(number);
         number
@@ -63,6 +69,7 @@ impl Registry {
         let node = self.nodes.remove(&number)?;
         self.waiting -= usize::from(node.admission == AdmissionState::Pending);
         self.by_id.remove(&node.id);
+        self.makes.release(&node.facts);
         self.leaves(number, node.address);
         Some(*node)
     }
@@ -108,6 +115,16 @@ impl Registry {
         }
         self.leaves(number, before);
         self.by_address.insert((address.ip(), number));
+        true
+    }
+
+    /// A node says this of itself. Whether it is something else than before.
+    pub(crate) fn describe(&mut self, number: NodeNumber, facts: Facts) -> bool {
+        let Some(node) = self.nodes.get_mut(&number).filter(|node| *node.facts != facts) else {
+            return false;
+        };
+        let before = core::mem::replace(&mut node.facts, self.makes.share(Arc::new(facts)));
+        self.makes.release(&before);
         true
     }
 

@@ -19,13 +19,19 @@ pub(crate) struct Module {
     announced: Box<str>,
     /// What people call it.
     given: Option<Box<str>>,
-    pub(crate) kind_name: Box<str>,
     pub(crate) kind_version: u16,
     /// Version of its kind in the catalogue when it was registered.
     pub(crate) registered_with: Option<u16>,
     /// Its kind, or why it is not registered.
-    pub(crate) kind: Result<Arc<ModuleKind>, Box<IotError>>,
+    pub(crate) kind: Result<Arc<ModuleKind>, Box<Unsupported>>,
     latest: Vec<(u8, ReadingView)>,
+}
+
+/// A kind of which no module is registered.
+#[derive(Clone, Debug)]
+pub(crate) struct Unsupported {
+    name: Box<str>,
+    pub(crate) why: IotError,
 }
 
 impl Module {
@@ -56,15 +62,12 @@ impl Module {
 
     /// The module that was stored. Whether its kind is supported is judged anew.
     pub(crate) fn new(record: ModuleRecord, catalogue: &Catalogue) -> Self {
+        let kind = catalogue.check_module_support(&record.kind, record.kind_version).cloned();
         Self {
             index: record.index,
             announced: record.title,
             given: record.given,
-            kind: catalogue
-                .check_module_support(&record.kind, record.kind_version)
-                .cloned()
-                .map_err(Box::new),
-            kind_name: record.kind,
+            kind: kind.map_err(|why| Box::new(Unsupported { name: record.kind, why })),
             kind_version: record.kind_version,
             registered_with: record.registered_with,
             latest: Vec::new(),
@@ -82,7 +85,7 @@ impl Module {
             index: self.index,
             title: self.announced.clone(),
             given: self.given.clone(),
-            kind: self.kind_name.clone(),
+            kind: self.kind_name().into(),
             kind_version: self.kind_version,
             registered_with: self.registered_with,
         }
@@ -98,7 +101,15 @@ impl Module {
     /// # Errors
     /// Why the module is not registered.
     pub(crate) fn kind(&self) -> Result<&Arc<ModuleKind>, IotError> {
-        self.kind.as_ref().map_err(|error| (**error).clone())
+        self.kind.as_ref().map_err(|unsupported| unsupported.why.clone())
+    }
+
+    /// The name of its kind, registered or not.
+    pub(crate) fn kind_name(&self) -> &str {
+        match &self.kind {
+            Ok(kind) => &kind.name,
+            Err(unsupported) => &unsupported.name,
+        }
     }
 
     /// The latest reading of a property or event.
@@ -128,11 +139,11 @@ impl Module {
 
     /// Takes over the latest readings and the given name of a module that is announced again with the same kind.
     pub(crate) fn inherit(&mut self, before: &Self) {
-        if self.kind_name == before.kind_name {
+        if self.kind_name() == before.kind_name() {
             self.latest.clone_from(&before.latest);
             self.name(before.given.clone());
         }
-        if (&self.kind_name, self.kind_version) == (&before.kind_name, before.kind_version) {
+        if (self.kind_name(), self.kind_version) == (before.kind_name(), before.kind_version) {
             self.registered_with = before.registered_with.or(self.registered_with);
         }
     }

@@ -1,11 +1,12 @@
-//! One node: who it is, what it said of itself, its modules, and how many reports came.
+//! One node: who it is, what it said of itself, its modules, and how many reports came. There may be many thousands, so
+//! a node holds nothing in itself that few nodes have.
 
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, Capabilities, Hello, Identity, Limits, NodeKey, UnixMillis};
+use iot_proto::{BootId, Identity, Limits, NodeKey, UnixMillis};
 
-use super::{Module, Runs};
+use super::{Facts, Module, Runs};
 use crate::{
     AdmissionState, DeliveryId, IotError, NodeId, SessionId,
     catalogue::Catalogue,
@@ -13,49 +14,16 @@ use crate::{
     store::{Decision, KeyRecord, NodeRecord, Record, SleepRecord, Terms},
 };
 
-/// What a node says of itself in its hello.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
-    pub(crate) capabilities: Capabilities,
-    /// Longest silence in seconds, as declared; 0 where it was not.
-    pub(crate) keepalive_s: u32,
-    pub(crate) board: Box<str>,
-    pub(crate) firmware: Box<str>,
-}
-
-impl From<&Hello<'_>> for Facts {
-    fn from(hello: &Hello<'_>) -> Self {
-        Self {
-            capabilities: hello.capabilities,
-            keepalive_s: hello.keepalive_s,
-            board: hello.board.as_str().into(),
-            firmware: format!("{} {}", hello.firmware, hello.firmware_version).trim().into(),
-        }
-    }
-}
-
 /// One node.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) id: NodeId,
-    /// The key that it must prove; `None` for a plain node.
-    pub(crate) key: Option<NodeKey>,
-    /// Those beside it: the next one, and those that it had.
-    pub(crate) keys: Vec<KeyRecord>,
+    pub(super) key: Option<Box<NodeKey>>,
     pub(crate) title: Box<str>,
-    /// Where it is, as people say; may be empty.
-    pub(crate) place: Box<str>,
     pub(crate) admission: AdmissionState,
-    /// Short words that people gave it, in order and each once.
-    pub(crate) tags: Vec<Box<str>>,
-    /// Boxed, because few nodes have one.
-    pub(crate) disabled: Option<Box<Decision>>,
-    /// Boxed, because only nodes that prove nothing have any.
-    pub(crate) terms: Option<Box<Terms>>,
-    /// The sleep that it declared and has not come back from.
-    pub(crate) sleep: Option<SleepRecord>,
+    extras: Option<Box<Extras>>,
     pub(crate) address: Option<SocketAddr>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: Arc<Facts>,
     pub(crate) boot: Option<BootId>,
     pub(crate) first_seen: UnixMillis,
     pub(crate) presence: PresenceTracker,
@@ -64,14 +32,41 @@ pub(crate) struct Node {
     /// The attempt to bring it its commands that is under way.
     pub(crate) delivery: Option<DeliveryId>,
     /// Commands that it takes before it has answered the first.
-    pub(crate) window: usize,
+    pub(crate) window: u8,
     /// Largest frame in bytes that it takes.
-    pub(crate) max_frame: usize,
+    pub(crate) max_frame: u16,
     pub(crate) runs: Runs,
     pub(crate) reports: u64,
     pub(crate) duplicates: u64,
     pub(crate) lost_reports: u64,
     pub(crate) modules: Vec<Module>,
+}
+
+/// What few nodes have.
+#[derive(Debug)]
+pub(crate) struct Extras {
+    /// Keys beside its own: the next one, and those that it had.
+    pub(crate) keys: Vec<KeyRecord>,
+    /// Where it is, as people say.
+    pub(crate) place: Option<Box<str>>,
+    /// Short words that people gave it, in order and each once.
+    pub(crate) tags: Vec<Box<str>>,
+    pub(crate) disabled: Option<Decision>,
+    /// On what terms it is let in, where it proves nothing.
+    pub(crate) terms: Option<Box<Terms>>,
+    /// The sleep that it declared and has not come back from.
+    pub(crate) sleep: Option<SleepRecord>,
+}
+
+impl Extras {
+    const NONE: Self =
+        Self { keys: Vec::new(), place: None, tags: Vec::new(), disabled: None, terms: None, sleep: None };
+
+    fn is_empty(&self) -> bool {
+        let Self { keys, place, tags, disabled, terms, sleep } = self;
+        let is_unnamed = keys.is_empty() && place.is_none() && tags.is_empty();
+        is_unnamed && disabled.is_none() && terms.is_none() && sleep.is_none()
+    }
 }
 
 impl Node {
@@ -84,25 +79,20 @@ impl Node {
     ) -> Self {
         let title = own_title(&id);
         Self {
-            key,
-            keys: Vec::new(),
+            key: key.map(Box::new),
             title,
-            place: Box::default(),
             id,
             admission,
-            tags: Vec::new(),
-            disabled: None,
-            terms: None,
-            sleep: None,
+            extras: None,
             address: None,
-            facts,
+            facts: Arc::new(facts),
             boot: None,
             first_seen: seen,
             presence: PresenceTracker::new(seen),
             session: None,
             delivery: None,
-            window: usize::from(Limits::UNTIL_AGREED.inflight),
-            max_frame: Limits::UNTIL_AGREED.frame,
+            window: Limits::UNTIL_AGREED.inflight,
+            max_frame: u16::try_from(Limits::UNTIL_AGREED.frame).unwrap_or(u16::MAX),
             runs: Runs::default(),
             reports: 0,
             duplicates: 0,
@@ -120,13 +110,11 @@ impl Node {
             firmware: record.firmware,
         };
         let mut node = Self::new((record.id, record.key), record.admission, facts, record.first_seen);
-        node.keys = record.keys;
         node.title = record.title;
-        node.place = record.place;
-        node.tags = record.tags;
-        node.disabled = record.disabled.map(Box::new);
-        node.change_terms(|terms| *terms = record.terms);
-        node.sleep = record.sleep;
+        let place = (!record.place.is_empty()).then_some(record.place);
+        let (keys, tags, disabled, sleep) = (record.keys, record.tags, record.disabled, record.sleep);
+        let terms = (!record.terms.is_empty()).then(|| Box::new(record.terms));
+        node.set_extras(Extras { keys, place, tags, disabled, terms, sleep });
         node.address = record.address;
         node.presence = PresenceTracker::new(started);
         node.modules = record.modules.into_iter().map(|module| Module::new(module, catalogue)).collect();
@@ -136,7 +124,40 @@ impl Node {
     /// Calls it something; what it calls itself where nothing is given.
     pub(crate) fn name(&mut self, title: &str, place: &str) {
         self.title = if title.is_empty() { own_title(&self.id) } else { title.into() };
-        self.place = place.into();
+        self.change_extras(|extras| extras.place = (!place.is_empty()).then(|| place.into()));
+    }
+
+    /// The key that it must prove; `None` for a plain node.
+    pub(crate) fn key(&self) -> Option<NodeKey> {
+        self.key.as_deref().copied()
+    }
+
+    /// What few nodes have.
+    pub(crate) fn extras(&self) -> &Extras {
+        static NONE: Extras = Extras::NONE;
+        self.extras.as_deref().unwrap_or(&NONE)
+    }
+
+    /// Changes what few nodes have; where nothing is left of it, it takes no memory.
+    pub(crate) fn change_extras<T>(&mut self, change: impl FnOnce(&mut Extras) -> T) -> T {
+        let mut extras = self.extras.take().map_or(Extras::NONE, |extras| *extras);
+        let changed = change(&mut extras);
+        self.set_extras(extras);
+        changed
+    }
+
+    fn set_extras(&mut self, extras: Extras) {
+        self.extras = (!extras.is_empty()).then(|| Box::new(extras));
+    }
+
+    /// Where it is, as people say; may be empty.
+    pub(crate) fn place(&self) -> &str {
+        self.extras().place.as_deref().unwrap_or_default()
+    }
+
+    /// Takes back the sleep that it declared. Whether there was one.
+    pub(crate) fn wake(&mut self) -> bool {
+        self.extras().sleep.is_some() && self.change_extras(|extras| extras.sleep.take()).is_some()
     }
 
     /// What is to be kept of the node; `None` while it waits for a person, for then nothing is.
@@ -144,17 +165,18 @@ impl Node {
         if self.admission == AdmissionState::Pending {
             return None;
         }
+        let extras = self.extras();
         Some(Record::Node(Box::new(NodeRecord {
             id: self.id.clone(),
-            key: self.key,
-            keys: self.keys.clone(),
+            key: self.key(),
+            keys: extras.keys.clone(),
             title: self.title.clone(),
-            place: self.place.clone(),
+            place: self.place().into(),
             admission: self.admission,
-            tags: self.tags.clone(),
-            disabled: self.disabled.as_deref().cloned(),
-            terms: self.terms.as_deref().cloned().unwrap_or_default(),
-            sleep: self.sleep,
+            tags: extras.tags.clone(),
+            disabled: extras.disabled.clone(),
+            terms: extras.terms.as_deref().cloned().unwrap_or_default(),
+            sleep: extras.sleep,
             address: self.address,
             capabilities: self.facts.capabilities,
             keepalive_s: self.facts.keepalive_s,
@@ -167,7 +189,7 @@ impl Node {
 
     /// As whom the node is dialled; `None` where its id is neither a name nor that of its key.
     pub(crate) fn identity(&self) -> Option<Identity<'_>> {
-        self.key.map(Identity::Key).or_else(|| self.id.plain_name().map(Identity::Name))
+        self.key().map(Identity::Key).or_else(|| self.id.plain_name().map(Identity::Name))
     }
 
     /// Checks that the node may report and be commanded.
@@ -182,7 +204,9 @@ impl Node {
             }
             AdmissionState::Revoked => Err(IotError::Revoked { node: node() }),
             AdmissionState::Archived => Err(IotError::Archived { node: node() }),
-            AdmissionState::Admitted if self.disabled.is_some() => Err(IotError::Disabled { node: node() }),
+            AdmissionState::Admitted if self.extras().disabled.is_some() => {
+                Err(IotError::Disabled { node: node() })
+            }
             AdmissionState::Admitted => Ok(()),
         }
     }
@@ -214,4 +238,26 @@ fn title_of(name: &str) -> Box<str> {
         first.make_ascii_uppercase();
     }
     title.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_small() {
+        // The size class of allocators under which it stays: each further byte costs 64 for every node.
+        assert!(size_of::<Node>() <= 320, "{} bytes", size_of::<Node>());
+    }
+
+    #[test]
+    fn what_few_nodes_have_takes_memory_only_where_a_node_has_it() {
+        let id = NodeId::parse("plain:pump").unwrap();
+        let mut node = Node::new((id, None), AdmissionState::Admitted, Facts::unsaid(), UnixMillis(0));
+        assert!(node.extras.is_none());
+        node.name("", "Well house");
+        assert_eq!(node.place(), "Well house");
+        node.name("", "");
+        assert!(node.extras.is_none() && node.place().is_empty());
+    }
 }

@@ -12,29 +12,36 @@ use crate::{
 impl Node {
     /// Whether nothing proves that it is the node that it says it is.
     pub(crate) fn is_unproven(&self) -> bool {
-        self.key.is_none()
+        self.key().is_none()
+    }
+
+    /// On what terms it is let in; `None` where nothing was laid down.
+    pub(crate) fn terms(&self) -> Option<&Terms> {
+        self.extras().terms.as_deref()
     }
 
     /// Whether somebody permits commands to it.
     pub(crate) fn is_permitted(&self) -> bool {
-        self.terms.as_ref().is_some_and(|terms| terms.commands.is_some())
+        self.terms().is_some_and(|terms| terms.commands.is_some())
     }
 
     /// The address at which it is let in, and no other.
     pub(crate) fn home(&self) -> Option<IpAddr> {
-        self.terms.as_ref().and_then(|terms| terms.home)
+        self.terms().and_then(|terms| terms.home)
     }
 
     /// Who else said its name.
     pub(crate) fn stranger(&self) -> Option<Stranger> {
-        self.terms.as_ref().and_then(|terms| terms.stranger)
+        self.terms().and_then(|terms| terms.stranger)
     }
 
     /// Changes its terms. Where none are left, they take no room.
     pub(crate) fn change_terms(&mut self, change: impl FnOnce(&mut Terms)) {
-        let mut terms = self.terms.take().unwrap_or_default();
-        change(&mut terms);
-        self.terms = (!terms.is_empty()).then_some(terms);
+        self.change_extras(|extras| {
+            let mut terms = extras.terms.take().unwrap_or_default();
+            change(&mut terms);
+            extras.terms = (!terms.is_empty()).then_some(terms);
+        });
     }
 
     /// Lets it in at the address where it was last seen, and no other, where none was laid down yet. Whether that is so

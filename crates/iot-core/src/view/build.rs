@@ -48,8 +48,8 @@ impl<'a> View<'a> {
             limits_reached: self.hub.reached.counts().collect(),
             ..Overview::default()
         };
-        for (_, node) in self.hub.registry.iter().filter(|(_, node)| admitted(node)) {
-            overview.presence.count(node.presence_view(self.now).state);
+        for (number, node) in self.hub.registry.iter().filter(|(_, node)| admitted(node)) {
+            overview.presence.count(self.presence(number, node).state);
             overview.modules += node.modules.iter().filter(|module| module.kind.is_ok()).count();
         }
         overview.needs = self.needs(overview.waiting);
@@ -59,10 +59,10 @@ impl<'a> View<'a> {
     /// What needs a person, worst first.
     fn needs(&self, waiting: usize) -> Vec<Need> {
         let (mut lost, mut overdue, mut unsupported) = (Vec::new(), Vec::new(), Vec::new());
-        for (_, node) in
+        for (number, node) in
             self.hub.registry.iter().filter(|(_, node)| node.admission == AdmissionState::Admitted)
         {
-            let (id, title, presence) = (node.id.clone(), node.title.clone(), node.presence_view(self.now));
+            let (id, title, presence) = (node.id.clone(), node.title.clone(), self.presence(number, node));
             match presence.state {
                 PresenceState::Lost => lost.push(Need::Lost { node: id, title, presence }),
                 PresenceState::Overdue => overdue.push(Need::Overdue { node: id, title, presence }),
@@ -72,7 +72,7 @@ impl<'a> View<'a> {
                 | PresenceState::Disabled => {}
             }
             unsupported.extend(node.modules.iter().filter_map(|module| {
-                let error = (**module.kind.as_ref().err()?).clone();
+                let error = module.kind.as_ref().err()?.why.clone();
                 let (node, title) = (node.id.clone(), node.title.clone());
                 Some(Need::Unsupported { node, title, module: module.title().into(), error })
             }));
@@ -100,7 +100,7 @@ impl<'a> View<'a> {
     /// The nodes that are asked for, by id.
     pub fn nodes_that_fit(&self, filter: &NodeFilter) -> Vec<NodeView> {
         let known = self.hub.registry.after(filter.after.as_ref());
-        let fitting = known.filter(|(_, node)| filter.fits(node.admission, &node.tags));
+        let fitting = known.filter(|(_, node)| filter.fits(node.admission, &node.extras().tags));
         fitting.take(filter.limit).map(|(number, node)| self.node_view(number, node)).collect()
     }
 
@@ -174,14 +174,14 @@ impl<'a> View<'a> {
             id: node.id.clone(),
             keys: node.key_views(self.now.wall).collect(),
             title: node.title.clone(),
-            place: node.place.clone(),
-            tags: node.tags.clone(),
+            place: node.place().into(),
+            tags: node.extras().tags.clone(),
             admission: node.admission,
             permission: self.hub.permission(node),
             home: node.home().filter(|_| !self.hub.is_open()),
             stranger: node.stranger().filter(|_| !self.hub.is_open()),
-            presence: node.presence_view(self.now),
-            sleep: node.sleep,
+            presence: self.presence(number, node),
+            sleep: node.extras().sleep,
             address: node.address,
             capabilities: node.facts.capabilities,
             board: node.facts.board.clone(),
@@ -197,6 +197,19 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A node's presence. Over it is laid that it is connecting, and over that a person's word that it is disabled.
+    fn presence(&self, number: NodeNumber, node: &Node) -> Presence {
+        let (state, reason, since) = if let Some(disabling) = &node.extras().disabled {
+            let (by, why) = (disabling.by.clone(), disabling.why.clone());
+            (PresenceState::Disabled, PresenceReason::DisabledBy { by, why }, disabling.at)
+        } else if let Some(since) = self.hub.sessions.expected_since(number) {
+            (PresenceState::Connecting, PresenceReason::SayingHello, since)
+        } else {
+            return node.presence.view(self.now);
+        };
+        Presence { state, reason, since, next_contact: None, overdue_from: None, lost_from: None }
+    }
+
     fn module_view(&self, number: NodeNumber, module: &Module) -> ModuleView {
         let properties = module.kind.iter().flat_map(|kind| &kind.properties);
         let properties = properties.map(|property| PropertyView {
@@ -207,11 +220,11 @@ impl<'a> View<'a> {
         ModuleView {
             index: module.index,
             title: module.title().into(),
-            kind_name: module.kind_name.clone(),
+            kind_name: module.kind_name().into(),
             kind_version: module.kind_version,
             registered_with: module.registered_with,
             properties: properties.collect(),
-            kind: module.kind.clone().map_err(|error| *error),
+            kind: module.kind.clone().map_err(|unsupported| unsupported.why),
         }
     }
 
@@ -265,23 +278,5 @@ impl PresenceCounts {
             PresenceState::Disabled => &mut self.disabled,
         };
         *counter += 1;
-    }
-}
-
-impl Node {
-    /// The node's presence, over which a person's word that it is disabled is laid.
-    fn presence_view(&self, now: Now) -> Presence {
-        let presence = self.presence.view(now);
-        match &self.disabled {
-            None => presence,
-            Some(disabling) => Presence {
-                state: PresenceState::Disabled,
-                reason: PresenceReason::DisabledBy { by: disabling.by.clone(), why: disabling.why.clone() },
-                since: disabling.at,
-                next_contact: None,
-                overdue_from: None,
-                lost_from: None,
-            },
-        }
     }
 }

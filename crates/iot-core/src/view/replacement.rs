@@ -79,7 +79,7 @@ impl Node {
         let change = |index| {
             let (before, after) = (self.module(index).ok(), new.module(index).ok());
             let fate = match (before, after) {
-                (Some(before), Some(after)) if before.kind_name == after.kind_name => Fate::Moves,
+                (Some(before), Some(after)) if before.kind_name() == after.kind_name() => Fate::Moves,
                 (Some(_), Some(_)) => Fate::Differs,
                 (Some(_), None) => Fate::Missing,
                 (None, _) => Fate::New,
@@ -93,7 +93,7 @@ impl Node {
 fn facts(module: &Module) -> ModuleFacts {
     ModuleFacts {
         title: module.title().into(),
-        kind: module.kind_name.clone(),
+        kind: module.kind_name().into(),
         kind_version: module.kind_version,
     }
 }

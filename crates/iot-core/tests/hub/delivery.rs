@@ -149,8 +149,8 @@ fn a_session_that_opens_while_the_node_is_dialled_gets_the_command_and_the_call_
     world.hello(2, &said("pump"));
     world.expect(&[
         "keep c1 sent",
-        "2 < welcome admitted stored=0 keepalive=20",
         "note Pump is online.",
+        "2 < welcome admitted stored=0 keepalive=20",
         "2 < set c1 0/1 true",
     ]);
     world.unreachable(0, "refused");

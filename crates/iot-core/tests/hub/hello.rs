@@ -31,8 +31,8 @@ fn with_open_registration_a_new_node_is_admitted_and_kept_at_once() {
     world.expect(&[
         "keep plain:pump (admitted, 0 modules)",
         "note Pump joined: registration is open.",
-        "1 < welcome admitted stored=0 keepalive=20",
         "note Pump is online.",
+        "1 < welcome admitted stored=0 keepalive=20",
     ]);
 }
 

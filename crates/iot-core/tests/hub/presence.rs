@@ -104,8 +104,8 @@ fn the_coming_and_going_of_a_one_shot_node_is_no_news_unless_it_was_missed() {
     world.hello(3, &contact("meter", 600));
     world.expect(&[
         "note Meter is overdue.",
-        "3 < welcome admitted stored=0 keepalive=20",
         "note Meter is online.",
+        "3 < welcome admitted stored=0 keepalive=20",
     ]);
 }
 

@@ -106,8 +106,8 @@ fn a_command_for_a_module_that_is_gone_or_of_another_kind_fails_and_is_not_sent(
     world.register(2, &[module(0, "temperature")]);
     world.expect(&[
         "keep c1 sent",
-        "2 < welcome admitted stored=0 keepalive=20",
         "note Pump is online.",
+        "2 < welcome admitted stored=0 keepalive=20",
         "2 < set c1 0/1 true",
         "keep plain:pump (admitted, 1 modules)",
         "keep c2 failed: plain:pump has registered no module 1",

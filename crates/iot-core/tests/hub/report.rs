@@ -49,7 +49,7 @@ fn the_welcome_tells_what_is_stored_of_the_run() {
     world.open(2, "10.0.0.5");
     world.skip();
     world.hello(2, &hello("pump"));
-    world.expect(&["2 < welcome admitted stored=7 keepalive=20", "note Pump is online."]);
+    world.expect(&["note Pump is online.", "2 < welcome admitted stored=7 keepalive=20"]);
 }
 
 #[test]

@@ -83,8 +83,8 @@ fn what_was_on_its_way_when_the_connection_ended_waits_and_is_sent_again() {
     world.hello(2, &hello("pump"));
     world.expect(&[
         "keep c1 sent",
-        "2 < welcome admitted stored=0 keepalive=20",
         "note Pump is online.",
+        "2 < welcome admitted stored=0 keepalive=20",
         "2 < set c1 0/1 true",
     ]);
 }

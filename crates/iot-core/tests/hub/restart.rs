@@ -21,7 +21,7 @@ fn nodes_modules_and_values_are_there_again_and_nobody_is_assumed_to_be_online()
     assert_eq!(latest.value.borrow(), Value::from(21.5));
     world.open(1, "10.0.0.5");
     world.hello(1, &hello("pump"));
-    world.expect(&["1 < welcome admitted stored=3 keepalive=20", "note Pump is online."]);
+    world.expect(&["note Pump is online.", "1 < welcome admitted stored=3 keepalive=20"]);
 }
 
 #[test]

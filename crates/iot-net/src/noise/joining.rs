@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use iot_proto::JoinSecret;
 use snow::{Builder, HandshakeState, params::NoiseParams};
 
-use super::{Forged, HubIdentity, Transport, begin};
+use super::{Forged, HubIdentity, Transport, begin, resolver::Computed};
 
 /// Bytes of the message with which the hub answers.
 pub(crate) const ANSWER: usize = 96;
@@ -40,7 +40,7 @@ pub(crate) fn answer(
 ) -> Result<(Answered, [u8; ANSWER]), Forged> {
     let params = if secret.is_some() { &XX_PSK0 } else { &XX };
     let psk = secret.map(|secret| zeroize::Zeroizing::new(secret.psk()));
-    let mut builder = begin(own, params).prologue(prologue).map_err(|_| Forged)?;
+    let mut builder = begin(own, params, &Computed::default()).prologue(prologue).map_err(|_| Forged)?;
     if let Some(psk) = &psk {
         builder = builder.psk(0, psk).map_err(|_| Forged)?;
     }
@@ -60,6 +60,6 @@ impl Answered {
         read.ok().filter(|len| *len == 0).ok_or(Forged)?;
         let key = self.0.get_remote_static().and_then(|key| key.try_into().ok()).ok_or(Forged)?;
         let transcript = self.0.get_handshake_hash().try_into().map_err(|_| Forged)?;
-        Ok(Proven { key, transcript, transport: Transport::begin(self.0)? })
+        Ok(Proven { key, transcript, transport: Transport::begin(self.0, None)? })
     }
 }

@@ -1,6 +1,8 @@
 //! The primitives that `snow` is given: X25519, ChaCha20-Poly1305, SHA-256 and the random numbers of the
 //! operating system, each from its library. Secrets in them are wiped when they are dropped.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce, Tag, aead::AeadInOut as _};
 use iot_proto::TAG_LEN;
 use sha2::{Digest as _, Sha256};
@@ -13,16 +15,20 @@ use snow::{
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-use super::HubIdentity;
+use super::{HubIdentity, met::StaticStatic};
+
+/// The last key that was multiplied with the hub's static one in a handshake, and what they come to.
+pub(super) type Computed = Arc<Mutex<Option<([u8; 32], StaticStatic)>>>;
 
 /// Gives primitives to one handshake of this identity.
 pub(super) struct Resolver {
     own: HubIdentity,
+    computed: Computed,
 }
 
 impl Resolver {
-    pub(super) fn new(own: HubIdentity) -> Self {
-        Self { own }
+    pub(super) fn new(own: HubIdentity, computed: Computed) -> Self {
+        Self { own, computed }
     }
 }
 
@@ -32,8 +38,10 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        (*choice == DHChoice::Curve25519)
-            .then(|| -> Box<dyn Dh> { Box::new(X25519 { own: self.own.clone(), pair: None }) })
+        (*choice == DHChoice::Curve25519).then(|| -> Box<dyn Dh> {
+            let (own, computed) = (self.own.clone(), Arc::clone(&self.computed));
+            Box::new(X25519 { own, computed, pair: None, is_static: false })
+        })
     }
 
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
@@ -57,7 +65,26 @@ impl Random for SystemRandom {
 /// One key pair, static or ephemeral, once it is there.
 struct X25519 {
     own: HubIdentity,
+    computed: Computed,
     pair: Option<(StaticSecret, PublicKey)>,
+    is_static: bool,
+}
+
+impl X25519 {
+    /// What our key and theirs come to; `None` where that is nothing.
+    fn agree(&self, theirs: &[u8; 32]) -> Option<StaticStatic> {
+        let known = self.is_static.then(|| self.own.met.shared_with(theirs)).flatten();
+        if known.is_some() {
+            return known;
+        }
+        let (secret, _) = self.pair.as_ref()?;
+        let shared = secret.diffie_hellman(&PublicKey::from(*theirs));
+        let shared = shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))?;
+        if self.is_static {
+            *self.computed.lock().unwrap_or_else(PoisonError::into_inner) = Some((*theirs, shared.clone()));
+        }
+        Some(shared)
+    }
 }
 
 impl Dh for X25519 {
@@ -77,6 +104,7 @@ impl Dh for X25519 {
         // The only key that is ever set is the hub's own, whose public key need not be computed again.
         debug_assert_eq!(privkey, self.own.secret());
         self.pair = Some((self.own.secret.clone(), self.own.public));
+        self.is_static = true;
     }
 
     fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {
@@ -97,15 +125,10 @@ impl Dh for X25519 {
     }
 
     fn dh(&self, pubkey: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        let (secret, _) = self.pair.as_ref().ok_or(Error::Dh)?;
         // snow gives the key, or its buffer for the longest key of all.
         let theirs = pubkey.first_chunk::<32>().ok_or(Error::Dh)?;
-        let shared = secret.diffie_hellman(&PublicKey::from(*theirs));
-        let out = out.get_mut(..32).ok_or(Error::Dh)?;
-        if !shared.was_contributory() {
-            return Err(Error::Dh);
-        }
-        out.copy_from_slice(shared.as_bytes());
+        let out = out.first_chunk_mut::<32>().ok_or(Error::Dh)?;
+        *out = *self.agree(theirs).ok_or(Error::Dh)?;
         Ok(())
     }
 }

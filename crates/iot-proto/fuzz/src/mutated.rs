@@ -1,26 +1,38 @@
-//! [`Mutated`]: inputs like those of a corpus, changed a little, for a short run on the stable compiler.
+//! [`hold`]: tries inputs like those of a corpus, changed a little, for a short run on the stable compiler.
 //!
 //! The same seed gives the same inputs. The tests of `iot-proto` and `iot-node` include this file; the long run is
 //! `cargo xtask fuzz`, which follows the paths of the code that it has not seen yet.
 
-use std::{fs, path::Path};
+use std::{fs, panic::catch_unwind, path::Path};
 
 /// Changes that one input has at most.
 const CHANGES: u64 = 4;
 
+/// Holds `property` for every file of the corpus in a folder, and for so many inputs that are made from them.
+///
+/// # Panics
+/// Where it does not hold, or the corpus cannot be read or has fewer than twelve files.
+pub fn hold(folder: &Path, tried: usize, property: fn(&[u8])) {
+    let mut inputs = Mutated::new(folder, 12);
+    inputs.seeds.iter().for_each(|input| property(input));
+    for _ in 0..tried {
+        let input = inputs.another();
+        let holds = catch_unwind(|| property(&input)).is_ok();
+        let folder = folder.display();
+        assert!(holds, "its property does not hold for {input:02X?}: make it a file of {folder}");
+    }
+}
+
 /// Inputs of a corpus, and what is drawn.
 #[derive(Debug)]
-pub struct Mutated {
+struct Mutated {
     seeds: Vec<Vec<u8>>,
     state: u64,
 }
 
 impl Mutated {
-    /// All files of a folder.
-    ///
-    /// # Panics
-    /// Where the corpus cannot be read, or has fewer than so many files.
-    pub fn new(folder: &Path, least: usize) -> Self {
+    /// All files of a folder, of which there are at least so many.
+    fn new(folder: &Path, least: usize) -> Self {
         let mut files: Vec<_> = fs::read_dir(folder)
             .expect("the corpus is there")
             .map(|entry| entry.expect("the corpus can be listed").path())
@@ -32,13 +44,8 @@ impl Mutated {
         Self { seeds, state: 0x9E37_79B9_7F4A_7C15 }
     }
 
-    /// The files themselves.
-    pub fn seeds(&self) -> &[Vec<u8>] {
-        &self.seeds
-    }
-
     /// Another input.
-    pub fn another(&mut self) -> Vec<u8> {
+    fn another(&mut self) -> Vec<u8> {
         let mut input = self.drawn();
         for _ in 0..=self.below(CHANGES) {
             self.change(&mut input);

@@ -15,7 +15,7 @@ use tracing::warn;
 /// Name of the directory in the data directory.
 const DIRECTORY: &str = "backups";
 
-/// How backups are named: by the second in which they were begun, in UTC.
+/// How backups are named: by the second in which they were begun, in UTC, or the next one that is free.
 const NAME: &str = "hub-%Y%m%dT%H%M%SZ.db";
 
 /// The backups of one hub.
@@ -32,9 +32,15 @@ impl Backups {
     }
 
     /// The name of one that is begun now.
-    pub(super) fn name(now: UnixMillis) -> Box<str> {
-        let at = Timestamp::from_millisecond(now.0).unwrap_or_default();
-        at.strftime(NAME).to_string().into()
+    pub(super) fn name(&self, now: UnixMillis) -> Box<str> {
+        let mut at = now;
+        loop {
+            let name = named_by(at);
+            if !self.directory.join(&*name).exists() {
+                return name;
+            }
+            at = UnixMillis(at.0.saturating_add(1_000));
+        }
     }
 
     /// Where a backup of this name is to lie. The directory is made, for nobody else to read.
@@ -100,6 +106,11 @@ impl Backups {
     }
 }
 
+fn named_by(second: UnixMillis) -> Box<str> {
+    let at = Timestamp::from_millisecond(second.0).unwrap_or_default();
+    at.strftime(NAME).to_string().into()
+}
+
 /// When the backup of this name was begun; `None` where the name is none.
 pub(super) fn begun(name: &str) -> Option<UnixMillis> {
     let at = DateTime::strptime(NAME, name).ok()?.to_zoned(TimeZone::UTC).ok()?;
@@ -112,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_name_says_when_and_what_is_no_name_names_nothing() {
-        let name = Backups::name(UnixMillis(1_794_666_247_123));
+        let name = named_by(UnixMillis(1_794_666_247_123));
         assert_eq!(&*name, "hub-20261114T142407Z.db");
         assert_eq!(begun(&name), Some(UnixMillis(1_794_666_247_000)));
         for name in [
@@ -131,11 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn two_that_are_begun_in_one_second_have_two_names() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let (backups, now) = (Backups::new(data_dir.path(), 2), UnixMillis(1_794_666_247_123));
+        let first = backups.name(now);
+        fs::write(backups.place(&first).unwrap(), "").unwrap();
+        let second = backups.name(now);
+        assert_eq!((&*first, &*second), ("hub-20261114T142407Z.db", "hub-20261114T142408Z.db"));
+    }
+
+    #[test]
     fn the_newest_are_kept_and_nothing_else_is_touched() {
         let data_dir = tempfile::tempdir().unwrap();
         let backups = Backups::new(data_dir.path(), 2);
         assert!(backups.list().is_empty());
-        let names: Vec<_> = (0..4).map(|day| Backups::name(UnixMillis(day * 86_400_000))).collect();
+        let names: Vec<_> = (0..4).map(|day| named_by(UnixMillis(day * 86_400_000))).collect();
         for name in names.iter().map(|name| &**name).chain(["mine.db", "hub-notes.txt"]) {
             fs::write(backups.place(name).unwrap(), name).unwrap();
         }

@@ -204,7 +204,7 @@ impl Shared {
             view.backups.percent = view.backups.percent.or(Some(0));
             is_free
         });
-        is_free.then(|| (path, Backups::name(wall_clock()))).ok_or(BackupRefused::UnderWay)
+        is_free.then(|| (path, self.backups.name(wall_clock()))).ok_or(BackupRefused::UnderWay)
     }
 
     fn back_up(&self, path: &Path, name: &str, passphrase: Option<&Passphrase>) {

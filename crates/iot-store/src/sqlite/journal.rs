@@ -154,6 +154,21 @@ pub(crate) fn read<'a>(
     Ok(())
 }
 
+/// Reads all rows in their order: `each` is given every entry with its row and the report that it belongs to.
+pub(crate) fn read_all(
+    db: &Connection,
+    mut each: impl FnMut(i64, Report, Option<Reading<'_>>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut select = db.prepare("SELECT id, entries FROM journal ORDER BY id")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        read(entries, |report, reading| each(id, report, reading))?;
+    }
+    Ok(())
+}
+
 /// Up to which row the journal has been folded, for nodes and series that are ahead of its first row.
 #[derive(Debug, Default)]
 pub(crate) struct Folded {

@@ -59,31 +59,23 @@ impl Numbers {
         of_series: &HashMap<i64, usize>,
     ) -> Result<(), Fault> {
         let folded = Folded::load(db)?;
-        let mut select = db.prepare("SELECT id, entries FROM journal ORDER BY id")?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            let id = row.get(0)?;
-            let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-            journal::read(entries, |report, reading| {
-                let (place, counts) = match &reading {
-                    Some(reading) => {
-                        (of_series.get(&reading.series), folded.counts_for_series(id, reading.series))
-                    }
-                    None => (of_source.get(&report.source), folded.counts_for_source(id, report.source)),
-                };
-                // Folded already, or of a node that is gone.
-                let Some(source) = place.filter(|_| counts).and_then(|place| self.sources.get_mut(*place))
-                else {
-                    return Ok(());
-                };
-                match reading {
-                    Some(reading) => source.read(id, reading.series, reading.restore(report.arrived)?),
-                    None => source.reported(id, report),
+        journal::read_all(db, |row, report, reading| {
+            let (place, counts) = match &reading {
+                Some(reading) => {
+                    (of_series.get(&reading.series), folded.counts_for_series(row, reading.series))
                 }
-                Ok(())
-            })?;
-        }
-        Ok(())
+                None => (of_source.get(&report.source), folded.counts_for_source(row, report.source)),
+            };
+            // Folded already, or of a node that is gone.
+            let Some(source) = place.filter(|_| counts).and_then(|place| self.sources.get_mut(*place)) else {
+                return Ok(());
+            };
+            match reading {
+                Some(reading) => source.read(row, reading.series, reading.restore(report.arrived)?),
+                None => source.reported(row, report),
+            }
+            Ok(())
+        })
     }
 
     /// What is known of a node; one that is not known yet is given a number.

@@ -25,32 +25,25 @@ pub(crate) fn load(db: &Connection) -> Result<Snapshot, Fault> {
     let mut sources = sources(db)?;
     let mut latest = latest(db)?;
     let folded = Folded::load(db)?;
-    let mut select = db.prepare("SELECT id, entries FROM journal ORDER BY id")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        journal::read(entries, |report, reading| {
-            match (reading, sources.get_mut(&report.source)) {
-                (None, Some((_, runs))) if folded.counts_for_source(id, report.source) => {
-                    note_run(runs, BootId(report.boot), report.sequence);
-                }
-                (Some(reading), _)
-                    if names.contains_key(&reading.series)
-                        && folded.counts_for_series(id, reading.series) =>
-                {
-                    let reading_view = reading.restore(report.arrived)?;
-                    let known = latest.get(&reading.series);
-                    if known.is_none_or(|known| known.measured <= reading_view.measured) {
-                        latest.insert(reading.series, reading_view);
-                    }
-                }
-                // Folded already, or of a node that is gone.
-                (_, _) => {}
+    journal::read_all(db, |row, report, reading| {
+        match (reading, sources.get_mut(&report.source)) {
+            (None, Some((_, runs))) if folded.counts_for_source(row, report.source) => {
+                note_run(runs, BootId(report.boot), report.sequence);
             }
-            Ok(())
-        })?;
-    }
+            (Some(reading), _)
+                if names.contains_key(&reading.series) && folded.counts_for_series(row, reading.series) =>
+            {
+                let reading_view = reading.restore(report.arrived)?;
+                let known = latest.get(&reading.series);
+                if known.is_none_or(|known| known.measured <= reading_view.measured) {
+                    latest.insert(reading.series, reading_view);
+                }
+            }
+            // Folded already, or of a node that is gone.
+            (_, _) => {}
+        }
+        Ok(())
+    })?;
     let mut sequences: Vec<_> = sources.into_values().collect();
     sequences.sort_by(|(node, _), (other, _)| node.cmp(other));
     let sequences = sequences
