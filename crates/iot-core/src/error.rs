@@ -110,8 +110,8 @@ pub enum IotError {
         /// The node.
         node: NodeId,
     },
-    /// A node that proves nothing is let in at another address.
-    #[error("{node} is let in at another address than {address}")]
+    /// A node that proves nothing is let in, or waits, at another address.
+    #[error("{node} belongs to another address than {address}")]
     Elsewhere {
         /// The node.
         node: NodeId,

@@ -77,7 +77,7 @@ codes! {
     UNKNOWN_NODE = 25, "unknown-node";
     /// A key that another node has or had, or that this one had before.
     KEY_TAKEN = 26, "key-taken";
-    /// A node that proves nothing is let in at another address than this.
+    /// The name belongs to a node at another address.
     WRONG_ADDRESS = 27, "wrong-address";
     /// The node proves nothing, and no admin permits commands to it.
     NOT_PERMITTED = 28, "not-permitted";

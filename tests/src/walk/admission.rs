@@ -171,7 +171,7 @@ pub(super) fn fixed_address(walk: &mut Walk) -> Result<String> {
     ensure!(first.next()?.kind == MessageKind::PONG, "the node at its own address goes on");
     let (_, page) = hub.api.page(&format!("/nodes/{NODE}"))?;
     ensure!(page.contains("Accept 127.0.66.7") && page.contains("127.0.0.1"), "{page}");
-    ensure!(hub.logged("walk-moves is let in at another address than 127.0.66.7") == 1, "the log says so");
+    ensure!(hub.logged("walk-moves belongs to another address than 127.0.66.7") == 1, "the log says so");
     let status = hub.api.form(&format!("/nodes/{NODE}/address"), &[("address", "127.0.66.7")])?;
     ensure!(status == 303, "{status}");
     let (_, answer) = from(7)?;

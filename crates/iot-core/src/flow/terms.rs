@@ -118,8 +118,11 @@ impl Hub {
         let Some(address) = self.sessions.get(session).map(|session| session.peer.ip().to_canonical()) else {
             return Ok(());
         };
-        let known = self.registry.get(number).filter(|node| node.admission == AdmissionState::Admitted);
-        if known.is_none_or(|node| self.is_let_in_at(node, address)) {
+        let Some(node) = self.registry.get(number) else { return Ok(()) };
+        if self.waits_elsewhere(node, address) {
+            return Err(IotError::Elsewhere { node: node.id.clone(), address });
+        }
+        if node.admission != AdmissionState::Admitted || self.is_let_in_at(node, address) {
             return Ok(());
         }
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
@@ -137,6 +140,14 @@ impl Hub {
             out.publish(Event::Node { node: id.clone() });
         }
         Err(IotError::Elsewhere { node: id, address })
+    }
+
+    /// Whether a node that proves nothing waits at another address and is connected: who looks at it in the inbox lets in
+    /// what is there, and not whoever takes its name meanwhile.
+    fn waits_elsewhere(&self, node: &Node, address: IpAddr) -> bool {
+        let waits = node.is_unproven() && node.admission == AdmissionState::Pending;
+        let there = node.session.filter(|_| waits).and_then(|session| self.sessions.get(session));
+        there.is_some_and(|session| session.peer.ip().to_canonical() != address)
     }
 
     /// Lets a node that proves nothing in at this address from now on, and at no other.

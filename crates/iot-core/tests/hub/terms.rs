@@ -224,7 +224,7 @@ fn a_plain_node_is_let_in_where_it_was_let_in_and_nowhere_else() {
             "keep plain:pump (admitted, 1 modules)",
             "note Pump: somebody said its name at 10.0.0.66.",
             "2 < error wrong-address",
-            "refused 10.0.0.66: plain:pump is let in at another address than 10.0.0.66",
+            "refused 10.0.0.66: plain:pump belongs to another address than 10.0.0.66",
             "2 < close wrong-address",
             "close 2",
         ]
@@ -319,8 +319,26 @@ fn a_node_that_proves_its_key_and_one_that_waits_come_from_anywhere() {
     for (session, address) in [(3, "10.0.0.8"), (4, "10.0.0.9")] {
         let happened = says_hello(&mut world, session, address);
         assert!(happened.iter().any(|line| line.contains("welcome pending")), "{happened:?}");
+        world.close(session);
     }
     world.ask(Request::Admit { node: id("pump") });
     let node = world.hub.view(world.now()).node(&id("pump")).expect("a known node");
     assert_eq!(node.home, "10.0.0.9".parse().ok(), "where it is when it is let in");
+}
+
+#[test]
+fn nobody_takes_the_name_of_a_node_that_waits_and_is_connected() {
+    let mut world = World::new();
+    world.join(1, "10.0.0.5", &hello("pump"), &[]);
+    let refused = says_hello(&mut world, 2, "10.0.0.66");
+    assert_eq!(refused[0], "2 < error wrong-address", "{refused:?}");
+    assert!(world.is_open(1), "it goes on waiting");
+    let again = says_hello(&mut world, 3, "10.0.0.5");
+    assert!(
+        again.iter().any(|line| line.contains("welcome pending")),
+        "the node itself comes back: {again:?}"
+    );
+    world.ask(Request::Admit { node: id("pump") });
+    let node = world.hub.view(world.now()).node(&id("pump")).expect("a known node");
+    assert_eq!((node.home, node.stranger), ("10.0.0.5".parse().ok(), None));
 }
