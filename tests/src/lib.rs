@@ -11,5 +11,6 @@ pub mod hub;
 pub mod out;
 pub mod people;
 pub mod prove;
+pub mod python;
 pub mod wait;
 pub mod walk;

@@ -32,8 +32,9 @@ const SHORT: &[(&str, &[&str])] = &[
     ("claim", &["--plant", "look-first"]),
     ("secrets", &[]),
     ("secrets", &["--plant", "careless"]),
-    ("web", &["--rounds", "3", "--nodes", "10"]),
+    ("web", &["--rounds", "3", "--nodes", "10", "--examples", "5"]),
     ("web", &["--rounds", "2", "--nodes", "10", "--plant", "own-page"]),
+    ("web", &["--examples", "1", "--plant", "spoiled"]),
     ("pair", &["--runs", "700"]),
     ("pair", &["--runs", "10", "--plant", "seen-secret"]),
     ("pair", &["--runs", "3", "--plant", "unchecked-nonce"]),
@@ -80,7 +81,7 @@ pub(crate) enum Proof {
     Identity(Passed),
     /// Let clocks step, stop and be wrong: no promise is broken.
     Time(Passed),
-    /// Attack the pages from other sites, with names and with paths: nothing comes of it.
+    /// Attack the pages from other sites, with names and with paths, and ask every operation of the API: nothing comes of it.
     Web(Passed),
     /// Let hostile peers loose beside good nodes: these do not notice.
     Flood(Passed),

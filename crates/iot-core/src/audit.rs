@@ -9,7 +9,7 @@ use iot_proto::{CommandId, Text, UnixMillis};
 use crate::{IotError, NodeId};
 
 /// Longest reason, and longest name of whoever asks, in bytes.
-pub(crate) const WORDS: usize = 240;
+pub const WORDS: usize = 240;
 
 /// Why something is done, as it can be kept: without blanks around it, one line of at most 240 bytes, which may be empty.
 ///

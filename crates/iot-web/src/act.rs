@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use iot_core::{
     Answer, IotError, NodeId, Request,
     catalogue::{Action, Argument, ModuleKind, Property, ValueError},
@@ -49,9 +48,8 @@ pub(crate) async fn by_form<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -
 /// # Errors
 /// Why it is not done.
 pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked) -> Result<Reply, WebError> {
-    asked.is("application/json")?;
     let wait = api::wait(&asked.query)?;
-    let details = Details::of_script(&act, &asked.body)?;
+    let details = Details::of_script(&act, asked)?;
     // Whoever waits must listen before the command is sent, or its end could be missed.
     let events = web.backend.events();
     match done(web, &act, details).await? {
@@ -59,9 +57,7 @@ pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked)
             Some(wait) => api::command_when_ended(web, id, events, wait).await,
             None => Ok(api::accepted(id)),
         },
-        Answer::Done | Answer::Response { .. } => {
-            Ok(body::json(StatusCode::OK, &serde_json::json!({ "done": true })))
-        }
+        Answer::Done | Answer::Response { .. } => Ok(api::Done::reply()),
     }
 }
 

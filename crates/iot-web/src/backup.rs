@@ -2,6 +2,7 @@
 //! The passphrase comes in the body alone, and is in no answer, whatever is wrong with it.
 
 use iot_core::people::{Passphrase, Role};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -12,10 +13,12 @@ use crate::{
     web::{Asked, Web},
 };
 
-/// What may be given.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Given {
+/// The body of a script that begins a backup.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupBody {
+    /// Takes the hub's own key along, sealed under these words; only from an admin.
+    #[schemars(length(min = Passphrase::SHORTEST))]
     passphrase: Option<String>,
 }
 
@@ -39,14 +42,12 @@ pub(crate) fn begin<B: Backend>(web: &Web<B>, surface: Surface, asked: &Asked) -
     })
 }
 
-fn by_script(asked: &Asked) -> Result<Given, WebError> {
-    asked.is("application/json")?;
-    if asked.body.is_empty() {
-        return Ok(Given::default());
-    }
-    // What the reader says of a document may quote it.
-    let unread = |_| WebError::malformed("the body must be {} or {\"passphrase\": \"…\"}");
-    serde_json::from_slice(&asked.body).map_err(unread)
+fn by_script(asked: &Asked) -> Result<BackupBody, WebError> {
+    asked.document().map_err(|error| {
+        // What the reader says of a document may quote it.
+        let quotes = matches!(error, WebError::Malformed { .. });
+        if quotes { WebError::malformed("the body must be {} or {\"passphrase\": \"…\"}") } else { error }
+    })
 }
 
 /// Whoever chooses the passphrase can take the key out of the file.

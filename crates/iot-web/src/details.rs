@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use iot_core::{MAX_TAGS, audit::WORDS};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
     error::WebError,
-    input::{Given, Query},
+    input::{Given, Query, Told},
     route::{Act, NodeAct},
+    web::Asked,
 };
 
 /// What may be given with something to do.
@@ -51,47 +54,47 @@ impl Details<'static> {
     ///
     /// # Errors
     /// [`WebError::Malformed`] for what is no such document.
-    pub(crate) fn of_script(act: &Act, body: &[u8]) -> Result<Self, WebError> {
+    pub(crate) fn of_script(act: &Act, asked: &Asked) -> Result<Self, WebError> {
         Ok(match act {
             Act::Set(..) => {
-                let SetBody { value, expires_in_s, why } = document(body)?;
-                Self { value: Some(Given::Json(value)), expires_in_s, why, ..Self::default() }
+                let SetBody { value, expires_in_s, why } = asked.document()?;
+                Self { value: Some(Given::Json(value)), expires_in_s, why: why.0, ..Self::default() }
             }
             Act::Invoke(..) => {
-                let InvokeBody { argument, expires_in_s, why } = document_or_none(body)?;
-                Self { value: argument.map(Given::Json), expires_in_s, why, ..Self::default() }
+                let InvokeBody { argument, expires_in_s, why } = asked.document()?;
+                Self { value: argument.map(Given::Json), expires_in_s, why: why.0, ..Self::default() }
             }
             Act::Node(_, NodeAct::Identify) => {
-                let IdentifyBody { for_s, expires_in_s, why } = document_or_none(body)?;
-                Self { expires_in_s, for_s, why, ..Self::default() }
+                let IdentifyBody { for_s, expires_in_s, why } = asked.document()?;
+                Self { expires_in_s, for_s, why: why.0, ..Self::default() }
             }
             Act::Get(..) | Act::Node(_, NodeAct::Restart) => {
-                let ExpiryBody { expires_in_s, why } = document_or_none(body)?;
-                Self { expires_in_s, why, ..Self::default() }
+                let ExpiryBody { expires_in_s, why } = asked.document()?;
+                Self { expires_in_s, why: why.0, ..Self::default() }
             }
             Act::Node(_, NodeAct::Name) => {
-                let NameBody { title, place, why } = document(body)?;
-                Self { title, place, why, ..Self::default() }
+                let NameBody { title, place, why } = asked.document()?;
+                Self { title, place, why: why.0, ..Self::default() }
             }
             Act::NameModule(..) => {
-                let NameModuleBody { title, why } = document(body)?;
-                Self { title, why, ..Self::default() }
+                let NameModuleBody { title, why } = asked.document()?;
+                Self { title, why: why.0, ..Self::default() }
             }
             Act::Node(_, NodeAct::Tags) => {
-                let TagsBody { tags, why } = document(body)?;
-                Self { tags, why, ..Self::default() }
+                let TagsBody { tags, why } = asked.document()?;
+                Self { tags, why: why.0, ..Self::default() }
             }
             Act::Node(_, NodeAct::AcceptAddress) => {
-                let AddressBody { address, why } = document(body)?;
-                Self { address, why, ..Self::default() }
+                let AddressBody { address, why } = asked.document()?;
+                Self { address, why: why.0, ..Self::default() }
             }
             Act::Node(_, NodeAct::Replace) => {
-                let ReplaceBody { by, why } = document(body)?;
-                Self { by, why, ..Self::default() }
+                let ReplaceBody { by, why } = asked.document()?;
+                Self { by, why: why.0, ..Self::default() }
             }
             Act::Node(_, NodeAct::Disable | NodeAct::Forget) => {
-                let ReasonBody { why } = document(body)?;
-                Self { why, ..Self::default() }
+                let ReasonBody { why } = asked.document()?;
+                Self { why: why.0, ..Self::default() }
             }
             Act::Node(
                 _,
@@ -105,117 +108,130 @@ impl Details<'static> {
                 | NodeAct::Unarchive,
             )
             | Act::Cancel(_) => {
-                let WhyBody { why } = document_or_none(body)?;
-                Self { why, ..Self::default() }
+                let WhyBody { why } = asked.document()?;
+                Self { why: why.0, ..Self::default() }
             }
         })
     }
 }
 
+/// Why something is done: one line of at most 240 bytes, which is kept with it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct Why(#[schemars(length(max = WORDS))] pub(crate) Box<str>);
+
 /// The body of a script that sets a property.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SetBody {
+pub(crate) struct SetBody {
+    /// An option by name, a colour as `#rrggbb`.
+    #[schemars(with = "Told")]
     value: Json,
+    /// After so many seconds it is not wanted any more.
     expires_in_s: Option<u32>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that runs an action.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct InvokeBody {
+pub(crate) struct InvokeBody {
+    /// Not there where the action takes none.
+    #[schemars(with = "Option<Told>")]
     argument: Option<Json>,
+    /// After so many seconds it is not wanted any more.
     expires_in_s: Option<u32>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that has a node show itself.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct IdentifyBody {
+pub(crate) struct IdentifyBody {
+    /// For how many seconds; 10 where nobody says.
     for_s: Option<u16>,
+    /// After so many seconds it is not wanted any more.
     expires_in_s: Option<u32>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that reads a property anew, or restarts a node.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ExpiryBody {
+pub(crate) struct ExpiryBody {
+    /// After so many seconds it is not wanted any more.
     expires_in_s: Option<u32>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that names a node.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NameBody {
+pub(crate) struct NameBody {
+    /// Empty gives back the node's own.
     title: Box<str>,
+    /// Where it is.
     place: Box<str>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that names a module.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NameModuleBody {
+pub(crate) struct NameModuleBody {
+    /// Empty gives back what the node calls it.
     title: Box<str>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that says what a node is counted among.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct TagsBody {
+pub(crate) struct TagsBody {
+    /// In place of those before.
+    #[schemars(length(max = MAX_TAGS))]
     tags: Vec<Box<str>>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that says where a node is let in.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct AddressBody {
+pub(crate) struct AddressBody {
+    /// Such as `192.168.1.20`.
     address: Box<str>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that lets new hardware take a node's place.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReplaceBody {
+pub(crate) struct ReplaceBody {
+    /// Id of the new hardware.
     by: Box<str>,
     #[serde(default)]
-    why: Box<str>,
+    why: Why,
 }
 
 /// The body of a script that must say why.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReasonBody {
-    why: Box<str>,
+pub(crate) struct ReasonBody {
+    why: Why,
 }
 
 /// A body in which nothing but the reason may stand.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct WhyBody {
+pub(crate) struct WhyBody {
     #[serde(default)]
-    why: Box<str>,
-}
-
-fn document<T: DeserializeOwned>(body: &[u8]) -> Result<T, WebError> {
-    serde_json::from_slice(body).map_err(|error| WebError::malformed(error.to_string()))
-}
-
-fn document_or_none<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, WebError> {
-    if body.is_empty() { Ok(T::default()) } else { document(body) }
+    pub(crate) why: Why,
 }

@@ -11,8 +11,8 @@ use http_body_util::{
 use iot_core::{
     Event, NodeId,
     catalogue::{ModuleKind, ValueType},
-    view::{Notice, ReadingView},
 };
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use tokio::{
     sync::{
@@ -24,9 +24,10 @@ use tokio::{
 
 use crate::{
     Backend, StoreView,
+    api::{Happened, Reading},
     body::{self, BodyError, Reply},
     door::{Door, Who},
-    input, page,
+    page,
     web::Web,
 };
 
@@ -69,6 +70,19 @@ struct Feed<B> {
     sender: Sender<Bytes, BodyError>,
     kinds: BTreeMap<(NodeId, u8), Option<Arc<ModuleKind>>>,
     next_id: u64,
+}
+
+/// A reading that has just come.
+#[derive(Serialize)]
+struct ReadingEvent<'a> {
+    #[serde(flatten)]
+    reading: Reading<'a>,
+    node: &'a str,
+    module: u8,
+    channel: u8,
+    name: &'a str,
+    /// Where a number lies in its range, in per cent.
+    part: Option<f64>,
 }
 
 /// The reader is gone.
@@ -125,19 +139,21 @@ impl<B: Backend> Feed<B> {
                 let kind = self.kind(&node, module).await;
                 let found = kind.as_deref().and_then(|kind| definition(kind, channel));
                 let Some((name, value)) = found else { return Ok(()) };
-                let mut data = reading_json(&reading, value);
-                data["node"] = node.as_str().into();
-                data["module"] = module.into();
-                data["channel"] = channel.into();
-                data["name"] = name.into();
-                data["part"] = page::part_of_range(value, &reading.value).into();
-                self.send("reading", &data).await
+                let data = ReadingEvent {
+                    reading: Reading::new(&reading, value),
+                    node: node.as_str(),
+                    module,
+                    channel,
+                    name,
+                    part: page::part_of_range(value, &reading.value),
+                };
+                self.send("reading", &json!(data)).await
             }
             Event::Command { id, node, state } => {
                 let data = json!({ "id": id.to_string(), "node": node.as_str(), "state": state.word() });
                 self.send("command", &data).await
             }
-            Event::Notice(notice) => self.send("notice", &notice_json(&notice)).await,
+            Event::Notice(notice) => self.send("notice", &json!(Happened::from(&notice))).await,
         }
     }
 
@@ -168,21 +184,4 @@ fn definition(kind: &ModuleKind, channel: u8) -> Option<(&str, &ValueType)> {
     property
         .map(|property| (&*property.name, &property.value))
         .or_else(|| event().map(|event| (&*event.name, &event.value)))
-}
-
-/// A reading as scripts and pages take it: the value, and the words that people read.
-pub(crate) fn reading_json(reading: &ReadingView, definition: &ValueType) -> Json {
-    json!({
-        "value": input::to_json(&reading.value, definition),
-        "text": definition.text_with_unit(&reading.value),
-        "number": definition.text(&reading.value),
-        "unit": definition.unit(),
-        "measured": reading.measured.0,
-        "arrived": reading.arrived.0,
-    })
-}
-
-/// A notice as scripts take it.
-pub(crate) fn notice_json(notice: &Notice) -> Json {
-    json!({ "at": notice.at.0, "node": notice.node.as_ref().map(NodeId::as_str), "text": notice.text })
 }

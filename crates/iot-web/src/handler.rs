@@ -13,7 +13,7 @@ use crate::{
     error::WebError,
     feed, guard,
     input::Query,
-    joining, page, people, restore,
+    joining, openapi, page, people, restore,
     route::{self, Api, Page, Route, Surface},
     web::{Asked, Web},
 };
@@ -116,6 +116,7 @@ async fn read_api<B: Backend>(web: &Web<B>, api: Api, asked: &Asked) -> Result<R
         Api::Audit => api::audit(web, &asked.query).await,
         Api::AuditExport => api::audit_export(web, &asked.query),
         Api::Account => Ok(api::account(web)),
+        Api::Document => Ok(openapi::openapi(web)),
         Api::Replacement(node) => api::replacement(web, &node, &asked.query).await,
     }
 }

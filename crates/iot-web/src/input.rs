@@ -4,6 +4,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use iot_core::catalogue::{ValueError, ValueType};
 use iot_proto::{Finite, OwnedValue};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 /// Names and values of a query or a form. Of a name that comes twice, the last counts.
@@ -31,6 +33,17 @@ impl Query {
     /// The value of this name, empty or not.
     pub(crate) fn raw(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)
+    }
+
+    /// All names with their values, empty ones too.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The query without what is empty: a form sends each of its fields, filled or not.
+    pub(crate) fn filled(&self) -> Self {
+        let filled = self.fields.iter().filter(|(_, value)| !value.is_empty());
+        Self { fields: filled.map(|(name, value)| (name.clone(), value.clone())).collect() }
     }
 
     /// The query with one name set to another value, for links that keep the rest.
@@ -108,17 +121,36 @@ fn named(text: &str, value: &ValueType) -> Option<OwnedValue> {
 }
 
 /// A value as it stands in JSON: options by name, colours as `#rrggbb`.
-pub(crate) fn to_json(value: &OwnedValue, definition: &ValueType) -> Json {
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Value")]
+pub(crate) enum Told {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Box<str>),
+}
+
+impl From<&OwnedValue> for Told {
+    fn from(value: &OwnedValue) -> Self {
+        match value {
+            OwnedValue::Bool(value) => Self::Bool(*value),
+            OwnedValue::Int(value) => Self::Int(*value),
+            OwnedValue::Float(value) => Self::Float(value.get()),
+            OwnedValue::Text(value) => Self::Text(value.clone()),
+        }
+    }
+}
+
+/// A value as scripts take it, by its definition.
+pub(crate) fn told(value: &OwnedValue, definition: &ValueType) -> Told {
     match (definition, value) {
         (ValueType::Enum { options }, OwnedValue::Int(index)) => {
             let option = usize::try_from(*index).ok().and_then(|index| options.get(index));
-            option.map_or_else(|| Json::from(*index), |option| Json::from(&*option.name))
+            option.map_or(Told::Int(*index), |option| Told::Text(option.name.clone()))
         }
-        (ValueType::Colour, OwnedValue::Int(_)) => Json::from(&*definition.text(value)),
-        (_, OwnedValue::Bool(value)) => Json::from(*value),
-        (_, OwnedValue::Int(value)) => Json::from(*value),
-        (_, OwnedValue::Float(value)) => Json::from(value.get()),
-        (_, OwnedValue::Text(value)) => Json::from(&**value),
+        (ValueType::Colour, OwnedValue::Int(_)) => Told::Text(definition.text(value)),
+        (_, value) => Told::from(value),
     }
 }
 
@@ -161,7 +193,7 @@ mod tests {
             (ValueType::Text { max_chars: 9 }, Json::from("hello")),
         ] {
             let value = Given::Json(json.clone()).read("x", &definition).unwrap();
-            assert_eq!(to_json(&value, &definition), json);
+            assert_eq!(serde_json::json!(told(&value, &definition)), json);
         }
         assert!(Given::Json(Json::from("19.5")).read("x", &float()).is_err(), "a number is not a text");
     }

@@ -1,14 +1,15 @@
 //! What people and scripts do about joining: the window, its secrets, and the digits of nodes.
 
 use http::StatusCode;
-use iot_core::{Request, SessionId};
+use iot_core::{MAX_WINDOW_S, Request, SessionId};
 use iot_proto::{Digits, JoinSecret};
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backend,
+    Backend, api,
     body::{self, Reply},
+    details::{Why, WhyBody},
     error::WebError,
     input::Query,
     page,
@@ -20,14 +21,91 @@ use crate::{
 const OPEN_FOR_MIN: u32 = 5;
 
 /// What may be given. A secret that is not given is a new one.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 struct Given {
     minutes: Option<u32>,
     secret: Option<String>,
     digits: String,
     session: Option<u64>,
-    why: String,
+    why: Box<str>,
+}
+
+/// The body of a script that lets nodes join.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenBody {
+    /// For so long; 5 where nobody says.
+    #[schemars(range(max = MAX_WINDOW_S / 60))]
+    minutes: Option<u32>,
+    /// One that is printed on a node; a new one where nobody says.
+    secret: Option<String>,
+    #[serde(default)]
+    why: Why,
+}
+
+/// The body of a script that lets one more node join with a secret.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretBody {
+    /// One that is printed on a node; a new one where nobody says.
+    secret: Option<String>,
+    #[serde(default)]
+    why: Why,
+}
+
+/// The body of a script that lets the node in that shows these digits.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DigitsBody {
+    digits: String,
+    #[serde(default)]
+    why: Why,
+}
+
+/// The body of a script that turns a node away that shows digits.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndBody {
+    /// As `GET /api/v1/joining` tells it.
+    session: u64,
+    #[serde(default)]
+    why: Why,
+}
+
+/// A secret that was made or given.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SecretDocument {
+    secret: String,
+    /// What a node needs to join.
+    invitation: String,
+}
+
+impl Given {
+    /// What a script gives.
+    fn of_script(act: JoinAct, asked: &Asked) -> Result<Self, WebError> {
+        Ok(match act {
+            JoinAct::Open => {
+                let OpenBody { minutes, secret, why } = asked.document()?;
+                Self { minutes, secret, why: why.0, ..Self::default() }
+            }
+            JoinAct::Secret => {
+                let SecretBody { secret, why } = asked.document()?;
+                Self { secret, why: why.0, ..Self::default() }
+            }
+            JoinAct::Digits => {
+                let DigitsBody { digits, why } = asked.document()?;
+                Self { digits, why: why.0, ..Self::default() }
+            }
+            JoinAct::End => {
+                let EndBody { session, why } = asked.document()?;
+                Self { session: Some(session), why: why.0, ..Self::default() }
+            }
+            JoinAct::Close => {
+                let WhyBody { why } = asked.document()?;
+                Self { why: why.0, ..Self::default() }
+            }
+        })
+    }
 }
 
 /// Does what a form asks; what is refused is said on the page.
@@ -47,7 +125,7 @@ pub(crate) async fn by_form<B: Backend>(
         secret: form.get("secret").map(str::to_owned),
         digits: text("digits"),
         session: form.get("session").and_then(|session| session.parse().ok()),
-        why: text("why"),
+        why: text("why").into(),
     };
     match done(web, act, given).await {
         Ok(_) => Ok(body::see_other("/joining")),
@@ -64,15 +142,14 @@ pub(crate) async fn by_script<B: Backend>(
     act: JoinAct,
     asked: &Asked,
 ) -> Result<Reply, WebError> {
-    asked.is("application/json")?;
-    let given =
-        if asked.body.is_empty() { Ok(Given::default()) } else { serde_json::from_slice(&asked.body) };
-    let given = given.map_err(|error| WebError::malformed(error.to_string()))?;
-    let document = match done(web, act, given).await? {
-        Some(secret) => json!({ "secret": secret.to_string(), "invitation": invitation(web, &secret) }),
-        None => json!({ "done": true }),
-    };
-    Ok(body::json(StatusCode::OK, &document))
+    let given = Given::of_script(act, asked)?;
+    Ok(match done(web, act, given).await? {
+        Some(secret) => {
+            let (secret, invitation) = (secret.to_string(), invitation(web, &secret));
+            body::json(StatusCode::OK, &SecretDocument { secret, invitation })
+        }
+        None => api::Done::reply(),
+    })
 }
 
 /// What a node needs to join: the secret, and where the hub is.

@@ -4,12 +4,14 @@
 use http::StatusCode;
 use iot_core::audit::reason;
 use iot_proto::UnixMillis;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{
     Backend, api,
     body::{self, Reply},
+    details::Why,
     error::WebError,
     route::Surface,
     web::{Asked, Web},
@@ -75,11 +77,12 @@ impl RestoreRefused {
     }
 }
 
-/// What a script gives.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Given {
-    why: String,
+/// The body of a script that restores a backup.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoreBody {
+    #[serde(default)]
+    why: Why,
 }
 
 /// Begins to restore the backup of this name. A form leads to the page that says how it goes.
@@ -99,14 +102,8 @@ pub(crate) fn restore<B: Backend>(
             Ok(body::see_other("/store"))
         }
         Surface::Api => {
-            asked.is("application/json")?;
-            let given = if asked.body.is_empty() {
-                Ok(Given::default())
-            } else {
-                serde_json::from_slice(&asked.body)
-            };
-            let Given { why } = given.map_err(|error| WebError::malformed(error.to_string()))?;
-            web.backend.restore(name, &web.author(), reason(&why)?)?;
+            let RestoreBody { why } = asked.document()?;
+            web.backend.restore(name, &web.author(), reason(&why.0)?)?;
             Ok(api::restoring(name))
         }
     }

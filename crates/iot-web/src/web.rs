@@ -10,6 +10,7 @@ use iot_core::{
 };
 use iot_proto::UnixMillis;
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
@@ -118,6 +119,20 @@ impl Asked {
     pub(crate) fn form(&self) -> Result<Query, WebError> {
         self.is("application/x-www-form-urlencoded")?;
         Ok(Query::form(&self.body))
+    }
+
+    /// The document that a script sends; no body is a document in which nothing stands.
+    ///
+    /// # Errors
+    /// [`WebError::ContentType`]; [`WebError::Malformed`] for what is no such document.
+    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, WebError> {
+        self.is("application/json")?;
+        let body: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
+        // A list would be read as the fields in their order.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(WebError::malformed("the body must be an object, such as {}"));
+        }
+        serde_json::from_slice(body).map_err(|error| WebError::malformed(error.to_string()))
     }
 
     /// Whether the body is of this content type; an empty body is of every type.

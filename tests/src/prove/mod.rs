@@ -8,6 +8,7 @@
 pub mod bitrot;
 mod chance;
 pub mod claim;
+mod described;
 pub mod dial;
 mod disk;
 pub mod diskfull;

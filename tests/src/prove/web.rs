@@ -1,4 +1,5 @@
-//! `prove web`: no page of another site changes anything, no name runs as a script, no path leaves its folder.
+//! `prove web`: no page of another site changes anything, no name runs as a script, no path leaves its folder, and every
+//! operation of the API answers as its document says.
 //!
 //! The real binary and a real browser, in which the owner is logged in. A page on another port and one on another
 //! address try to change things with the owner's cookie; the port is the harder one, since cookies know no ports.
@@ -16,7 +17,11 @@ use iot_proto::Capabilities;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{findings::Findings, frame::Frame};
+use super::{
+    described::{self, Described, Way},
+    findings::Findings,
+    frame::Frame,
+};
 use crate::{browser::Browser, hand_node::HandNode, hub::HubProcess, people::OWNER, wait::until};
 
 /// How long a page of the other site may take over its tries.
@@ -63,6 +68,9 @@ pub struct Options {
     /// Nodes whose six names each are a script
     #[arg(long, default_value_t = 170)]
     nodes: u32,
+    /// Examples of each operation of the API, in the owner's name
+    #[arg(long, default_value_t = 60)]
+    examples: u32,
     #[command(flatten)]
     frame: Frame<Plant>,
 }
@@ -72,6 +80,8 @@ pub struct Options {
 enum Plant {
     /// The tries come from the hub's own page, and the names stand on a page that does not escape them
     OwnPage,
+    /// Answers of the API have another key on their way, and what is not found becomes an error of the server
+    Spoiled,
 }
 
 #[derive(Debug, Default)]
@@ -85,19 +95,21 @@ struct Figures {
     paths_left: usize,
 }
 
-/// Runs the proof and judges it.
+/// Runs the proof and judges it. With a planted fault it does only what must find it.
 ///
 /// # Errors
-/// When hub or browser cannot be run, a promise is broken, or a planted fault was not found.
+/// When hub, browser or schemathesis cannot be run, a promise is broken, or a planted fault was not found.
 pub fn run(options: &Options) -> Result<()> {
-    let directory = TempDir::new()?;
-    let hub = HubProcess::start(directory.path(), &["--registration", "open"])?;
-    let browser = Browser::start()?;
-    browser.log_in(hub.api.base(), OWNER)?;
+    let plant = options.frame.plant;
     let mut figures = Figures::default();
-    other_sites(options, &hub, &browser, &mut figures)?;
-    names(options, &hub, &browser, &mut figures)?;
-    paths(&hub, &mut figures)?;
+    if plant != Some(Plant::Spoiled) {
+        pages(options, &mut figures)?;
+    }
+    let described = match plant {
+        Some(Plant::OwnPage) => Described::default(),
+        Some(Plant::Spoiled) => described::every_operation(options.examples, Way::Spoiled)?,
+        None => described::every_operation(options.examples, Way::Straight)?,
+    };
     let Figures { tries, changes, names, pages, scripts_run, paths, paths_left } = figures;
     let mut findings = Findings::default();
     findings.tell("tries", tries);
@@ -107,12 +119,27 @@ pub fn run(options: &Options) -> Result<()> {
     findings.zero("scripts_run", scripts_run);
     findings.tell("paths", paths);
     findings.zero("paths_left", paths_left);
+    described.write(&mut findings);
     options.frame.conclude(
         "web",
         findings,
-        |Plant::OwnPage| changes > 0 && scripts_run > 0,
-        "nothing was changed from other sites, no name ran, no path left its folder",
+        |plant| match plant {
+            Plant::OwnPage => changes > 0 && scripts_run > 0,
+            Plant::Spoiled => described.server_errors > 0 && described.off_schema > 0,
+        },
+        "nothing was changed from other sites, no name ran, no path left its folder, and the API answered as it says",
     )
+}
+
+/// What other sites, names and paths come to.
+fn pages(options: &Options, figures: &mut Figures) -> Result<()> {
+    let directory = TempDir::new()?;
+    let hub = HubProcess::start(directory.path(), &["--registration", "open"])?;
+    let browser = Browser::start()?;
+    browser.log_in(hub.api.base(), OWNER)?;
+    other_sites(options, &hub, &browser, figures)?;
+    names(options, &hub, &browser, figures)?;
+    paths(&hub, figures)
 }
 
 /// Pages of other sites send forms and requests with the owner's cookie.
@@ -223,7 +250,7 @@ fn names(options: &Options, hub: &HubProcess, browser: &Browser, figures: &mut F
         paths.extend([path.clone(), format!("{path}/modules/0"), format!("/audit?node=plain:{name}")]);
     }
     let bases = match options.frame.plant {
-        Some(Plant::OwnPage) => vec![format!("http://{}", site("127.0.0.1", all)?)],
+        Some(Plant::OwnPage | Plant::Spoiled) => vec![format!("http://{}", site("127.0.0.1", all)?)],
         None => paths.iter().map(|path| format!("{}{path}", hub.api.base())).collect(),
     };
     for address in bases {

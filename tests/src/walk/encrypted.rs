@@ -1,19 +1,14 @@
 //! Nodes that have keys: simulated ones, and one in Python with a Noise library that has nothing to do with
 //! those of the hub and of the simulated nodes.
 
-use std::{
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{net::Ipv4Addr, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use iot_sim::{Control, Fleet, FleetConfig};
 use serde_json::json;
 
 use super::{NODE_PORT, Walk, field};
-use crate::wait::until;
+use crate::{python, wait::until};
 
 /// The library, and the version that this was written with.
 const LIBRARY: &str = "noiseprotocol==0.3.1";
@@ -77,7 +72,7 @@ fn with_fleet(walk: &mut Walk, seed: u64, first: Ipv4Addr, visitors: u8) -> Resu
 pub(super) fn python(walk: &mut Walk) -> Result<String> {
     let hub = walk.hub()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/iot-proto/examples/encrypted.py");
-    let output = Command::new(interpreter()?)
+    let output = Command::new(python::with("noise", &[LIBRARY])?.join("python3"))
         .arg(script)
         .args([hub.tcp.ip().to_string(), hub.tcp.port().to_string(), hub.key()?.to_string()])
         .args(["--pings", "65600"])
@@ -94,24 +89,4 @@ pub(super) fn python(walk: &mut Walk) -> Result<String> {
     let node = hub.api.node(id)?.context("the hub knows the node by the id that it has computed")?;
     ensure!(field(&node, "/admission")? == "pending", "{node}");
     Ok(said)
-}
-
-/// A Python that has the library; it is installed beside what is built, where it is missing.
-fn interpreter() -> Result<PathBuf> {
-    let place = crate::hub::binaries()?.join("../python-noise");
-    let python = place.join("bin/python3");
-    let has_library = |python: &Path| {
-        Command::new(python)
-            .args(["-c", "import noise.connection"])
-            .output()
-            .is_ok_and(|it| it.status.success())
-    };
-    if !has_library(&python) {
-        let made =
-            Command::new("python3").args(["-m", "venv"]).arg(&place).output().context("start python3")?;
-        ensure!(made.status.success(), "python3 -m venv: {}", String::from_utf8_lossy(&made.stderr));
-        let pip = Command::new(&python).args(["-m", "pip", "install", "-q", LIBRARY]).output()?;
-        ensure!(pip.status.success(), "pip install {LIBRARY}: {}", String::from_utf8_lossy(&pip.stderr));
-    }
-    Ok(python)
 }

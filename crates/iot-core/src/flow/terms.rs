@@ -36,11 +36,11 @@ impl Hub {
 
     /// Whether commands to a node are taken, and by whose word.
     pub(crate) fn permission(&self, node: &Node) -> Permission {
-        match node.terms().and_then(|terms| terms.commands.clone()) {
+        match node.is_permitted() {
             _ if !node.is_unproven() => Permission::Needless,
             _ if self.is_open() => Permission::Open,
-            Some(decision) => Permission::Given(decision),
-            None => Permission::Missing,
+            true => Permission::Given,
+            false => Permission::Missing,
         }
     }
 

@@ -5,8 +5,7 @@ use core::fmt;
 
 use super::PeopleError;
 
-/// Shortest and longest passphrase, in characters and in bytes. Whoever finds a backup can try as many as they like.
-const SHORTEST: usize = 16;
+/// Longest passphrase, in bytes.
 const LONGEST: usize = 1_024;
 
 /// Fewest different characters.
@@ -17,6 +16,9 @@ const DIFFERENT: usize = 6;
 pub struct Passphrase(Box<str>);
 
 impl Passphrase {
+    /// Fewest characters: whoever finds a backup can try as many as they like.
+    pub const SHORTEST: usize = 16;
+
     /// Takes words as they were typed.
     ///
     /// # Errors
@@ -24,8 +26,9 @@ impl Passphrase {
     pub fn new(text: &str) -> Result<Self, PeopleError> {
         let refused = |why: Box<str>| Err(PeopleError::Passphrase { why });
         let length = text.chars().count();
-        if length < SHORTEST {
-            return refused(format!("it has {length} characters, and at least {SHORTEST} are needed").into());
+        if length < Self::SHORTEST {
+            let least = Self::SHORTEST;
+            return refused(format!("it has {length} characters, and at least {least} are needed").into());
         }
         if text.len() > LONGEST {
             return refused(format!("it has {} bytes, and at most {LONGEST} are taken", text.len()).into());

@@ -26,7 +26,8 @@ pub enum CommandState {
 }
 
 impl CommandState {
-    const ALL: [Self; 7] =
+    /// All states, in the order of a command's life.
+    pub const ALL: [Self; 7] =
         [Self::Queued, Self::Sent, Self::Accepted, Self::Done, Self::Failed, Self::Expired, Self::Cancelled];
 
     /// The state that has this [word](Self::word).

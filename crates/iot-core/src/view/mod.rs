@@ -146,6 +146,10 @@ pub enum PresenceState {
 }
 
 impl PresenceState {
+    /// All states, from the best to the worst.
+    pub const ALL: [Self; 6] =
+        [Self::Connecting, Self::Online, Self::Asleep, Self::Overdue, Self::Lost, Self::Disabled];
+
     /// The state's word in the API and in markup, such as `online`.
     pub fn word(self) -> &'static str {
         match self {

@@ -28,7 +28,8 @@ pub enum AdmissionState {
 }
 
 impl AdmissionState {
-    const ALL: [Self; 5] = [Self::Pending, Self::Matched, Self::Admitted, Self::Revoked, Self::Archived];
+    /// All states, in the order in which a node has them.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Matched, Self::Admitted, Self::Revoked, Self::Archived];
 
     /// The state that has this [word](Self::word).
     pub fn from_word(word: &str) -> Option<Self> {
@@ -109,6 +110,8 @@ pub struct NodeView {
     pub admission: AdmissionState,
     /// Whether commands to it are taken.
     pub permission: Permission,
+    /// Who has permitted them, why and when, where that is by whose word they are.
+    pub permitted: Option<Decision>,
     /// The address at which it is let in, and no other; `None` where any will do.
     pub home: Option<IpAddr>,
     /// Who else said its name, where it has such a home.
@@ -151,30 +154,33 @@ impl NodeView {
 }
 
 /// Whether commands to a node are taken, and by whose word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
     /// They are: it proves who it is.
     Needless,
     /// They are, although it proves nothing: registration is open, and nobody is asked.
     Open,
     /// They are, although it proves nothing: an admin has permitted them.
-    Given(Decision),
+    Given,
     /// They are not: it proves nothing, and no admin has permitted them.
     Missing,
 }
 
 impl Permission {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Needless, Self::Open, Self::Given, Self::Missing];
+
     /// Whether commands are taken.
-    pub fn is_there(&self) -> bool {
-        *self != Self::Missing
+    pub fn is_there(self) -> bool {
+        self != Self::Missing
     }
 
     /// The word in the API.
-    pub fn word(&self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Needless => "needless",
             Self::Open => "open",
-            Self::Given(_) => "given",
+            Self::Given => "given",
             Self::Missing => "missing",
         }
     }
@@ -207,6 +213,9 @@ pub enum KeyStanding {
 }
 
 impl KeyStanding {
+    /// All of them, in the order in which a key has them.
+    pub const ALL: [Self; 4] = [Self::Current, Self::Next, Self::Former, Self::Ended];
+
     /// The word in the API.
     pub fn word(self) -> &'static str {
         match self {

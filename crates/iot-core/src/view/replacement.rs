@@ -61,6 +61,9 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Moves, Self::Differs, Self::Missing, Self::New];
+
     /// The word in the API and on pages.
     pub fn word(self) -> &'static str {
         match self {

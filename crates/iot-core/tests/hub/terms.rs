@@ -99,7 +99,8 @@ fn the_leave_and_its_author_and_reason_outlast_a_restart_and_are_in_the_audit() 
     permit(&mut world);
     world.ask(Request::Permit { node: id("pump") });
     world.restart();
-    let Permission::Given(decision) = permission(&world) else { panic!("{:?}", permission(&world)) };
+    let node = world.hub.view(world.now()).node(&id("pump")).expect("a known node");
+    let decision = node.permitted.expect("somebody's word");
     assert_eq!((&*decision.by, &*decision.why), ("ann", "it only waters"));
     world.ask_because("sold the tank", Request::Forbid { node: id("pump") });
     world.ask(Request::Forbid { node: id("pump") });

@@ -10,36 +10,48 @@ use iot_core::{
     IotError, NodeId,
     audit::{AuditEntry, AuditQuery, Deed},
 };
-use serde::Serialize;
-use serde_json::{Value as Json, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::{limit, series::time};
 use crate::{
     Backend,
     body::{self, BodyError, Reply},
     error::WebError,
     input::Query,
+    query::{Between, Moment},
     web::Web,
+    word::{Time, Word},
 };
 
-/// Changes in one answer, where nobody says and at most.
-const CHANGES: (usize, usize) = (100, 1_000);
+/// Changes in one answer at most, and held at a time for an export.
+const CHANGES: usize = 1_000;
 
 /// Parts of an export that wait for a slow reader.
 const QUEUE: usize = 4;
 
+/// What people changed, newest first.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Audit<'a> {
+    audit: Vec<Change<'a>>,
+    /// What to give as `before` for the next page; `null` on the last.
+    next: Option<u64>,
+}
+
 /// A change.
-#[derive(Serialize)]
-struct Change<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Change<'a> {
     number: u64,
-    at: i64,
+    at: Time,
     by: &'a str,
-    deed: &'static str,
+    deed: Word<Deed>,
     node: Option<&'a str>,
+    /// What node, module or user was called before the change.
     title: &'a str,
     module: Option<u8>,
     command: Option<String>,
+    /// Empty where there was nothing.
     before: &'a str,
+    /// Empty where there is nothing.
     after: &'a str,
     why: &'a str,
 }
@@ -48,9 +60,9 @@ impl<'a> From<&'a AuditEntry> for Change<'a> {
     fn from(AuditEntry { number, record }: &'a AuditEntry) -> Self {
         Self {
             number: *number,
-            at: record.at.0,
+            at: record.at.into(),
             by: &record.by,
-            deed: record.deed.word(),
+            deed: Word(record.deed),
             node: record.target.node.as_ref().map(NodeId::as_str),
             title: &record.target.title,
             module: record.target.module,
@@ -62,28 +74,42 @@ impl<'a> From<&'a AuditEntry> for Change<'a> {
     }
 }
 
-/// What a query asks of the audit: `?node=&deed=&by=&from=&to=&before=`.
+/// What is asked of the audit.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedAudit {
+    /// Only changes of the node of this id.
+    node: Option<Box<str>>,
+    /// Only changes of this sort.
+    deed: Option<Word<Deed>>,
+    /// Only changes of whoever has this in their name.
+    by: Option<Box<str>>,
+    /// Not before this.
+    from: Option<Moment>,
+    /// Before this.
+    to: Option<Moment>,
+    /// Only changes before that of this number.
+    before: Option<u64>,
+    /// Most changes in one answer; all of them are exported.
+    #[serde(default)]
+    limit: Between<1, 1_000, 100>,
+}
+
+/// What a query asks of the audit.
 ///
 /// # Errors
 /// [`WebError::Malformed`], [`IotError::UnknownNode`].
 pub(crate) fn query(query: &Query) -> Result<AuditQuery, WebError> {
-    let node = query
-        .get("node")
-        .map(|node| NodeId::parse(node).ok_or_else(|| IotError::UnknownNode { node: node.into() }));
-    let deed = query.get("deed").map(|word| {
-        Deed::from_word(word).ok_or_else(|| WebError::malformed(format!("no deed is called {word}")))
-    });
-    let before = query
-        .get("before")
-        .map(|text| text.parse().map_err(|_| WebError::malformed(format!("before is no number: {text}"))));
+    let AskedAudit { node, deed, by, from, to, before, limit } = query.read()?;
+    let node = node.map(|node| NodeId::parse(&node).ok_or(IotError::UnknownNode { node }));
     Ok(AuditQuery {
         node: node.transpose()?,
-        deed: deed.transpose()?,
-        by: query.get("by").map(Into::into),
-        from: time(query, "from")?,
-        to: time(query, "to")?,
-        before: before.transpose()?,
-        limit: CHANGES.0,
+        deed: deed.map(|Word(deed)| deed),
+        by,
+        from: from.map(|Moment(from)| from),
+        to: to.map(|Moment(to)| to),
+        before,
+        limit: limit.get(),
     })
 }
 
@@ -92,14 +118,15 @@ pub(crate) fn query(query: &Query) -> Result<AuditQuery, WebError> {
 /// # Errors
 /// As the backend's; [`WebError::Malformed`] for a query that cannot be read.
 pub(crate) async fn audit<B: Backend>(web: &Web<B>, asked: &Query) -> Result<Reply, WebError> {
-    let limit = limit(asked, CHANGES.0, CHANGES.1)?;
+    let asked = query(asked)?;
+    let limit = asked.limit;
     // One more than is shown says whether there is another page.
-    let mut entries = web.backend.audit(AuditQuery { limit: limit + 1, ..query(asked)? }).await?;
+    let mut entries = web.backend.audit(AuditQuery { limit: limit + 1, ..asked }).await?;
     let has_more = entries.len() > limit;
     entries.truncate(limit);
     let next = entries.last().filter(|_| has_more).map(|entry| entry.number);
-    let changes: Vec<_> = entries.iter().map(Change::from).collect();
-    Ok(body::json(StatusCode::OK, &json!({ "audit": changes, "next": next })))
+    let document = Audit { audit: entries.iter().map(Change::from).collect(), next };
+    Ok(body::json(StatusCode::OK, &document))
 }
 
 /// `GET /api/v1/audit/export`: every change that fits as a line of JSON, newest first.
@@ -107,7 +134,7 @@ pub(crate) async fn audit<B: Backend>(web: &Web<B>, asked: &Query) -> Result<Rep
 /// # Errors
 /// [`WebError::Malformed`] for a query that cannot be read.
 pub(crate) fn audit_export<B: Backend>(web: &Web<B>, asked: &Query) -> Result<Reply, WebError> {
-    let query = AuditQuery { limit: CHANGES.1, ..query(asked)? };
+    let query = AuditQuery { limit: CHANGES, ..query(asked)? };
     let (sender, channel) = Channel::<Bytes, BodyError>::new(QUEUE);
     tokio::spawn(export(web.backend.clone(), query, sender));
     let mut reply = body::reply(StatusCode::OK, "application/x-ndjson", "");
@@ -136,8 +163,8 @@ async fn export<B: Backend>(backend: B, mut query: AuditQuery, mut sender: Sende
 fn lines(entries: &[AuditEntry]) -> String {
     let mut lines = String::new();
     for entry in entries {
-        let line: Json = json!(Change::from(entry));
-        lines.push_str(&line.to_string());
+        // Changes have text keys and finite numbers, so they can always be written.
+        lines.push_str(&serde_json::to_string(&Change::from(entry)).unwrap_or_default());
         lines.push('\n');
     }
     lines

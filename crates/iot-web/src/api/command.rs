@@ -4,86 +4,112 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
 use iot_core::{
-    CommandState, Event, NodeId,
+    CommandState, Event, IotError, NodeId,
     catalogue::ValueType,
-    view::{CommandFilter, CommandView, ReadingView, Wanted},
+    view::{self, CommandFilter, CommandView, ReadingView},
 };
 use iot_proto::{CommandId, OwnedValue};
-use serde::Serialize;
-use serde_json::{Value as Json, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::{Instant, timeout_at},
 };
 
-use super::{Error, limit};
+use super::{Error, Reading};
 use crate::{
     Backend, act,
     body::{self, Reply},
     error::WebError,
-    feed,
-    input::{self, Query},
+    input::{self, Query, Told},
+    query::Between,
     route::command_id,
     web::Web,
+    word::{Listed, Time, Word},
 };
 
-/// Commands in one answer, where nobody says and at most.
-const COMMANDS: (usize, usize) = (100, 1_000);
+/// Commands, newest first.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Commands<'a> {
+    commands: Vec<Command<'a>>,
+    /// What to give as `before` for the next page; `null` on the last.
+    next: Option<String>,
+}
 
-/// Longest wait for a command, in seconds.
-const WAIT_S: u64 = 30;
-
-/// A command.
-#[derive(Serialize)]
-pub(super) struct Command<'a> {
+/// A command with its whole life.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Command<'a> {
     id: String,
     node: &'a str,
     node_title: &'a str,
-    module: Option<Json>,
-    wanted: Json,
+    /// `null` where it is for the node itself.
+    module: Option<ForModule<'a>>,
+    wanted: Wanted,
+    /// What is wanted, in words.
     summary: &'a str,
     author: &'a str,
     why: &'a str,
-    state: &'static str,
+    /// Done means that the node reported the value.
+    state: Word<CommandState>,
     steps: Vec<Step>,
-    expires: i64,
+    expires: Time,
+    /// How often it was sent.
     attempts: u32,
+    /// What its property reports now; only where one command is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reported: Option<Json>,
+    reported: Option<Reading<'a>>,
 }
 
-#[derive(Serialize)]
+/// The module that a command is for.
+#[derive(Serialize, JsonSchema)]
+struct ForModule<'a> {
+    index: u8,
+    title: &'a str,
+}
+
+/// What is wanted.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Wanted {
+    Set { channel: u8, value: Told },
+    Get { channel: u8 },
+    Invoke { channel: u8, argument: Option<Told> },
+    Identify { for_s: u16 },
+    Restart {},
+}
+
+/// A state that a command has been in.
+#[derive(Serialize, JsonSchema)]
 struct Step {
-    state: &'static str,
-    at: i64,
+    state: Word<CommandState>,
+    at: Time,
+    /// Why, where that needs a reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Error>,
 }
 
 impl<'a> Command<'a> {
     /// The command, with what its property reports where that is known.
-    pub(super) fn new(view: &'a CommandView, reported: Option<Target>) -> Self {
-        let value = reported.as_ref().map(|target| &target.value);
+    pub(super) fn new(view: &'a CommandView, target: Option<&'a Target>) -> Self {
         let steps = view.steps.iter().map(|step| Step {
-            state: step.state.word(),
-            at: step.at.0,
+            state: Word(step.state),
+            at: step.at.into(),
             cause: step.cause.as_ref().map(Error::from),
         });
         Self {
             id: view.id.to_string(),
             node: view.node.as_str(),
             node_title: &view.node_title,
-            module: view.module.as_ref().map(|(index, title)| json!({ "index": index, "title": title })),
-            wanted: wanted(&view.wanted, value),
+            module: view.module.as_ref().map(|(index, title)| ForModule { index: *index, title }),
+            wanted: Wanted::new(&view.wanted, target.map(|target| &target.value)),
             summary: &view.summary,
             author: &view.author,
             why: &view.why,
-            state: view.state.word(),
+            state: Word(view.state),
             steps: steps.collect(),
-            expires: view.expires.0,
+            expires: view.expires.into(),
             attempts: view.attempts,
-            reported: reported
-                .and_then(|target| target.latest.map(|reading| feed::reading_json(&reading, &target.value))),
+            reported: target.and_then(|target| Some(Reading::new(target.latest.as_ref()?, &target.value))),
         }
     }
 }
@@ -94,34 +120,29 @@ pub(super) struct Target {
     latest: Option<ReadingView>,
 }
 
-fn wanted(wanted: &Wanted, definition: Option<&ValueType>) -> Json {
-    let value = |value: &OwnedValue| match (definition, value) {
-        (Some(definition), _) => input::to_json(value, definition),
-        (None, OwnedValue::Bool(value)) => json!(value),
-        (None, OwnedValue::Int(value)) => json!(value),
-        (None, OwnedValue::Float(value)) => json!(value.get()),
-        (None, OwnedValue::Text(value)) => json!(value),
-    };
-    match wanted {
-        Wanted::Set { channel, value: set, .. } => {
-            json!({ "set": { "channel": channel, "value": value(set) } })
+impl Wanted {
+    fn new(wanted: &view::Wanted, definition: Option<&ValueType>) -> Self {
+        let told = |value: &OwnedValue| {
+            definition.map_or_else(|| Told::from(value), |definition| input::told(value, definition))
+        };
+        match wanted {
+            view::Wanted::Set { channel, value, .. } => Self::Set { channel: *channel, value: told(value) },
+            view::Wanted::Get { channel, .. } => Self::Get { channel: *channel },
+            view::Wanted::Invoke { channel, argument, .. } => {
+                Self::Invoke { channel: *channel, argument: argument.as_ref().map(told) }
+            }
+            view::Wanted::Identify { for_s } => Self::Identify { for_s: *for_s },
+            view::Wanted::Restart => Self::Restart {},
         }
-        Wanted::Get { channel, .. } => json!({ "get": { "channel": channel } }),
-        Wanted::Invoke { channel, argument, .. } => {
-            json!({ "invoke": { "channel": channel, "argument": argument.as_ref().map(value) } })
-        }
-        Wanted::Identify { for_s } => json!({ "identify": { "for_s": for_s } }),
-        Wanted::Restart => json!({ "restart": {} }),
     }
 }
 
-/// The state of this word.
-///
-/// # Errors
-/// [`WebError::Malformed`].
-fn state(word: &str) -> Result<CommandState, WebError> {
-    CommandState::from_word(word)
-        .ok_or_else(|| WebError::malformed(format!("no command state is called {word}")))
+/// What is asked with something that becomes a command.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedWait {
+    /// Answer once the command has ended, or when so many seconds are over.
+    wait: Option<Between<0, 30>>,
 }
 
 /// For how long a script wants to wait: `?wait=5`.
@@ -129,11 +150,26 @@ fn state(word: &str) -> Result<CommandState, WebError> {
 /// # Errors
 /// [`WebError::Malformed`].
 pub(crate) fn wait(query: &Query) -> Result<Option<Duration>, WebError> {
-    let Some(text) = query.get("wait") else { return Ok(None) };
-    let seconds = text.parse().ok().filter(|seconds| *seconds <= WAIT_S);
-    let seconds = seconds
-        .ok_or_else(|| WebError::malformed(format!("wait is 0 to {WAIT_S} whole seconds, not {text}")))?;
-    Ok(Some(Duration::from_secs(seconds)))
+    let AskedWait { wait } = query.read()?;
+    Ok(wait.map(|seconds| Duration::from_secs(seconds.get())))
+}
+
+/// What is asked of commands.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedCommands {
+    /// Only those for the node of this id.
+    node: Option<Box<str>>,
+    /// Only those for the module of this index.
+    module: Option<u8>,
+    /// Only those in one of these states, with commas between them.
+    state: Option<Listed<CommandState>>,
+    /// Only those before the command of this id.
+    #[schemars(extend("format" = "uuid"))]
+    before: Option<Box<str>>,
+    /// Most commands in one answer.
+    #[serde(default)]
+    limit: Between<1, 1_000, 100>,
 }
 
 /// `GET /api/v1/commands?node=&module=&state=&before=&limit=`; several states with commas between them.
@@ -141,22 +177,17 @@ pub(crate) fn wait(query: &Query) -> Result<Option<Duration>, WebError> {
 /// # Errors
 /// As the backend's; [`WebError::Malformed`] for a query that cannot be read.
 pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<Reply, WebError> {
-    let node = query
-        .get("node")
-        .map(|node| NodeId::parse(node).ok_or_else(|| iot_core::IotError::UnknownNode { node: node.into() }));
-    let states = query.get("state").map(|words| words.split(',').map(state).collect::<Result<Vec<_>, _>>());
-    let module = query
-        .get("module")
-        .map(|index| index.parse().map_err(|_| WebError::malformed(format!("module is no index: {index}"))));
-    let before = query.get("before").map(|id| {
-        command_id(id).ok_or_else(|| WebError::malformed(format!("before is no id of a command: {id}")))
+    let AskedCommands { node, module, state, before, limit } = query.read()?;
+    let node = node.map(|node| NodeId::parse(&node).ok_or(IotError::UnknownNode { node }));
+    let before = before.map(|id| {
+        command_id(&id).ok_or_else(|| WebError::malformed(format!("before is no id of a command: {id}")))
     });
-    let limit = limit(query, COMMANDS.0, COMMANDS.1)?;
+    let limit: usize = limit.get();
     // One more than is shown says whether there is another page.
     let filter = CommandFilter {
         node: node.transpose()?,
-        module: module.transpose()?,
-        states: states.transpose()?.unwrap_or_default(),
+        module,
+        states: state.map(|Listed(states)| states).unwrap_or_default(),
         before: before.transpose()?,
         limit: limit + 1,
     };
@@ -164,8 +195,9 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
     let has_more = commands.len() > limit;
     commands.truncate(limit);
     let next = commands.last().filter(|_| has_more).map(|command| command.id.to_string());
-    let shown: Vec<_> = commands.iter().map(|view| Command::new(view, None)).collect();
-    Ok(body::json(StatusCode::OK, &json!({ "commands": shown, "next": next })))
+    let document =
+        Commands { commands: commands.iter().map(|view| Command::new(view, None)).collect(), next };
+    Ok(body::json(StatusCode::OK, &document))
 }
 
 /// `GET /api/v1/commands/{id}`.
@@ -175,13 +207,20 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
 pub(crate) async fn command<B: Backend>(web: &Web<B>, id: CommandId) -> Result<Reply, WebError> {
     let view = web.backend.command(id).await?;
     let target = target(web, &view).await;
-    Ok(body::json(StatusCode::OK, &Command::new(&view, target)))
+    Ok(body::json(StatusCode::OK, &Command::new(&view, target.as_ref())))
 }
 
-/// The command has been taken; its life is at the location.
+/// A command has been taken; its life is at the location.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Accepted<'a> {
+    command: String,
+    location: &'a str,
+}
+
+/// The command has been taken.
 pub(crate) fn accepted(id: CommandId) -> Reply {
     let location = act::command_location(id);
-    let document = json!({ "command": id.to_string(), "location": location });
+    let document = Accepted { command: id.to_string(), location: &location };
     let mut reply = body::json(StatusCode::ACCEPTED, &document);
     if let Ok(location) = HeaderValue::from_str(&location) {
         reply.headers_mut().insert(header::LOCATION, location);
@@ -220,12 +259,13 @@ pub(crate) async fn command_when_ended<B: Backend>(
         view = web.backend.command(id).await?;
     }
     let target = target(web, &view).await;
-    Ok(body::json(StatusCode::OK, &Command::new(&view, target)))
+    Ok(body::json(StatusCode::OK, &Command::new(&view, target.as_ref())))
 }
 
 /// The property that a command is for, as it is now. Without it the command is given all the same.
 async fn target<B: Backend>(web: &Web<B>, view: &CommandView) -> Option<Target> {
-    let (Wanted::Set { module, channel, .. } | Wanted::Get { module, channel }) = view.wanted else {
+    let (view::Wanted::Set { module, channel, .. } | view::Wanted::Get { module, channel }) = view.wanted
+    else {
         return None;
     };
     let node = web.backend.node(&view.node).await.ok()?;

@@ -7,15 +7,18 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use iot_core::{IotError, Series, store::ReadingQuery, view::ReadingView};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio::sync::mpsc::Receiver;
 use tracing::warn;
 
-use super::series::{self, AskedSeries};
+use super::series::{AskedSeries, Range};
 use crate::{
     Backend,
     body::{self, BodyError, Reply},
     error::WebError,
     input::Query,
+    query::Moment,
     rows::{Format, Row, RowError, RowWriter},
     web::Web,
 };
@@ -26,20 +29,36 @@ const PAGE: usize = 4_096;
 /// Pages that may wait for a slow reader.
 const QUEUE: usize = 2;
 
+/// What is asked of an export.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedExport {
+    /// Id of the node.
+    node: Box<str>,
+    /// Index of the module.
+    module: u8,
+    /// Name or number of the property or event.
+    channel: Box<str>,
+    /// Not before this; 24 hours before `to` without it.
+    from: Option<Moment>,
+    /// Before this; now without it.
+    to: Option<Moment>,
+    /// What the file is.
+    format: Format,
+}
+
 /// `GET /api/v1/export?node=&module=&channel=&from=&to=&format=`.
 ///
 /// # Errors
 /// As the backend's; [`WebError::Malformed`] for a query that cannot be read.
 pub(crate) async fn export<B: Backend>(web: &Web<B>, query: &Query) -> Result<Reply, WebError> {
-    let format = series::needed(query, "format")?;
-    let format = Format::from_extension(format)
-        .ok_or_else(|| WebError::malformed(format!("format is csv or jsonl, not {format}")))?;
-    let asked = AskedSeries::read(web, query).await?;
+    let AskedExport { node, module, channel, from, to, format } = query.read()?;
+    let asked = AskedSeries::find(web, node, module, &channel, Range::new(web, from, to)).await?;
     let name = format!("{}-{}-{}.{}", asked.series.node, asked.series.module, asked.name, format.extension());
     let name: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let (sender, channel) = Channel::<Bytes, BodyError>::new(QUEUE);
-    let AskedSeries { series, from, to, .. } = asked;
+    let AskedSeries { series, range: Range { from, to }, .. } = asked;
     let pages = web.backend.pages(ReadingQuery { series: series.clone(), from, to, limit: PAGE });
     tokio::spawn(send(series, pages, format, sender));
     let content_type = match format {

@@ -1,16 +1,112 @@
 //! The window for joining in the API. Secrets stand only in the answer to whoever had them made.
 
 use http::StatusCode;
-use iot_core::view::{EndedView, SecretView, ShowingView, WindowView};
-use serde_json::{Value as Json, json};
+use iot_core::{
+    NodeId,
+    view::{EndedView, SecretView, ShowingView, WindowView},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::Happened;
 use crate::{
     Backend,
     body::{self, Reply},
     error::WebError,
-    feed::notice_json,
     web::Web,
+    word::Time,
 };
+
+/// Whether nodes may join, and who does.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Joining<'a> {
+    /// `null` where nodes may not join.
+    window: Option<Window<'a>>,
+    /// What became of the last window.
+    last: Option<Ended<'a>>,
+}
+
+/// The time in which nodes may join.
+#[derive(Serialize, JsonSchema)]
+struct Window<'a> {
+    opened_by: &'a str,
+    closes: Time,
+    secrets: Vec<GivenSecret<'a>>,
+    /// Why nobody joins with digits any more.
+    no_digits: Option<&'static str>,
+    /// The nodes that show digits; the digits themselves are only on the nodes.
+    showing: Vec<Showing<'a>>,
+    /// How many showed digits and went away: someone may be in between.
+    unfinished: u32,
+    news: Vec<Happened<'a>>,
+}
+
+/// A secret that lets one node in.
+#[derive(Serialize, JsonSchema)]
+struct GivenSecret<'a> {
+    /// The node that it has let in.
+    taken: Option<&'a str>,
+}
+
+/// A node that shows digits.
+#[derive(Serialize, JsonSchema)]
+struct Showing<'a> {
+    session: u64,
+    node: &'a str,
+    address: String,
+    since: Time,
+}
+
+/// A window that is closed.
+#[derive(Serialize, JsonSchema)]
+struct Ended<'a> {
+    why: &'a str,
+    at: Time,
+    unfinished: u32,
+    news: Vec<Happened<'a>>,
+}
+
+impl<'a> From<&'a WindowView> for Window<'a> {
+    fn from(window: &'a WindowView) -> Self {
+        Self {
+            opened_by: &window.opened_by,
+            closes: window.closes.into(),
+            secrets: window.secrets.iter().map(GivenSecret::from).collect(),
+            no_digits: window.no_digits,
+            showing: window.showing.iter().map(Showing::from).collect(),
+            unfinished: window.unfinished,
+            news: window.news.iter().map(Happened::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a SecretView> for GivenSecret<'a> {
+    fn from(secret: &'a SecretView) -> Self {
+        Self { taken: secret.taken.as_ref().map(NodeId::as_str) }
+    }
+}
+
+impl<'a> From<&'a ShowingView> for Showing<'a> {
+    fn from(showing: &'a ShowingView) -> Self {
+        Self {
+            session: showing.session.0,
+            node: showing.node.as_str(),
+            address: showing.peer.to_string(),
+            since: showing.since.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a EndedView> for Ended<'a> {
+    fn from(last: &'a EndedView) -> Self {
+        Self {
+            why: &last.why,
+            at: last.at.into(),
+            unfinished: last.unfinished,
+            news: last.news.iter().map(Happened::from).collect(),
+        }
+    }
+}
 
 /// `GET /api/v1/joining`.
 ///
@@ -18,43 +114,9 @@ use crate::{
 /// As the backend's.
 pub(crate) async fn joining<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
     let joining = web.backend.joining().await?;
-    let document = json!({
-        "window": joining.window.as_ref().map(window),
-        "last": joining.last.as_ref().map(last),
-    });
+    let document = Joining {
+        window: joining.window.as_ref().map(Window::from),
+        last: joining.last.as_ref().map(Ended::from),
+    };
     Ok(body::json(StatusCode::OK, &document))
-}
-
-fn window(window: &WindowView) -> Json {
-    json!({
-        "opened_by": window.opened_by,
-        "closes": window.closes.0,
-        "secrets": window.secrets.iter().map(secret).collect::<Vec<_>>(),
-        "no_digits": window.no_digits,
-        "showing": window.showing.iter().map(showing).collect::<Vec<_>>(),
-        "unfinished": window.unfinished,
-        "news": window.news.iter().map(notice_json).collect::<Vec<_>>(),
-    })
-}
-
-fn secret(secret: &SecretView) -> Json {
-    json!({ "taken": secret.taken.as_ref().map(iot_core::NodeId::as_str) })
-}
-
-fn showing(showing: &ShowingView) -> Json {
-    json!({
-        "session": showing.session.0,
-        "node": showing.node.as_str(),
-        "address": showing.peer.to_string(),
-        "since": showing.since.0,
-    })
-}
-
-fn last(last: &EndedView) -> Json {
-    json!({
-        "why": last.why,
-        "at": last.at.0,
-        "unfinished": last.unfinished,
-        "news": last.news.iter().map(notice_json).collect::<Vec<_>>(),
-    })
 }

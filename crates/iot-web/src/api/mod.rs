@@ -14,36 +14,58 @@ mod restore;
 mod series;
 mod store;
 
-pub(crate) use account::account;
-pub(crate) use audit::{audit, audit_export, query as audit_query};
-pub(crate) use catalogue::{catalogue, kind};
-pub(crate) use command::{accepted, command, command_when_ended, commands, wait};
-pub(crate) use export::export;
-pub(crate) use joining::joining;
-pub(crate) use node::{module, node, nodes};
-pub(crate) use overview::{activity, overview};
-pub(crate) use reading::{gaps, readings, rollups};
-pub(crate) use replacement::replacement;
-pub(crate) use restore::{difference, restoring};
-pub(crate) use store::{backup_file, backups, begun, health, store};
+pub(crate) use account::{Account, account};
+pub(crate) use audit::{AskedAudit, Audit, audit, audit_export, query as audit_query};
+pub(crate) use catalogue::{Catalogue, Kind, catalogue, kind};
+pub(crate) use command::{
+    Accepted, AskedCommands, AskedWait, Command, Commands, accepted, command, command_when_ended, commands,
+    wait,
+};
+pub(crate) use export::{AskedExport, export};
+pub(crate) use joining::{Joining, joining};
+pub(crate) use node::{AskedNodes, Module, Node, Nodes, module, node, nodes};
+pub(crate) use overview::{Activity, AskedActivity, Happened, Overview, activity, overview};
+pub(crate) use reading::{
+    AskedGaps, AskedReadings, AskedRollups, MissingReports, Reading, Readings, Rollups, gaps, readings,
+    rollups,
+};
+pub(crate) use replacement::{AskedReplacement, Replacement, replacement};
+pub(crate) use restore::{Begun, Difference, difference, restoring};
+pub(crate) use store::{Health, KeptBackups, Store, backup_file, backups, begun, health, store};
 
+use http::StatusCode;
 use iot_core::IotError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
     body::{self, Reply},
     error::WebError,
-    input::Query,
 };
 
-#[derive(Serialize)]
-struct ErrorDocument {
+/// What is answered where a request is not answered as asked.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ErrorDocument {
     error: Error,
 }
 
+/// That what was asked is done.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Done {
+    done: bool,
+}
+
+impl Done {
+    /// The answer.
+    pub(crate) fn reply() -> Reply {
+        body::json(StatusCode::OK, &Self { done: true })
+    }
+}
+
 /// An error: what happened, and what to do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Error {
+    /// As on the wire; not there for what concerns only HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u16>,
     name: &'static str,
@@ -71,15 +93,4 @@ impl From<&IotError> for Error {
 /// The answer for an error.
 pub(crate) fn error(error: &WebError) -> Reply {
     body::json(error.status(), &ErrorDocument { error: error.into() })
-}
-
-/// The `limit` of a query, at most `most`.
-fn limit(query: &Query, default: usize, most: usize) -> Result<usize, WebError> {
-    let Some(text) = query.get("limit") else { return Ok(default) };
-    let limit = text.parse().map_err(|_| WebError::malformed(format!("limit is no number: {text}")))?;
-    if (1..=most).contains(&limit) {
-        Ok(limit)
-    } else {
-        Err(WebError::malformed(format!("limit is 1 to {most}, not {limit}")))
-    }
 }

@@ -1,113 +1,173 @@
 //! Nodes with their modules, and what is reported and desired of each property.
 
-use std::net::IpAddr;
-
 use http::StatusCode;
 use iot_core::{
-    IotError, NodeId,
+    CommandState, IotError, NodeId, PresenceState,
     catalogue::Access,
-    store::Decision,
-    view::{self, Archived, ModuleView, NodeFilter, NodeView, PropertyView},
+    store::{self, Decision},
+    view::{self, Archived, KeyStanding, KeyView, ModuleView, NodeFilter, NodeView, PropertyView},
 };
-use serde::Serialize;
-use serde_json::{Value as Json, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::{Error, limit};
+use super::{Error, Reading};
 use crate::{
     Backend,
     body::{self, Reply},
     error::WebError,
-    feed,
-    input::{self, Query},
+    input::{self, Query, Told},
+    query::Between,
     web::Web,
+    word::{Time, Word},
     wording,
 };
 
+/// Nodes with their modules, in the order of their ids.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Nodes<'a> {
+    nodes: Vec<Node<'a>>,
+    /// What to give as `after` for the next page; `null` on the last.
+    next: Option<&'a str>,
+}
+
 /// A node.
-#[derive(Serialize)]
-struct Node<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Node<'a> {
     id: &'a str,
+    /// Its own key comes first, and then those that it announced or had; none where it is plain.
     keys: Vec<Key>,
     title: &'a str,
     place: &'a str,
     tags: &'a [Box<str>],
-    admission: &'static str,
-    permission: &'static str,
-    permitted: Option<Json>,
-    home: Option<IpAddr>,
-    stranger: Option<Json>,
+    admission: Word<view::AdmissionState>,
+    /// Whether commands are taken.
+    permission: Word<view::Permission>,
+    /// By whose word they are, where the node proves nothing.
+    permitted: Option<Permitted<'a>>,
+    /// Where the node is let in, and nowhere else.
+    home: Option<String>,
+    /// Who else said its name, and was refused.
+    stranger: Option<Stranger>,
     presence: Presence,
-    sleep: Option<Json>,
+    /// What it declared, and has not come back from.
+    sleep: Option<Sleep>,
     address: Option<String>,
     board: &'a str,
     firmware: &'a str,
-    first_seen: i64,
-    last_heard: Option<i64>,
+    first_seen: Time,
+    last_heard: Option<Time>,
     reports: u64,
     duplicates: u64,
     lost_reports: u64,
+    /// Commands that wait.
     queued: usize,
     modules: Vec<Module<'a>>,
 }
 
-/// Whether a node is there, why and since when.
-#[derive(Serialize)]
-pub(super) struct Presence {
-    state: &'static str,
-    reason: String,
-    since: i64,
-    next_contact: Option<i64>,
-    overdue_from: Option<i64>,
-    lost_from: Option<i64>,
+/// An admin's leave to command a node that proves nothing.
+#[derive(Serialize, JsonSchema)]
+struct Permitted<'a> {
+    by: &'a str,
+    why: &'a str,
+    at: Time,
 }
 
-#[derive(Serialize)]
-struct Module<'a> {
+/// Somebody who said a node's name at another address.
+#[derive(Serialize, JsonSchema)]
+struct Stranger {
+    address: String,
+    /// The last time.
+    at: Time,
+}
+
+/// A sleep that a node declared.
+#[derive(Serialize, JsonSchema)]
+struct Sleep {
+    since: Time,
+    for_s: u32,
+}
+
+/// Whether a node is there, why and since when.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Presence {
+    state: Word<PresenceState>,
+    reason: String,
+    since: Time,
+    next_contact: Option<Time>,
+    overdue_from: Option<Time>,
+    lost_from: Option<Time>,
+}
+
+/// A module of a node.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Module<'a> {
     index: u8,
     title: &'a str,
     kind: &'a str,
+    /// What the firmware was built for.
     kind_version: u16,
+    /// The version in the catalogue when the module was registered.
     registered_with: Option<u16>,
     supported: bool,
+    /// Why the hub does not support its kind; not there where it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Error>,
     properties: Vec<Property<'a>>,
 }
 
-#[derive(Serialize)]
+/// A key of a node.
+#[derive(Serialize, JsonSchema)]
 struct Key {
     id: String,
-    state: &'static str,
-    since: i64,
-    until: Option<i64>,
+    state: Word<KeyStanding>,
+    since: Time,
+    until: Option<Time>,
 }
 
-impl From<&view::KeyView> for Key {
-    fn from(key: &view::KeyView) -> Self {
-        let view::KeyView { id, standing, since, until } = key;
-        Self { id: id.to_string(), state: standing.word(), since: since.0, until: until.map(|at| at.0) }
-    }
-}
-
-#[derive(Serialize)]
+/// What is reported and desired of a property.
+#[derive(Serialize, JsonSchema)]
 struct Property<'a> {
     channel: u8,
     name: &'a str,
     title: &'a str,
     writable: bool,
-    latest: Option<Json>,
-    desired: Option<Json>,
+    /// What the node reported.
+    latest: Option<Reading<'a>>,
+    /// What somebody wants.
+    desired: Option<Desired>,
+}
+
+/// What somebody wants a property to become.
+#[derive(Serialize, JsonSchema)]
+struct Desired {
+    value: Told,
+    text: Box<str>,
+    command: String,
+    state: Word<CommandState>,
+    since: Time,
+}
+
+impl From<&KeyView> for Key {
+    fn from(key: &KeyView) -> Self {
+        let KeyView { id, standing, since, until } = key;
+        Self {
+            id: id.to_string(),
+            state: Word(*standing),
+            since: (*since).into(),
+            until: until.map(Time::from),
+        }
+    }
 }
 
 impl From<&view::Presence> for Presence {
     fn from(presence: &view::Presence) -> Self {
         Self {
-            state: presence.state.word(),
+            state: Word(presence.state),
             reason: wording::reason(&presence.reason),
-            since: presence.since.0,
-            next_contact: presence.next_contact.map(|at| at.0),
-            overdue_from: presence.overdue_from.map(|at| at.0),
-            lost_from: presence.lost_from.map(|at| at.0),
+            since: presence.since.into(),
+            next_contact: presence.next_contact.map(Time::from),
+            overdue_from: presence.overdue_from.map(Time::from),
+            lost_from: presence.lost_from.map(Time::from),
         }
     }
 }
@@ -120,18 +180,18 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             title: &node.title,
             place: &node.place,
             tags: &node.tags,
-            admission: node.admission.word(),
-            permission: node.permission.word(),
-            permitted: permitted(&node.permission),
-            home: node.home,
-            stranger: node.stranger.map(|other| json!({ "address": other.address, "at": other.at.0 })),
+            admission: Word(node.admission),
+            permission: Word(node.permission),
+            permitted: node.permitted.as_ref().map(Permitted::from),
+            home: node.home.map(|home| home.to_string()),
+            stranger: node.stranger.map(Stranger::from),
             presence: Presence::from(&node.presence),
-            sleep: node.sleep.map(|sleep| json!({ "since": sleep.since.0, "for_s": sleep.for_s })),
+            sleep: node.sleep.map(|sleep| Sleep { since: sleep.since.into(), for_s: sleep.for_s }),
             address: node.address.map(|address| address.to_string()),
             board: &node.board,
             firmware: &node.firmware,
-            first_seen: node.first_seen.0,
-            last_heard: node.last_heard.map(|at| at.0),
+            first_seen: node.first_seen.into(),
+            last_heard: node.last_heard.map(Time::from),
             reports: node.reports,
             duplicates: node.duplicates,
             lost_reports: node.lost_reports,
@@ -141,10 +201,16 @@ impl<'a> From<&'a NodeView> for Node<'a> {
     }
 }
 
-/// By whose word commands to a node are taken that proves nothing.
-fn permitted(permission: &view::Permission) -> Option<Json> {
-    let view::Permission::Given(Decision { by, why, at }) = permission else { return None };
-    Some(json!({ "by": by, "why": why, "at": at.0 }))
+impl<'a> From<&'a Decision> for Permitted<'a> {
+    fn from(Decision { by, why, at }: &'a Decision) -> Self {
+        Self { by, why, at: (*at).into() }
+    }
+}
+
+impl From<store::Stranger> for Stranger {
+    fn from(stranger: store::Stranger) -> Self {
+        Self { address: stranger.address.to_string(), at: stranger.at.into() }
+    }
 }
 
 impl<'a> From<&'a ModuleView> for Module<'a> {
@@ -170,42 +236,65 @@ impl<'a> From<&'a PropertyView> for Property<'a> {
             name: &property.name,
             title: &property.title,
             writable: property.access == Access::ReadWrite,
-            latest: view.latest.as_ref().map(|reading| feed::reading_json(reading, &property.value)),
-            desired: view.desired.as_ref().map(|desired| {
-                json!({
-                    "value": input::to_json(&desired.value, &property.value),
-                    "text": property.value.text_with_unit(&desired.value),
-                    "command": desired.command.to_string(),
-                    "state": desired.state.word(),
-                    "since": desired.since.0,
-                })
+            latest: view.latest.as_ref().map(|reading| Reading::new(reading, &property.value)),
+            desired: view.desired.as_ref().map(|desired| Desired {
+                value: input::told(&desired.value, &property.value),
+                text: property.value.text_with_unit(&desired.value),
+                command: desired.command.to_string(),
+                state: Word(desired.state),
+                since: desired.since.into(),
             }),
         }
     }
 }
 
-/// Most nodes on one page; without a limit all nodes are one page.
-const NODES: usize = 1_000;
+/// What is asked of nodes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedNodes {
+    /// Only those with this tag.
+    tag: Option<Box<str>>,
+    /// Whether those in the archive are given.
+    #[serde(default)]
+    archived: AskedArchived,
+    /// Only those whose id comes after this one.
+    after: Option<Box<str>>,
+    /// Most nodes in one answer; all without it.
+    limit: Option<Between<1, 1_000>>,
+}
+
+/// Whether nodes in the archive are given.
+#[derive(Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum AskedArchived {
+    #[default]
+    Hide,
+    Only,
+    Show,
+}
+
+impl From<AskedArchived> for Archived {
+    fn from(asked: AskedArchived) -> Self {
+        match asked {
+            AskedArchived::Hide => Self::Hidden,
+            AskedArchived::Only => Self::Only,
+            AskedArchived::Show => Self::Shown,
+        }
+    }
+}
 
 /// `GET /api/v1/nodes?tag=&archived=&after=&limit=`.
 ///
 /// # Errors
 /// As the backend's; [`WebError::Malformed`] for a query that cannot be read.
 pub(crate) async fn nodes<B: Backend>(web: &Web<B>, query: &Query) -> Result<Reply, WebError> {
-    let limit = query.get("limit").map(|_| limit(query, NODES, NODES)).transpose()?;
-    let after = query.get("after").map(|id| {
-        NodeId::parse(id).ok_or_else(|| WebError::malformed(format!("after is no id of a node: {id}")))
-    });
-    let archived = match query.get("archived").unwrap_or("hide") {
-        "hide" => Archived::Hidden,
-        "only" => Archived::Only,
-        "show" => Archived::Shown,
-        other => return Err(WebError::malformed(format!("archived is hide, only or show, not {other}"))),
-    };
+    let AskedNodes { tag, archived, after, limit } = query.read()?;
+    let limit: Option<usize> = limit.map(Between::get);
+    let after = after.map(|node| NodeId::parse(&node).ok_or(IotError::UnknownNode { node }));
     // One more than is shown says whether there is another page.
     let filter = NodeFilter {
-        tag: query.get("tag").map(Into::into),
-        archived,
+        tag,
+        archived: archived.into(),
         after: after.transpose()?,
         limit: limit.map_or(usize::MAX, |limit| limit + 1),
     };
@@ -213,8 +302,8 @@ pub(crate) async fn nodes<B: Backend>(web: &Web<B>, query: &Query) -> Result<Rep
     let has_more = limit.is_some_and(|limit| nodes.len() > limit);
     nodes.truncate(limit.unwrap_or(usize::MAX));
     let next = nodes.last().filter(|_| has_more).map(|node| node.id.as_str());
-    let shown: Vec<_> = nodes.iter().map(Node::from).collect();
-    Ok(body::json(StatusCode::OK, &json!({ "nodes": shown, "next": next })))
+    let document = Nodes { nodes: nodes.iter().map(Node::from).collect(), next };
+    Ok(body::json(StatusCode::OK, &document))
 }
 
 /// `GET /api/v1/nodes/{node}`.

@@ -1,8 +1,12 @@
 //! What would become of a node if new hardware took its place.
 
 use http::StatusCode;
-use iot_core::{IotError, NodeId, view::ModuleFacts};
-use serde_json::{Value as Json, json};
+use iot_core::{
+    IotError, NodeId,
+    view::{Fate, ModuleFacts},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Backend,
@@ -10,7 +14,56 @@ use crate::{
     error::WebError,
     input::Query,
     web::Web,
+    word::Word,
 };
+
+/// What is asked.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedReplacement {
+    /// Id of the new hardware, which waits or has been let in.
+    by: Box<str>,
+}
+
+/// What would become of a node.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Replacement<'a> {
+    node: &'a str,
+    by: &'a str,
+    modules: Vec<ModuleChange<'a>>,
+    commands: CommandChanges,
+}
+
+/// What becomes of a module.
+#[derive(Serialize, JsonSchema)]
+struct ModuleChange<'a> {
+    index: u8,
+    fate: Word<Fate>,
+    before: Option<Facts<'a>>,
+    after: Option<Facts<'a>>,
+}
+
+/// What a module is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ModuleFacts")]
+struct Facts<'a> {
+    title: &'a str,
+    kind: &'a str,
+    kind_version: u16,
+}
+
+/// What becomes of the commands under way.
+#[derive(Serialize, JsonSchema)]
+struct CommandChanges {
+    moving: usize,
+    cancelled: usize,
+}
+
+impl<'a> From<&'a ModuleFacts> for Facts<'a> {
+    fn from(facts: &'a ModuleFacts) -> Self {
+        Self { title: &facts.title, kind: &facts.kind, kind_version: facts.kind_version }
+    }
+}
 
 /// `GET /api/v1/nodes/{node}/replacement?by=`.
 ///
@@ -21,26 +74,20 @@ pub(crate) async fn replacement<B: Backend>(
     node: &NodeId,
     query: &Query,
 ) -> Result<Reply, WebError> {
-    let by = query.get("by").ok_or_else(|| WebError::malformed("by is missing in the query"))?;
-    let by = NodeId::parse(by).ok_or_else(|| IotError::UnknownNode { node: by.into() })?;
+    let AskedReplacement { by } = query.read()?;
+    let by = NodeId::parse(&by).ok_or(IotError::UnknownNode { node: by })?;
     let shown = web.backend.replacement(node, &by).await?;
-    let modules = shown.modules.iter().map(|change| {
-        json!({
-            "index": change.index,
-            "fate": change.fate.word(),
-            "before": change.before.as_ref().map(facts),
-            "after": change.after.as_ref().map(facts),
-        })
+    let modules = shown.modules.iter().map(|change| ModuleChange {
+        index: change.index,
+        fate: Word(change.fate),
+        before: change.before.as_ref().map(Facts::from),
+        after: change.after.as_ref().map(Facts::from),
     });
-    let document = json!({
-        "node": shown.node.as_str(),
-        "by": shown.by.as_str(),
-        "modules": modules.collect::<Vec<_>>(),
-        "commands": { "moving": shown.moving, "cancelled": shown.cancelled },
-    });
+    let document = Replacement {
+        node: shown.node.as_str(),
+        by: shown.by.as_str(),
+        modules: modules.collect(),
+        commands: CommandChanges { moving: shown.moving, cancelled: shown.cancelled },
+    };
     Ok(body::json(StatusCode::OK, &document))
-}
-
-fn facts(facts: &ModuleFacts) -> Json {
-    json!({ "title": facts.title, "kind": facts.kind, "kind_version": facts.kind_version })
 }

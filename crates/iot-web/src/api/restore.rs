@@ -3,10 +3,12 @@
 use http::StatusCode;
 use iot_core::{
     people::UserName,
-    view::{Changed, Held},
+    view::{self, Changed},
 };
-use serde_json::{Value as Json, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::store::Failure;
 use crate::{
     Backend, RestoreView,
     body::{self, Reply},
@@ -14,48 +16,108 @@ use crate::{
     web::Web,
 };
 
+/// What would become of the hub if a backup was restored.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Difference<'a> {
+    backup: &'a str,
+    then: Held,
+    now: Held,
+    /// Readings that were measured after the backup was begun.
+    lost_readings: usize,
+    /// Nodes that are let in now and would not be.
+    left_out: Vec<ChangedNode<'a>>,
+    /// Nodes that are not let in now and would be.
+    let_in: Vec<ChangedNode<'a>>,
+    users_lost: Vec<&'a str>,
+    /// Users who would have the role and the password that they had then.
+    users_back: Vec<&'a str>,
+    /// Tokens that would be taken again.
+    tokens_back: usize,
+}
+
+/// How much a store holds.
+#[derive(Serialize, JsonSchema)]
+struct Held {
+    nodes: usize,
+    modules: usize,
+    users: usize,
+}
+
+/// A node that is let in either then or now.
+#[derive(Serialize, JsonSchema)]
+struct ChangedNode<'a> {
+    id: &'a str,
+    title: &'a str,
+    /// How it stands on the other side: `unknown`, `disabled`, or its admission.
+    otherwise: &'static str,
+}
+
+impl From<&view::Held> for Held {
+    fn from(held: &view::Held) -> Self {
+        Self { nodes: held.nodes, modules: held.modules, users: held.users }
+    }
+}
+
+impl<'a> From<&'a Changed> for ChangedNode<'a> {
+    fn from(node: &'a Changed) -> Self {
+        Self { id: node.id.as_str(), title: &node.title, otherwise: node.otherwise.word() }
+    }
+}
+
 /// `GET /api/v1/backups/{name}/restore`.
 ///
 /// # Errors
 /// As the backend's.
 pub(crate) async fn difference<B: Backend>(web: &Web<B>, name: &str) -> Result<Reply, WebError> {
     let shown = web.backend.difference(name).await?;
-    let document = json!({
-        "backup": name,
-        "then": held(&shown.then),
-        "now": held(&shown.now),
-        "lost_readings": shown.lost_readings,
-        "left_out": shown.left_out.iter().map(changed).collect::<Vec<_>>(),
-        "let_in": shown.let_in.iter().map(changed).collect::<Vec<_>>(),
-        "users_lost": names(&shown.users_lost),
-        "users_back": names(&shown.users_back),
-        "tokens_back": shown.tokens_back,
-    });
+    let document = Difference {
+        backup: name,
+        then: Held::from(&shown.then),
+        now: Held::from(&shown.now),
+        lost_readings: shown.lost_readings,
+        left_out: shown.left_out.iter().map(ChangedNode::from).collect(),
+        let_in: shown.let_in.iter().map(ChangedNode::from).collect(),
+        users_lost: shown.users_lost.iter().map(UserName::as_str).collect(),
+        users_back: shown.users_back.iter().map(UserName::as_str).collect(),
+        tokens_back: shown.tokens_back,
+    };
     Ok(body::json(StatusCode::OK, &document))
+}
+
+/// A restore has been begun, or a backup: where to see how it goes.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Begun<'a> {
+    pub(super) backup: &'a str,
+    pub(super) location: &'a str,
 }
 
 /// A restore has been begun.
 pub(crate) fn restoring(name: &str) -> Reply {
-    body::json(StatusCode::ACCEPTED, &json!({ "backup": name, "location": "/api/v1/store" }))
+    body::json(StatusCode::ACCEPTED, &Begun { backup: name, location: "/api/v1/store" })
 }
 
 /// How restoring is going.
-pub(super) fn view(restore: &RestoreView) -> Json {
-    let under_way = restore.under_way.as_ref();
-    json!({
-        "under_way": under_way.map(|restoring| json!({ "backup": restoring.name, "percent": restoring.percent })),
-        "failed": restore.failed.as_ref().map(|(at, why)| json!({ "at": at.0, "why": why })),
-    })
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Restore<'a> {
+    under_way: Option<UnderWay<'a>>,
+    failed: Option<Failure<'a>>,
 }
 
-fn held(held: &Held) -> Json {
-    json!({ "nodes": held.nodes, "modules": held.modules, "users": held.users })
+/// A backup that is being made ready.
+#[derive(Serialize, JsonSchema)]
+struct UnderWay<'a> {
+    backup: &'a str,
+    /// How much of it is copied.
+    percent: u8,
 }
 
-fn changed(node: &Changed) -> Json {
-    json!({ "id": node.id.as_str(), "title": node.title, "otherwise": node.otherwise.word() })
-}
-
-fn names(users: &[UserName]) -> Vec<&str> {
-    users.iter().map(UserName::as_str).collect()
+impl<'a> From<&'a RestoreView> for Restore<'a> {
+    fn from(restore: &'a RestoreView) -> Self {
+        let under_way = restore.under_way.as_ref();
+        Self {
+            under_way: under_way
+                .map(|restoring| UnderWay { backup: &restoring.name, percent: restoring.percent }),
+            failed: restore.failed.as_ref().map(Failure::from),
+        }
+    }
 }

@@ -5,27 +5,148 @@ use std::{io::Read as _, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, channel::Channel};
-use serde_json::{Value as Json, json};
+use iot_proto::UnixMillis;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::restore::{Begun, Restore};
 use crate::{
-    Backend, BackupData, CheckView, Found, StoreView,
-    api::restore,
+    Backend, BackupData, BackupFile, CheckView, Found, Refuses, StoreView,
     body::{self, BodyError, Reply},
     error::WebError,
     web::Web,
+    word::Time,
 };
 
 /// Bytes of a backup that are read at once, and pieces that may wait for a slow reader.
 const PIECE: u64 = 64 * 1024;
 const PIECES: usize = 4;
 
+/// Whether everything is being stored, and whether the file was found whole.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Store<'a> {
+    /// `null` where everything is kept in memory.
+    file: Option<&'a str>,
+    /// `null` while everything is being stored.
+    refuses: Option<Refusing<'a>>,
+    check: Check<'a>,
+    restore: Restore<'a>,
+}
+
+/// The store does not take what it is given.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Refusing<'a> {
+    why: &'a str,
+    since: Time,
+}
+
+/// The looks through the file.
+#[derive(Serialize, JsonSchema)]
+struct Check<'a> {
+    /// How much of the one under way is done.
+    percent: Option<u8>,
+    last: Option<Look<'a>>,
+    every_hours: Option<u64>,
+}
+
+/// A look through the file.
+#[derive(Serialize, JsonSchema)]
+struct Look<'a> {
+    at: Time,
+    found: LookFound,
+    /// What is damaged, or why the file could not be looked through.
+    why: Option<&'a str>,
+}
+
+/// What a look through the file found.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum LookFound {
+    Whole,
+    Damage,
+    /// The file could not be looked through.
+    Nothing,
+}
+
+/// Whether the hub answers, stores, and has found no damage.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub(crate) enum Health<'a> {
+    Ok,
+    NotStoring { refuses: Refusing<'a> },
+    Damaged { damage: &'a str },
+}
+
+/// The backups that the hub keeps, newest first, and the one under way.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct KeptBackups<'a> {
+    /// How much of the one under way is done.
+    percent: Option<u8>,
+    failed: Option<Failure<'a>>,
+    every_hours: Option<u64>,
+    /// How many are kept.
+    keep: usize,
+    backups: Vec<Backup<'a>>,
+}
+
+/// A backup.
+#[derive(Serialize, JsonSchema)]
+struct Backup<'a> {
+    name: &'a str,
+    at: Time,
+    bytes: u64,
+    location: String,
+}
+
+/// What failed the last time.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Failure<'a> {
+    at: Time,
+    why: &'a str,
+}
+
+impl<'a> From<&'a (UnixMillis, Box<str>)> for Failure<'a> {
+    fn from((at, why): &'a (UnixMillis, Box<str>)) -> Self {
+        Self { at: (*at).into(), why }
+    }
+}
+
+impl<'a> From<&'a Refuses> for Refusing<'a> {
+    fn from(refuses: &'a Refuses) -> Self {
+        Self { why: &refuses.why, since: refuses.since.into() }
+    }
+}
+
+impl<'a> From<&'a CheckView> for Check<'a> {
+    fn from(check: &'a CheckView) -> Self {
+        let last = check.last.as_ref().map(|last| {
+            let (found, why) = match &last.found {
+                Found::Whole => (LookFound::Whole, None),
+                Found::Damage(what) => (LookFound::Damage, Some(&**what)),
+                Found::Nothing(why) => (LookFound::Nothing, Some(&**why)),
+            };
+            Look { at: last.at.into(), found, why }
+        });
+        Self { percent: check.percent, last, every_hours: hours(check.every) }
+    }
+}
+
+impl<'a> From<&'a BackupFile> for Backup<'a> {
+    fn from(file: &'a BackupFile) -> Self {
+        Self { name: &file.name, at: file.at.into(), bytes: file.bytes, location: location(&file.name) }
+    }
+}
+
 /// `GET /api/v1/store`.
 pub(crate) fn store<B: Backend>(web: &Web<B>) -> Reply {
     let store = web.store();
-    body::json(
-        StatusCode::OK,
-        &json!({ "file": store.file, "refuses": refuses(&store), "check": check(&store.check), "restore": restore::view(&store.restore) }),
-    )
+    let document = Store {
+        file: store.file.as_deref(),
+        refuses: store.refuses.as_ref().map(Refusing::from),
+        check: Check::from(&store.check),
+        restore: Restore::from(&store.restore),
+    };
+    body::json(StatusCode::OK, &document)
 }
 
 /// `GET /healthz`: healthy is a hub that answers, stores, and has found no damage.
@@ -35,40 +156,33 @@ pub(crate) fn store<B: Backend>(web: &Web<B>) -> Reply {
 pub(crate) async fn health<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
     web.backend.overview().await?;
     let store = web.store();
-    let damage = damage(&store);
-    Ok(if store.refuses.is_some() {
-        let document = json!({ "status": "not-storing", "refuses": refuses(&store) });
-        body::json(StatusCode::SERVICE_UNAVAILABLE, &document)
-    } else if damage.is_some() {
-        body::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "damaged", "damage": damage }))
-    } else {
-        body::json(StatusCode::OK, &json!({ "status": "ok" }))
-    })
+    let (status, health) = match (&store.refuses, damage(&store)) {
+        (Some(refuses), _) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Health::NotStoring { refuses: refuses.into() })
+        }
+        (None, Some(damage)) => (StatusCode::SERVICE_UNAVAILABLE, Health::Damaged { damage }),
+        (None, None) => (StatusCode::OK, Health::Ok),
+    };
+    Ok(body::json(status, &health))
 }
 
 /// `GET /api/v1/backup`.
 pub(crate) fn backups<B: Backend>(web: &Web<B>) -> Reply {
     let backups = web.store().backups;
-    let kept = backups.kept.iter().map(|file| {
-        json!({ "name": file.name, "at": file.at.0, "bytes": file.bytes, "location": location(&file.name) })
-    });
-    let failed = backups.failed.as_ref().map(|(at, why)| json!({ "at": at.0, "why": why }));
-    body::json(
-        StatusCode::OK,
-        &json!({
-            "percent": backups.percent,
-            "failed": failed,
-            "every_hours": hours(backups.every),
-            "keep": backups.keep,
-            "backups": kept.collect::<Vec<_>>(),
-        }),
-    )
+    let document = KeptBackups {
+        percent: backups.percent,
+        failed: backups.failed.as_ref().map(Failure::from),
+        every_hours: hours(backups.every),
+        keep: backups.keep,
+        backups: backups.kept.iter().map(Backup::from).collect(),
+    };
+    body::json(StatusCode::OK, &document)
 }
 
 /// A backup has been begun, and will lie there.
 pub(crate) fn begun(name: &str) -> Reply {
     let location = location(name);
-    let mut reply = body::json(StatusCode::ACCEPTED, &json!({ "backup": name, "location": location }));
+    let mut reply = body::json(StatusCode::ACCEPTED, &Begun { backup: name, location: &location });
     if let Ok(location) = HeaderValue::from_str(&location) {
         reply.headers_mut().insert(header::LOCATION, location);
     }
@@ -125,27 +239,11 @@ fn location(name: &str) -> String {
     format!("/api/v1/backups/{name}")
 }
 
-fn refuses(store: &StoreView) -> Option<Json> {
-    store.refuses.as_ref().map(|refuses| json!({ "why": refuses.why, "since": refuses.since.0 }))
-}
-
 fn damage(store: &StoreView) -> Option<&str> {
     match &store.check.last.as_ref()?.found {
         Found::Damage(what) => Some(what),
         Found::Whole | Found::Nothing(_) => None,
     }
-}
-
-fn check(check: &CheckView) -> Json {
-    let last = check.last.as_ref().map(|last| {
-        let (found, why) = match &last.found {
-            Found::Whole => ("whole", None),
-            Found::Damage(what) => ("damage", Some(what)),
-            Found::Nothing(why) => ("nothing", Some(why)),
-        };
-        json!({ "at": last.at.0, "found": found, "why": why })
-    });
-    json!({ "percent": check.percent, "last": last, "every_hours": hours(check.every) })
 }
 
 fn hours(every: Option<Duration>) -> Option<u64> {

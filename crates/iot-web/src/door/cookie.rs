@@ -29,6 +29,11 @@ impl CookieRule {
         Self { name: format!("iot-hub-{port}"), secure }
     }
 
+    /// How the cookie is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The secret in the cookie of a request, if it has one.
     pub(crate) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());

@@ -62,6 +62,11 @@ impl core::fmt::Debug for Door {
 }
 
 impl Door {
+    /// How the cookie of a login is called.
+    pub(crate) fn cookie_name(&self) -> &str {
+        self.cookie.name()
+    }
+
     /// A door to a hub with these people. Where there are none, the code that a claim needs goes into the log.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ struct Row {
 /// As the backend's; [`WebError::Malformed`] for a query that cannot be read.
 pub(crate) async fn audit<B: Backend>(web: &Web<B>, query: &Query) -> Result<Reply, WebError> {
     let words = web.words();
-    let asked = AuditQuery { limit: PAGE + 1, ..api::audit_query(query)? };
+    let asked = AuditQuery { limit: PAGE + 1, ..api::audit_query(&query.filled())? };
     let is_first = asked.before.is_none();
     let mut entries = web.backend.audit(asked).await?;
     let has_more = entries.len() > PAGE;

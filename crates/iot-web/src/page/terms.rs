@@ -50,16 +50,16 @@ impl TermsWords {
 
 impl Leave {
     fn of(node: &NodeView, words: &Words) -> Self {
-        match &node.permission {
+        match node.permission {
             _ if node.admission != AdmissionState::Admitted => Self::Unasked,
             Permission::Needless => Self::Unasked,
             Permission::Open => Self::Open,
             Permission::Missing => Self::Missing,
-            Permission::Given(decision) => {
+            Permission::Given => Self::Given(node.permitted.as_ref().map_or_else(String::new, |decision| {
                 let why = &decision.why;
                 let why = if why.is_empty() { String::new() } else { format!(": “{why}”") };
-                Self::Given(format!("by {} since {}{why}", decision.by, words.time(decision.at)))
-            }
+                format!("by {} since {}{why}", decision.by, words.time(decision.at))
+            })),
         }
     }
 }

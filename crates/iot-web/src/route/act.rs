@@ -79,23 +79,24 @@ pub(crate) enum NodeAct {
 }
 
 impl NodeAct {
+    /// Those that a path names by a word; the others have a path of their own.
+    pub(super) const WORDS: [(&'static str, Self); 12] = [
+        ("identify", Self::Identify),
+        ("restart", Self::Restart),
+        ("name", Self::Name),
+        ("admit", Self::Admit),
+        ("reject", Self::Reject),
+        ("disable", Self::Disable),
+        ("enable", Self::Enable),
+        ("revoke", Self::Revoke),
+        ("address", Self::AcceptAddress),
+        ("tags", Self::Tags),
+        ("archive", Self::Archive),
+        ("unarchive", Self::Unarchive),
+    ];
+
     /// What a word of a path means.
     pub(super) fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "identify" => Self::Identify,
-            "restart" => Self::Restart,
-            "name" => Self::Name,
-            "admit" => Self::Admit,
-            "reject" => Self::Reject,
-            "disable" => Self::Disable,
-            "enable" => Self::Enable,
-            "revoke" => Self::Revoke,
-            "address" => Self::AcceptAddress,
-            "tags" => Self::Tags,
-            "archive" => Self::Archive,
-            "unarchive" => Self::Unarchive,
-            "forget" => Self::Forget,
-            _ => return None,
-        })
+        Self::WORDS.into_iter().find_map(|(known, act)| (known == word).then_some(act))
     }
 }

@@ -3,10 +3,7 @@
 use iot_core::people::UserName;
 use matchit::Params;
 
-use super::{
-    Miss, Page, PeopleAct,
-    table::{Takes, text},
-};
+use super::{Miss, Page, PeopleAct, part::text, table::Takes};
 
 /// Something about who may use the hub.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,21 @@
 //! Routes: method and path to [`Route`], pure and whole. What a route answers is the handler's.
 
 mod act;
+mod describe;
 mod gate;
 mod may;
+mod part;
 mod table;
 
 use http::Method;
 use iot_core::{IotError, NodeId};
 use iot_proto::CommandId;
 
-pub(crate) use self::act::{Act, JoinAct, NodeAct, PeopleAct};
 use self::table::Takes;
+pub(crate) use self::{
+    act::{Act, JoinAct, NodeAct, PeopleAct},
+    describe::{Described, described, parts},
+};
 pub use self::{
     may::May,
     table::{RouteInfo, routes},
@@ -112,6 +117,7 @@ pub(crate) enum Api {
     Replacement(NodeId),
     Account,
     Joining,
+    Document,
 }
 
 /// Why a request has no route.
@@ -158,6 +164,8 @@ pub(crate) fn command_id(text: &str) -> Option<CommandId> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use iot_proto::Name;
 
     use super::*;
@@ -203,6 +211,7 @@ mod tests {
             ("/healthz", Route::Health),
             ("/static/hub.css", Route::Asset("hub.css".into())),
             ("/modules/relay/a/b.svg", Route::ModuleFile { kind: "relay".into(), path: "a/b.svg".into() }),
+            ("/api/v1/openapi.json", Route::Api(Api::Document)),
             ("/api/v1/overview", Route::Api(Api::Overview)),
             ("/api/v1/activity", Route::Api(Api::Activity)),
             ("/api/v1/nodes", Route::Api(Api::Nodes)),
@@ -311,26 +320,22 @@ mod tests {
     }
 
     #[test]
-    fn the_document_of_the_api_has_every_route_of_the_api() {
-        let document = include_str!("../../../../docs/api.md");
-        let acts = [
-            "identify",
-            "restart",
-            "admit",
-            "reject",
-            "disable",
-            "enable",
-            "revoke",
-            "tags",
-            "address",
-            "archive",
-            "unarchive",
-            "forget",
-        ];
-        let read = table::paths().filter(|path| path.starts_with("/api/") || *path == "/healthz");
-        for path in read.flat_map(|path| acts.map(|act| path.replace("{act}", act))) {
-            assert!(document.contains(&format!(" {path}`")), "docs/api.md says nothing of {path}");
+    fn every_route_of_the_api_is_described_and_written_down_and_nothing_else_is() {
+        let described = described();
+        let all: BTreeSet<_> =
+            described.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        for RouteInfo { method, path, .. } in routes().filter(|route| Surface::of(route.path) == Surface::Api)
+        {
+            let path = path.replace("{act}", "identify");
+            assert!(all.contains(&format!("{method} {path}")), "{method} {path} is not described");
         }
+        let written = include_str!("../../../../docs/api.md").split('`').filter(|text| {
+            let path = text.strip_prefix("GET ").or_else(|| text.strip_prefix("POST "));
+            path.is_some_and(|path| path.starts_with('/'))
+        });
+        let written: BTreeSet<_> =
+            written.map(|text| text.split('?').next().unwrap_or_default().to_owned()).collect();
+        assert_eq!(all, written, "the document of the API, and docs/api.md");
     }
 
     #[test]

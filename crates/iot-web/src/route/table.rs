@@ -1,13 +1,15 @@
-//! The table itself: every path with its place and whom it is for, and how the parts of a path are read.
+//! The table itself: every path with its place and whom it is for. How the parts of a path are read is `part.rs`.
 
 use std::sync::LazyLock;
 
-use iot_core::{IotError, NodeId, people::Role};
-use iot_proto::CommandId;
+use iot_core::people::Role;
 use matchit::{Params, Router};
-use percent_encoding::percent_decode_str;
 
-use super::{Act, Api, JoinAct, May, Miss, NodeAct, Page, Route, Surface, command_id, gate::Gate};
+use super::{
+    Act, Api, JoinAct, May, Miss, NodeAct, Page, Route, Surface,
+    gate::Gate,
+    part::{command, module, node, text},
+};
 
 /// Who may look, who may command and admit, and who may say who may.
 const VIEWERS: May = May::Role(Role::Viewer);
@@ -15,7 +17,7 @@ const OPERATORS: May = May::Role(Role::Operator);
 const ADMINS: May = May::Role(Role::Admin);
 
 /// Every path, in the order in which people think of them, and whom it is for.
-const PATHS: [(&str, Place, May); 80] = [
+pub(super) const PATHS: [(&str, Place, May); 81] = [
     ("/", Place::Page(Thing::Overview), VIEWERS),
     ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
     ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
@@ -52,6 +54,7 @@ const PATHS: [(&str, Place, May); 80] = [
     ("/healthz", Place::Health, May::Anyone),
     ("/static/{*path}", Place::Asset, May::Always),
     ("/modules/{kind}/{*path}", Place::ModuleFile, VIEWERS),
+    ("/api/v1/openapi.json", Place::Api(Thing::Document), VIEWERS),
     ("/api/v1/overview", Place::Api(Thing::Overview), VIEWERS),
     ("/api/v1/activity", Place::Api(Thing::Activity), VIEWERS),
     ("/api/v1/nodes", Place::Api(Thing::Nodes), VIEWERS),
@@ -152,12 +155,6 @@ pub fn routes() -> impl Iterator<Item = RouteInfo> {
     })
 }
 
-/// Every path of the table.
-#[cfg(test)]
-pub(super) fn paths() -> impl Iterator<Item = &'static str> {
-    PATHS.into_iter().map(|(path, ..)| path)
-}
-
 /// A path of the table, before its parts are read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
@@ -206,6 +203,8 @@ pub(super) enum Thing {
     Audit,
     AuditExport,
     Account,
+    /// What describes the API.
+    Document,
 }
 
 /// Something that can be done.
@@ -317,7 +316,8 @@ impl Thing {
             | Self::Export
             | Self::Command
             | Self::AuditExport
-            | Self::Account => return Err(Miss::Nothing),
+            | Self::Account
+            | Self::Document => return Err(Miss::Nothing),
         })
     }
 
@@ -341,6 +341,7 @@ impl Thing {
             Self::Audit => Api::Audit,
             Self::AuditExport => Api::AuditExport,
             Self::Account => Api::Account,
+            Self::Document => Api::Document,
             Self::Inbox => return Err(Miss::Nothing),
         })
     }
@@ -360,24 +361,4 @@ impl Deed {
             Self::Cancel => Act::Cancel(command(params)?),
         })
     }
-}
-
-/// A part of the path, decoded. The table guarantees that it is there.
-pub(super) fn text(params: &Params<'_, '_>, name: &str) -> Result<Box<str>, Miss> {
-    let part = percent_decode_str(params.get(name).unwrap_or_default()).decode_utf8();
-    part.map(Into::into).map_err(|_| Miss::Nothing)
-}
-
-fn node(params: &Params<'_, '_>) -> Result<NodeId, Miss> {
-    let node = text(params, "node")?;
-    NodeId::parse(&node).ok_or(Miss::Unknown(IotError::UnknownNode { node }))
-}
-
-fn module(params: &Params<'_, '_>) -> Result<u8, Miss> {
-    text(params, "module")?.parse().map_err(|_| Miss::Nothing)
-}
-
-fn command(params: &Params<'_, '_>) -> Result<CommandId, Miss> {
-    let id = text(params, "command")?;
-    command_id(&id).ok_or(Miss::Unknown(IotError::UnknownCommand { id }))
 }

@@ -8,6 +8,8 @@ mod write;
 
 use std::io;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use thiserror::Error;
 
 pub use self::{
@@ -17,11 +19,13 @@ pub use self::{
 };
 
 /// How a reading stands on its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Format {
     /// Comma-separated, with a line of names first. Times as RFC 3339 writes them.
+    #[serde(rename = "csv")]
     Csv,
     /// One JSON object a line. Times in milliseconds since 1970.
+    #[serde(rename = "jsonl")]
     JsonLines,
 }
 

@@ -135,11 +135,8 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
         place: "South greenhouse".into(),
         tags: if name == "x" { vec![HOSTILE.into()] } else { vec!["south".into(), "wet".into()] },
         admission: AdmissionState::Admitted,
-        permission: Permission::Given(Decision {
-            by: "ada".into(),
-            why: "it only waters".into(),
-            at: ago(9 * MINUTE),
-        }),
+        permission: Permission::Given,
+        permitted: Some(Decision { by: "ada".into(), why: "it only waters".into(), at: ago(9 * MINUTE) }),
         home: Some([192, 168, 137, 42].into()),
         stranger: None,
         presence,
@@ -188,9 +185,11 @@ fn terms(nodes: &mut [NodeView]) {
     let (address, at) = ([192, 168, 137, 66].into(), ago(2 * MINUTE));
     for node in nodes {
         match node.id.as_str() {
-            "plain:main-gate" => (node.permission, node.home) = (Permission::Needless, None),
+            "plain:main-gate" => {
+                (node.permission, node.permitted, node.home) = (Permission::Needless, None, None);
+            }
             "plain:old-boiler" => {
-                node.permission = Permission::Missing;
+                (node.permission, node.permitted) = (Permission::Missing, None);
                 node.stranger = Some(Stranger { address, at, noted: at });
             }
             _ => {}

@@ -35,8 +35,8 @@ async fn roll_ups_are_found_by_time_and_resolution() {
     assert!(buckets[0]["min"].as_f64() < buckets[0]["mean"].as_f64());
     assert!(buckets[0]["mean"].as_f64() < buckets[0]["max"].as_f64());
     for (query, why) in [
-        ("", "resolution is missing"),
-        ("&resolution=week", "resolution is 5min, hour or day, not week"),
+        ("", "missing field `resolution`"),
+        ("&resolution=week", "resolution: unknown variant `week`, expected one of `5min`, `hour`, `day`"),
         ("&resolution=5min&from=0&to=864000000000", "a range has at most 9000 buckets, not 2880000"),
     ] {
         let answer = hub.get(&format!("{path}{query}")).await;

@@ -10,6 +10,7 @@ mod history;
 mod joining;
 mod live;
 mod markup;
+mod openapi;
 mod pages;
 mod requests;
 mod rights;

@@ -255,10 +255,12 @@ async fn nodes_are_found_by_tag_and_archive_and_come_in_pages() {
     let sleeper = hub.get("/api/v1/nodes/plain:south-bay-3").await.json();
     assert_eq!(sleeper["sleep"]["for_s"], 600);
     assert_eq!((&sleeper["tags"][1], &sleeper["modules"][0]["registered_with"]), (&json!("wet"), &json!(1)));
-    for query in ["limit=0", "limit=1001", "after=nobody at all", "archived=yes"] {
+    for query in ["limit=0", "limit=1001", "limit=", "archived=yes"] {
         let path = format!("/api/v1/nodes?{}", query.replace(' ', "%20"));
         assert_eq!(hub.get(&path).await.status, StatusCode::BAD_REQUEST, "{query}");
     }
+    let nobody = hub.get("/api/v1/nodes?after=nobody%20at%20all").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND, "{}", nobody.text);
 }
 
 #[tokio::test]
