@@ -177,6 +177,18 @@ impl Api {
         Ok(if status == 200 { Some(serde_json::from_str(&text)?) } else { None })
     }
 
+    /// Lets a node in, and takes commands to it although it proves nothing.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn admit_and_permit(&self, node: &str) -> Result<()> {
+        for act in ["admit", "permit"] {
+            let (status, answer) = self.post(&format!("/nodes/{node}/{act}"), &json!({}))?;
+            ensure!(status == 200, "{act} {node}: {status}: {answer}");
+        }
+        Ok(())
+    }
+
     /// Sets a property and waits until the command has ended: the command.
     ///
     /// # Errors

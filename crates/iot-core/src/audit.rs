@@ -70,6 +70,12 @@ pub enum Deed {
     TurnAway,
     /// A node is let in no more.
     Revoke,
+    /// Commands to a node that proves nothing were permitted.
+    Permit,
+    /// They are permitted no more.
+    Forbid,
+    /// Such a node is let in at another address.
+    AcceptAddress,
     /// A node was disabled for now.
     Disable,
     /// A disabled node was enabled.
@@ -124,10 +130,13 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
+        Self::Permit,
+        Self::Forbid,
+        Self::AcceptAddress,
         Self::Disable,
         Self::Enable,
         Self::Name,
@@ -166,6 +175,9 @@ impl Deed {
             Self::Admit => "admit",
             Self::TurnAway => "turn-away",
             Self::Revoke => "revoke",
+            Self::Permit => "permit",
+            Self::Forbid => "forbid",
+            Self::AcceptAddress => "accept-address",
             Self::Disable => "disable",
             Self::Enable => "enable",
             Self::Name => "name",

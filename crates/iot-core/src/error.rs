@@ -1,6 +1,10 @@
-//! [`IotError`]: everything that the hub refuses or fails to do, numbered as on the wire, in words for people.
+//! [`IotError`]: everything that the hub refuses or fails to do, numbered as on the wire, in words for people. What they
+//! do about it is in `error/advice.rs`.
+
+mod advice;
 
 use alloc::boxed::Box;
+use core::net::IpAddr;
 
 use iot_proto::{CommandId, DecodeError, ErrorCode, FrameError, MessageKind, TextError};
 use thiserror::Error;
@@ -103,6 +107,20 @@ pub enum IotError {
     /// A person has disabled the node.
     #[error("{node} is disabled")]
     Disabled {
+        /// The node.
+        node: NodeId,
+    },
+    /// A node that proves nothing is let in, or waits, at another address.
+    #[error("{node} belongs to another address than {address}")]
+    Elsewhere {
+        /// The node.
+        node: NodeId,
+        /// Where its name was said.
+        address: IpAddr,
+    },
+    /// The node proves nothing, and nobody has permitted commands to it.
+    #[error("{node} proves nothing, and no admin permits commands to it")]
+    NotPermitted {
         /// The node.
         node: NodeId,
     },
@@ -329,6 +347,8 @@ impl IotError {
             Self::PendingApproval { .. } => ErrorCode::PENDING_APPROVAL,
             Self::Revoked { .. } => ErrorCode::REVOKED,
             Self::Disabled { .. } | Self::Archived { .. } => ErrorCode::DISABLED,
+            Self::Elsewhere { .. } => ErrorCode::WRONG_ADDRESS,
+            Self::NotPermitted { .. } => ErrorCode::NOT_PERMITTED,
             Self::UnknownNode { .. } => ErrorCode::UNKNOWN_NODE,
             Self::KindUnsupported { .. } => ErrorCode::KIND_UNSUPPORTED,
             Self::KindVersionUnknown { .. } => ErrorCode::KIND_VERSION_UNKNOWN,
@@ -351,59 +371,6 @@ impl IotError {
             Self::Superseded { .. } => ErrorCode::SUPERSEDED,
             Self::UnknownCommand { .. } => ErrorCode::UNKNOWN_COMMAND,
             Self::CommandEnded => ErrorCode::COMMAND_ENDED,
-        }
-    }
-
-    /// What a person does about it: one sentence.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Frame(_) => "Check that the node speaks this protocol and this port is meant.",
-            Self::Message { .. } | Self::OutOfTurn { .. } => "Check the node's firmware against PROTOCOL.md.",
-            Self::Version { .. } => "Update the node's firmware, or this hub.",
-            Self::TooMany { .. } => "Wait until there are fewer, or raise the limit.",
-            Self::TimedOut { .. } | Self::Silent { .. } => "Check the node's power and its network.",
-            Self::Replaced => "Nothing to do, unless two nodes use one name.",
-            Self::NotStored { .. } => "Check the disk of the data directory.",
-            Self::Stopping => "Wait until the hub is back.",
-            Self::KeyTaken => "Have the node make a key of its own.",
-            Self::KeyEnded { .. } => {
-                "Have the node use its newest key; if that is lost, revoke it and let it join anew."
-            }
-            Self::HandshakeDue => "Nothing to do: the node comes back by itself.",
-            Self::UnprovenKey => "Let the node say hello by name, or open an encrypted session.",
-            Self::PendingApproval { .. } => "Admit the node in the inbox.",
-            Self::Revoked { .. } => "Admit the node anew if it belongs here.",
-            Self::Disabled { .. } => "Enable the node on its page.",
-            Self::Archived { .. } => "Take the node out of the archive on its page.",
-            Self::Standing { .. } => "See the node's page for what can be done with it.",
-            Self::Irreplaceable { .. } => "Choose a node that waits in the inbox or has been let in.",
-            Self::Joining { .. } => "See the page where nodes join.",
-            Self::HubKey(_) => "See the page of the hub's key.",
-            Self::WrongDigits { .. } => "Type the twelve digits that the node shows now.",
-            Self::UnknownNode { .. } => "See the list of nodes for those that are known.",
-            Self::KindUnsupported { .. } => "Put the kind's folder into modules/ of the data directory.",
-            Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",
-            Self::KindDisabled { .. } => "Take the kind out of disabled_kinds in the configuration.",
-            Self::ModuleNotRegistered { .. } => "See the node's page for the modules that it registered.",
-            Self::Label { .. } => "Choose a shorter text, in one line.",
-            Self::Tag { .. } => "Give short words with commas between them.",
-            Self::ReasonMissing { .. } => "Say why, in one line.",
-            Self::TooLong { .. } => "Have the node come back more often, and declare a shorter time.",
-            Self::Value(_) => "See the catalogue for what the module kind takes.",
-            Self::NotAsWanted { .. } | Self::Node { .. } => "See to the module, then send the command again.",
-            Self::Unreachable { .. } => "Check the node's power, its network and that it listens.",
-            Self::NoWay { .. } => {
-                "Let the node keep a session, or give it an address of its own on the network."
-            }
-            Self::WrongNode { .. } => "Give each node its own address, and restart the one that moved.",
-            Self::Cut => "Nothing to do: the command waits and is sent again.",
-            Self::NoAnswer { .. } => "Check the node, then send the command again.",
-            Self::Expired | Self::Cancelled { .. } | Self::HardwareReplaced { .. } => {
-                "Send it again if it is still wanted."
-            }
-            Self::Superseded { .. } | Self::CommandEnded => "Nothing to do.",
-            Self::UnknownCommand { .. } => "See the list of commands for those that are kept.",
-            Self::Earlier { .. } => "See the hub's log of that time.",
         }
     }
 }

@@ -185,6 +185,23 @@ pub enum Request {
         /// The node.
         node: NodeId,
     },
+    /// Take commands to a node that proves nothing, although anyone on its network can read and forge them.
+    Permit {
+        /// The node.
+        node: NodeId,
+    },
+    /// Take no commands to such a node any more.
+    Forbid {
+        /// The node.
+        node: NodeId,
+    },
+    /// Let such a node in at this address from now on, and at no other.
+    AcceptAddress {
+        /// The node.
+        node: NodeId,
+        /// The address.
+        address: IpAddr,
+    },
     /// Let a node in no more.
     Revoke {
         /// The node.
@@ -241,7 +258,8 @@ pub enum Request {
         /// The keys.
         keys: Box<HubKeys>,
     },
-    /// Send one message to an address: on the session of the node there if it has one, else by dialling.
+    /// Send one message to an address: on the session of the node there if it has one, else by dialling. It is the word of
+    /// whoever asks: whether commands to the node are permitted is not looked at.
     Send {
         /// Address of the node.
         address: IpAddr,

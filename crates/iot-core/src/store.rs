@@ -4,6 +4,7 @@
 //! releases what depends on them when the commit has returned: an acknowledgement means on disk.
 
 mod history;
+mod terms;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
@@ -11,7 +12,10 @@ use core::net::SocketAddr;
 use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
 use thiserror::Error;
 
-pub use self::history::{Bucket, GapQuery, GapView, History, Pages, ReadingQuery, Resolution, RollupQuery};
+pub use self::{
+    history::{Bucket, GapQuery, GapView, History, Pages, ReadingQuery, Resolution, RollupQuery},
+    terms::{Stranger, Terms},
+};
 use crate::{
     AdmissionState, CommandState, NodeId, Series,
     audit::{AuditEntry, AuditQuery, AuditRecord},
@@ -163,6 +167,8 @@ pub struct NodeRecord {
     pub tags: Vec<Box<str>>,
     /// Who disabled it, why and when, if it is disabled.
     pub disabled: Option<Decision>,
+    /// On what terms it is let in, where it proves nothing.
+    pub terms: Terms,
     /// The sleep that it declared and has not come back from.
     pub sleep: Option<SleepRecord>,
     /// Where it was last seen.

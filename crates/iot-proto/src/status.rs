@@ -77,6 +77,10 @@ codes! {
     UNKNOWN_NODE = 25, "unknown-node";
     /// A key that another node has or had, or that this one had before.
     KEY_TAKEN = 26, "key-taken";
+    /// The name belongs to a node at another address.
+    WRONG_ADDRESS = 27, "wrong-address";
+    /// The node proves nothing, and no admin permits commands to it.
+    NOT_PERMITTED = 28, "not-permitted";
 
     // Modules: 30 to 39.
     /// The hub does not support this module kind.

@@ -238,7 +238,7 @@ impl IotServer {
     ///
     /// The address is the caller's own word: it is dialled whoever is there, known node or not, and the
     /// message goes out without anyone having been proven. What the hub asks of addresses that it dials by
-    /// itself is skipped: that an admitted node lives there, that it is no loopback, multicast, broadcast or
+    /// itself is skipped: that an admitted node lives there and that commands to it are permitted, that it is no loopback, multicast, broadcast or
     /// own address, that the port is the agreed one, and that a second lies between two attempts. Commands that are kept, repeated and followed
     /// are given to [`HubHandle::ask`] instead.
     ///

@@ -102,6 +102,14 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
         Act::Node(node, NodeAct::Disable) => return Ok(Request::Disable { node: node.clone() }),
         Act::Node(node, NodeAct::Enable) => return Ok(Request::Enable { node: node.clone() }),
         Act::Node(node, NodeAct::Revoke) => return Ok(Request::Revoke { node: node.clone() }),
+        Act::Node(node, NodeAct::Permit) => return Ok(Request::Permit { node: node.clone() }),
+        Act::Node(node, NodeAct::Forbid) => return Ok(Request::Forbid { node: node.clone() }),
+        Act::Node(node, NodeAct::AcceptAddress) => {
+            let address = details.address.parse();
+            let address =
+                address.map_err(|_| WebError::malformed("address must be one, such as 192.168.1.20"))?;
+            return Ok(Request::AcceptAddress { node: node.clone(), address });
+        }
         Act::Node(node, NodeAct::Tags) => {
             return Ok(Request::Tag { node: node.clone(), tags: details.tags });
         }

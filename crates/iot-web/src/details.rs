@@ -23,6 +23,8 @@ pub(crate) struct Details<'a> {
     pub(crate) title: Box<str>,
     pub(crate) place: Box<str>,
     pub(crate) tags: Vec<Box<str>>,
+    /// Where the node is let in.
+    pub(crate) address: Box<str>,
     /// New hardware.
     pub(crate) by: Box<str>,
     pub(crate) why: Box<str>,
@@ -39,6 +41,7 @@ impl<'a> Details<'a> {
             title: text("title"),
             place: text("place"),
             tags: tags.filter(|tag| !tag.is_empty()).map(Into::into).collect(),
+            address: text("address"),
             by: text("by"),
             why: text("why"),
             ..Self::default()
@@ -81,6 +84,10 @@ impl Details<'static> {
                 let TagsBody { tags, why } = asked.document()?;
                 Self { tags, why: why.0, ..Self::default() }
             }
+            Act::Node(_, NodeAct::AcceptAddress) => {
+                let AddressBody { address, why } = asked.document()?;
+                Self { address, why: why.0, ..Self::default() }
+            }
             Act::Node(_, NodeAct::Replace) => {
                 let ReplaceBody { by, why } = asked.document()?;
                 Self { by, why: why.0, ..Self::default() }
@@ -95,6 +102,8 @@ impl Details<'static> {
                 | NodeAct::Reject
                 | NodeAct::Enable
                 | NodeAct::Revoke
+                | NodeAct::Permit
+                | NodeAct::Forbid
                 | NodeAct::Archive
                 | NodeAct::Unarchive,
             )
@@ -188,6 +197,16 @@ pub(crate) struct TagsBody {
     /// In place of those before.
     #[schemars(length(max = MAX_TAGS))]
     tags: Vec<Box<str>>,
+    #[serde(default)]
+    why: Why,
+}
+
+/// The body of a script that says where a node is let in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddressBody {
+    /// Such as `192.168.1.20`.
+    address: Box<str>,
     #[serde(default)]
     why: Why,
 }

@@ -8,7 +8,7 @@ use iot_core::{
     CommandState, PresenceState,
     audit::Deed,
     people::Role,
-    view::{AdmissionState, Fate, KeyStanding},
+    view::{AdmissionState, Fate, KeyStanding, Permission},
 };
 use iot_proto::UnixMillis;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -38,7 +38,7 @@ macro_rules! worded {
     };
 }
 
-worded! { AdmissionState CommandState Deed Fate KeyStanding PresenceState Role }
+worded! { AdmissionState CommandState Deed Fate KeyStanding Permission PresenceState Role }
 
 /// A thing that stands in the API as its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

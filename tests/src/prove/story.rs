@@ -4,12 +4,13 @@
 //! commands from the first state to the last, nodes that are forgotten and come back. What must be found is what
 //! a [`MemoryStore`] holds that was given the same. Values are numbered, so that each can be told from all others.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use iot_core::{
     AdmissionState, CommandState, IotError, NodeId, Series, UnixMillis,
     store::{
-        Batch, CommandRecord, History, ModuleRecord, NodeRecord, Record, Snapshot, Store, StoredReading,
+        Batch, CommandRecord, Decision, History, ModuleRecord, NodeRecord, Record, Snapshot, Store,
+        StoredReading, Stranger, Terms,
     },
     view::{ReadingView, Step, Wanted},
 };
@@ -262,6 +263,19 @@ fn value(number: i64, module: u8, channel: u8) -> OwnedValue {
     }
 }
 
+/// Terms of every second node, which proves nothing.
+fn terms(at: usize, now: i64) -> Terms {
+    if at.is_multiple_of(2) {
+        return Terms::default();
+    }
+    let (home, now) = (IpAddr::from([192, 168, 137, 20]), UnixMillis(now));
+    Terms {
+        home: Some(home),
+        commands: Some(Decision { by: "ann".into(), why: "it only waters".into(), at: now }),
+        stranger: Some(Stranger { address: IpAddr::from([192, 168, 137, 66]), at: now, noted: now }),
+    }
+}
+
 fn node_record(id: NodeId, at: usize, now: i64) -> NodeRecord {
     let module = |index| ModuleRecord {
         index,
@@ -281,6 +295,7 @@ fn node_record(id: NodeId, at: usize, now: i64) -> NodeRecord {
         tags: vec!["outdoors".into()],
         admission: AdmissionState::Admitted,
         disabled: None,
+        terms: terms(at, now),
         sleep: None,
         address: "192.168.137.20:40000".parse().ok(),
         capabilities: Capabilities(3),

@@ -3,11 +3,14 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use iot_proto::{Admission, Capabilities, ErrorCode, HubMessage};
+use iot_proto::{Admission, Capabilities, ErrorCode, HubMessage, MessageKind, Ping};
 use serde_json::{Value, json};
 
 use super::{NODES, Walk, field};
-use crate::{hand_node::HandNode, wait::until};
+use crate::{
+    hand_node::{self, HandNode, Received},
+    wait::until,
+};
 
 /// How long the whole fleet may take for a step.
 const FLEET: Duration = Duration::from_secs(20);
@@ -146,4 +149,36 @@ pub(super) fn user_kind(walk: &mut Walk) -> Result<String> {
     let (status, files) = hub.api.page("/modules/gong/module.toml")?;
     ensure!(status == 200 && files.contains("A gong"), "the web server serves the same files");
     Ok("gong reports 3 times; broken-gong named with file and line".into())
+}
+
+/// A plain node is let in where it was when a person let it in, and nowhere else, until somebody accepts its new address.
+pub(super) fn fixed_address(walk: &mut Walk) -> Result<String> {
+    const NODE: &str = "plain:walk-moves";
+    let (hub, can) = (walk.hub()?, Capabilities::KEEPS_SESSION);
+    let (mut first, _) = HandNode::hello(hub.tcp, "walk-moves", 1, 0, can)?;
+    hub.api.post(&format!("/nodes/{NODE}/admit"), &json!({}))?;
+    first.next()?;
+    let from = |last: u8| -> Result<(HandNode, Received)> {
+        let mut node = HandNode::connect_from([127, 0, 66, last].into(), hub.tcp, FLEET)?;
+        node.send(&hand_node::hello("walk-moves", 1, 0, can)?, true)?;
+        let answer = node.next()?;
+        Ok((node, answer))
+    };
+    let (_, answer) = from(7)?;
+    let HubMessage::Error(error) = answer.message()? else { anyhow::bail!("let in elsewhere: {answer:?}") };
+    ensure!(error.code == ErrorCode::WRONG_ADDRESS, "{error:?}");
+    first.send(&Ping, true)?;
+    ensure!(first.next()?.kind == MessageKind::PONG, "the node at its own address goes on");
+    let (_, page) = hub.api.page(&format!("/nodes/{NODE}"))?;
+    ensure!(page.contains("Accept 127.0.66.7") && page.contains("127.0.0.1"), "{page}");
+    ensure!(hub.logged("walk-moves belongs to another address than 127.0.66.7") == 1, "the log says so");
+    let status = hub.api.form(&format!("/nodes/{NODE}/address"), &[("address", "127.0.66.7")])?;
+    ensure!(status == 303, "{status}");
+    let (_, answer) = from(7)?;
+    ensure!(answer.kind == MessageKind::WELCOME, "{answer:?}");
+    let audit = hub.api.get(&format!("/audit?node={NODE}"))?;
+    let deeds = field(&audit, "/audit")?.as_array().context("changes")?.clone();
+    let deeds: Vec<_> = deeds.iter().filter_map(|change| change["deed"].as_str()).collect();
+    ensure!(deeds == ["accept-address", "refuse", "admit"], "{deeds:?}");
+    Ok(format!("elsewhere {}; accepted by the page's form", error.code))
 }

@@ -145,6 +145,8 @@ fn before(hub_process: &HubProcess, data: &Path, backup: &Path) -> Result<Told> 
     for sequence in 1..=3 {
         report(&mut node, sequence)?;
     }
+    let (status, answer) = api.post(&format!("/nodes/{NODE}/permit"), &json!({ "why": "a pump" }))?;
+    ensure!(status == 200, "{status}: {answer}");
     let done = switch(api, true)?;
     node.obey()?;
     ends(api, &done, "done")?;
@@ -183,6 +185,7 @@ fn after(hub: &HubProcess, told: &Told) -> Result<()> {
     report(&mut node, 6)?;
     let shown = api.get(&format!("/nodes/{NODE}"))?;
     ensure!(shown["admission"] == "admitted" && shown["lost_reports"] == 2, "{shown}");
+    ensure!(shown["permission"] == "given" && shown["permitted"]["why"] == "a pump", "{shown}");
     Ok(())
 }
 

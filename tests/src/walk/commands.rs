@@ -16,6 +16,7 @@ use serde_json::json;
 use super::{NODE_PORT, Walk, field};
 use crate::{
     hand_node::{HandNode, hello},
+    people::{OWNER, command},
     wait::until,
 };
 
@@ -42,6 +43,33 @@ pub(super) fn find(walk: &Walk, kind: &str, state: &str) -> Result<(String, u8)>
 fn reported(walk: &Walk, node: &str, module: u8) -> Result<serde_json::Value> {
     let module = walk.hub()?.api.get(&format!("/nodes/{node}/modules/{module}"))?;
     Ok(field(&module, "/properties/0/latest/value").cloned().unwrap_or_default())
+}
+
+/// A node that proves nothing takes no command until an admin permits it, on its page or by the API; for an operator there
+/// is no button and no way. Then so do all others of the fleet.
+pub(super) fn need_leave(walk: &mut Walk) -> Result<String> {
+    let (node, module) = find(walk, "relay", "online")?;
+    let api = &walk.hub()?.api;
+    let switch = format!("/nodes/{node}/modules/{module}/properties/on");
+    let (status, answer) = api.post(&switch, &json!({ "value": true }))?;
+    ensure!(status == 409 && field(&answer, "/error/name")? == "not-permitted", "{status}: {answer}");
+    let create = ["token", "create", OWNER.0, "--label", "leave", "--role", "operator"];
+    let operator = api.apart().with_token(command(walk.data_dir.path(), &create, "")?.trim());
+    let (page, permit) = (format!("/nodes/{node}"), format!("/nodes/{node}/permit"));
+    let (_, shown) = operator.page(&page)?;
+    ensure!(shown.contains("Commands are not permitted") && !shown.contains(&permit), "{shown}");
+    ensure!(operator.post(&permit, &json!({}))?.0 == 403, "an operator has permitted commands");
+    let (_, shown) = api.page(&page)?;
+    ensure!(shown.contains(&permit) && !shown.contains("/restart"), "{shown}");
+    let status = api.form(&permit, &[("why", "the walk")])?;
+    ensure!(status == 303, "{permit}: {status}");
+    let known = api.node(&node)?.context("the node")?;
+    ensure!(field(&known, "/permitted/why")? == "the walk", "{known}");
+    for node in walk.nodes().filter(|node| node.id.starts_with("plain:")) {
+        let (status, answer) = api.post(&format!("/nodes/{}/permit", node.id), &json!({}))?;
+        ensure!(status == 200, "{status}: {answer}");
+    }
+    Ok("refused with not-permitted, no way for an operator, permitted by the page's form".into())
 }
 
 /// A relay of a node in session is switched; done means that the node reports it.
@@ -71,7 +99,7 @@ pub(super) fn by_dialling(walk: &mut Walk) -> Result<String> {
     let hub = walk.hub()?;
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], NODE_PORT)))?;
     let (mut node, _) = HandNode::hello(hub.tcp, NAME, 3, 60, Capabilities::LISTENS)?;
-    hub.api.post(&format!("/nodes/plain:{NAME}/admit"), &json!({}))?;
+    hub.api.admit_and_permit(&format!("plain:{NAME}"))?;
     node.next()?;
     node.register("relay", 1, "Dialled relay")?;
     drop(node);

@@ -28,8 +28,7 @@ pub(super) fn node(walk: &mut Walk) -> Result<String> {
     let id = until("the Python node waits in the inbox", SOON, || {
         Ok(ids(walk)?.into_iter().find(|id| !known.contains(id)))
     })?;
-    let (status, _) = hub.api.post(&format!("/nodes/{id}/admit"), &json!({}))?;
-    ensure!(status == 200, "admit {id}: {status}");
+    hub.api.admit_and_permit(&id)?;
     until("the Python node reports", SOON, || {
         let node = hub.api.node(&id)?.context("the node")?;
         Ok(node["reports"].as_u64().filter(|reports| *reports > 0))

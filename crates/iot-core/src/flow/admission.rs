@@ -230,6 +230,7 @@ impl Hub {
             return;
         }
         self.registry.set_admission(number, admission);
+        self.settle(number);
         self.deadlines.cancel(Timer::Matched(number));
         if let Some(node) = self.registry.get(number) {
             out.audit(asker, deed, node.target(), before.word(), admission.word());
@@ -244,13 +245,18 @@ impl Hub {
 
     /// Ends what is under way with a node that is not served any more.
     pub(crate) fn end_service(&mut self, now: Now, number: NodeNumber, cause: &IotError, out: &mut Effects) {
+        self.cancel_all(now, number, cause, out);
+        if let Some(id) = self.node_id(Some(number)) {
+            self.take_away(now, number, &id, out);
+        }
+    }
+
+    /// Cancels every command of a node that is under way.
+    pub(crate) fn cancel_all(&mut self, now: Now, number: NodeNumber, cause: &IotError, out: &mut Effects) {
         for state in [CommandState::Queued, CommandState::Sent, CommandState::Accepted] {
             for command in self.ledger.in_state(number, state) {
                 self.transition(now, command, CommandState::Cancelled, Some(cause.clone()), out);
             }
-        }
-        if let Some(id) = self.node_id(Some(number)) {
-            self.take_away(now, number, &id, out);
         }
     }
 

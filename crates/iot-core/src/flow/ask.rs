@@ -59,6 +59,11 @@ impl Hub {
             Request::Tag { node, tags } => self.tag(asker, &node, &tags, out),
             Request::Disable { node } => self.set_disabled(now, asker, &node, Deed::Disable, out),
             Request::Enable { node } => self.set_disabled(now, asker, &node, Deed::Enable, out),
+            Request::Permit { node } => self.permit(now, asker, &node, out),
+            Request::Forbid { node } => self.forbid(now, asker, &node, out),
+            Request::AcceptAddress { node, address } => {
+                self.accept_address(now, asker, (&node, address), out)
+            }
             Request::Revoke { node } => self.revoke(now, asker, &node, out),
             Request::Archive { node } => self.archive(now, asker, &node, out),
             Request::Unarchive { node } => self.unarchive(now, asker, &node, out),

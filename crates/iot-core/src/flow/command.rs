@@ -24,7 +24,7 @@ impl Hub {
     /// Takes a command from someone.
     ///
     /// # Errors
-    /// Why it cannot be wanted of this node: unknown, not let in, no such module, value out of range,
+    /// Why it cannot be wanted of this node: unknown, not let in, not permitted, no such module, value out of range,
     /// too many that wait.
     pub(crate) fn take_command(
         &mut self,
@@ -37,6 +37,7 @@ impl Hub {
         let (mut called, mut target, mut words) = (None, Target::default(), Box::default());
         if let Some(node) = self.registry.get(number) {
             node.check_admission()?;
+            self.check_permitted(node)?;
             node.check_wanted(&wanted)?;
             called = node.delivery.and_then(|call| self.dials.get(call)?.requests.command());
             (target, words) = (Target { module: wanted.module(), ..node.target() }, node.describe(&wanted));

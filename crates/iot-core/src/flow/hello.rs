@@ -81,6 +81,7 @@ impl Hub {
             Some(number) => number,
             None => self.take_in(now, session, (&id, proven, Facts::from(hello)), out)?,
         };
+        self.check_home(now, session, number, out)?;
         let standing = self.registry.get(number).map(|node| node.standing(proven, now.wall));
         match self.registry.get(number) {
             // The id is a part of the key's hash; what counts is the whole key.
@@ -179,7 +180,7 @@ impl Hub {
         let facts = Facts::from(hello);
         let (keepalive, returns) = (facts.keepalive(&self.config), facts.returns(&self.config));
         let Some(peer) = self.sessions.get(session).map(|session| session.peer) else { return };
-        let moved = self.registry.seen_at(number, peer);
+        let moved = self.registry.seen_at(number, peer) | self.settle(number);
         let differs = self.registry.describe(number, facts);
         let Some(node) = self.registry.get_mut(number) else { return };
         let slept = node.wake();

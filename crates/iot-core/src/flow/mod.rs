@@ -21,6 +21,7 @@ mod restore;
 mod send;
 mod session;
 mod sleep;
+mod terms;
 mod tick;
 mod window;
 

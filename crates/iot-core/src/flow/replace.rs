@@ -40,11 +40,12 @@ impl Hub {
         }
         self.registry.set_admission(old, AdmissionState::Archived);
         self.registry.set_admission(new, AdmissionState::Admitted);
+        self.settle(new);
         // What was on its way to the old hardware waits anew, and moves like the rest.
         self.take_away(now, old, old_id, out);
         self.deadlines.cancel(Timer::Redial(old));
         self.dials.reached(old);
-        for (id, stays) in self.under_way(old, &moving) {
+        for (id, stays) in self.under_way((old, new), &moving) {
             self.settle_for(now, id, stays, new_id, out);
         }
         out.records.records.push(Record::Replaced {
@@ -75,7 +76,7 @@ impl Hub {
     pub(crate) fn replacement(&self, old_id: &NodeId, new_id: &NodeId) -> Result<Replacement, IotError> {
         let (old, new) = self.replaceable(old_id, new_id)?;
         let modules = self.changes(old, new);
-        let commands = self.under_way(old, &moving(&modules));
+        let commands = self.under_way((old, new), &moving(&modules));
         let cancelled = commands.iter().filter(|(_, stays)| *stays == Stays::Behind).count();
         let (node, by) = (old_id.clone(), new_id.clone());
         Ok(Replacement { node, by, modules, moving: commands.len() - cancelled, cancelled })
@@ -105,9 +106,12 @@ impl Hub {
         }
     }
 
-    /// The commands under way of the hardware that goes, and which of them do not move.
-    fn under_way(&self, old: NodeNumber, moving: &[u8]) -> Vec<(CommandId, Stays)> {
-        self.ledger.open(old).map(|command| (command.id(), stays(command, moving))).collect()
+    /// The commands under way of the hardware that goes, and which of them do not move: none does where the new hardware
+    /// proves nothing, for leave to command it is given to each node anew.
+    fn under_way(&self, (old, new): (NodeNumber, NodeNumber), moving: &[u8]) -> Vec<(CommandId, Stays)> {
+        let takes = self.registry.get(new).is_some_and(|new| self.check_permitted(new).is_ok());
+        let stays = |command| if takes { stays(command, moving) } else { Stays::Behind };
+        self.ledger.open(old).map(|command| (command.id(), stays(command))).collect()
     }
 
     /// Makes a command ready to move, or ends it.

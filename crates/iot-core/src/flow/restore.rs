@@ -42,6 +42,7 @@ impl Hub {
             let due = node.presence.deadline();
             let lapses = (node.admission == AdmissionState::Matched).then(|| lapses_in(now, &node));
             let number = self.registry.add(node);
+            self.settle(number);
             if let Some(left) = lapses {
                 self.deadlines.set(Timer::Matched(number), now.instant + left);
             }

@@ -37,12 +37,13 @@ impl Hub {
         }
     }
 
-    /// Whether the node can still be wanted to do this: it may have registered other modules since.
+    /// Whether the node can still be wanted to do this: it may have registered other modules since, and a hub whose
+    /// registration was open may not be any more.
     fn is_still_possible(&mut self, now: Now, number: NodeNumber, id: CommandId, out: &mut Effects) -> bool {
         let (Some(node), Some(command)) = (self.registry.get(number), self.ledger.get(id)) else {
             return false;
         };
-        match node.check_wanted(&command.record.wanted) {
+        match self.check_permitted(node).and_then(|()| node.check_wanted(&command.record.wanted)) {
             Ok(()) => true,
             Err(cause) => {
                 self.transition(now, id, CommandState::Failed, Some(cause), out);
@@ -95,7 +96,9 @@ impl Hub {
         let waits = node.delivery.is_some()
             || node.presence.sleeps()
             || self.deadlines.get(Timer::Redial(number)).is_some();
-        let (Some(address), true, false) = (node.address, listens, waits) else { return };
+        // Where it was told to live it may never have been; there it comes by itself first.
+        let address = node.address.filter(|address| self.is_let_in_at(node, address.ip()));
+        let (Some(address), true, false) = (address, listens, waits) else { return };
         let to = match self.config.dialling.check(SocketAddr::new(address.ip(), self.config.node_port)) {
             Ok(to) => to,
             Err(why) => return self.no_way(now, queued, &IotError::NoWay { address, why }, out),

@@ -21,8 +21,8 @@ const RETRY_LATE_MS: u32 = 300_000;
 /// When a node may come back after a session that failed, in milliseconds.
 const RETRY_SOON_MS: u32 = 1_000;
 
-/// When a node may come back to a hub that is full, or after another took its place: two nodes that use one
-/// name would otherwise push each other out all the time. In milliseconds.
+/// When a node may come back to a hub that is full, to one that a person may have told by then that it moved, or after
+/// another took its place: two nodes that use one name would otherwise push each other out all the time. In milliseconds.
 const RETRY_LATER_MS: u32 = 15_000;
 
 /// Whether a node whose session ends has left.
@@ -133,7 +133,7 @@ impl Hub {
             | ErrorCode::DISABLED
             | ErrorCode::UNPROVEN_KEY
             | ErrorCode::VERSION_UNSUPPORTED => RETRY_LATE_MS,
-            ErrorCode::TOO_MANY | ErrorCode::REPLACED => RETRY_LATER_MS,
+            ErrorCode::TOO_MANY | ErrorCode::REPLACED | ErrorCode::WRONG_ADDRESS => RETRY_LATER_MS,
             _ => RETRY_SOON_MS,
         };
         let jitter = u32::try_from(self.ids.random() % u64::from(retry_ms)).unwrap_or(0);

@@ -5,6 +5,7 @@ mod keys;
 mod modules;
 mod node;
 mod runs;
+mod terms;
 mod wanted;
 
 use alloc::{

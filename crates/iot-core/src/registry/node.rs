@@ -11,7 +11,7 @@ use crate::{
     AdmissionState, DeliveryId, IotError, NodeId, SessionId,
     catalogue::Catalogue,
     presence::PresenceTracker,
-    store::{Decision, KeyRecord, NodeRecord, Record, SleepRecord},
+    store::{Decision, KeyRecord, NodeRecord, Record, SleepRecord, Terms},
 };
 
 /// One node.
@@ -54,16 +54,20 @@ pub(crate) struct Extras {
     /// Short words that people gave it, in order and each once.
     pub(crate) tags: Vec<Box<str>>,
     pub(crate) disabled: Option<Decision>,
+    /// On what terms it is let in, where it proves nothing.
+    pub(crate) terms: Option<Box<Terms>>,
     /// The sleep that it declared and has not come back from.
     pub(crate) sleep: Option<SleepRecord>,
 }
 
 impl Extras {
-    const NONE: Self = Self { keys: Vec::new(), place: None, tags: Vec::new(), disabled: None, sleep: None };
+    const NONE: Self =
+        Self { keys: Vec::new(), place: None, tags: Vec::new(), disabled: None, terms: None, sleep: None };
 
     fn is_empty(&self) -> bool {
-        let Self { keys, place, tags, disabled, sleep } = self;
-        keys.is_empty() && place.is_none() && tags.is_empty() && disabled.is_none() && sleep.is_none()
+        let Self { keys, place, tags, disabled, terms, sleep } = self;
+        let is_unnamed = keys.is_empty() && place.is_none() && tags.is_empty();
+        is_unnamed && disabled.is_none() && terms.is_none() && sleep.is_none()
     }
 }
 
@@ -113,7 +117,8 @@ impl Node {
         node.title = record.title;
         let place = (!record.place.is_empty()).then_some(record.place);
         let (keys, tags, disabled, sleep) = (record.keys, record.tags, record.disabled, record.sleep);
-        node.set_extras(Extras { keys, place, tags, disabled, sleep });
+        let terms = (!record.terms.is_empty()).then(|| Box::new(record.terms));
+        node.set_extras(Extras { keys, place, tags, disabled, terms, sleep });
         node.address = record.address;
         node.presence = PresenceTracker::new(started);
         node.modules = record.modules.into_iter().map(|module| Module::new(module, catalogue)).collect();
@@ -175,6 +180,7 @@ impl Node {
             admission: self.admission,
             tags: extras.tags.clone(),
             disabled: extras.disabled.clone(),
+            terms: extras.terms.as_deref().cloned().unwrap_or_default(),
             sleep: extras.sleep,
             address: self.address,
             capabilities: self.facts.capabilities,

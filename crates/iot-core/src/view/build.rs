@@ -6,7 +6,7 @@ use iot_proto::CommandId;
 
 use super::{
     AdmissionState, CommandFilter, CommandView, Desired, ModuleView, Need, NodeFilter, NodeView, Notice,
-    Overview, Presence, PresenceCounts, PresenceReason, PresenceState, PropertyView, Replacement,
+    Overview, Permission, Presence, PresenceCounts, PresenceReason, PresenceState, PropertyView, Replacement,
 };
 use crate::{
     Hub, IotError, NodeId, Now,
@@ -170,6 +170,8 @@ impl<'a> View<'a> {
     }
 
     fn node_view(&self, number: NodeNumber, node: &Node) -> NodeView {
+        let permission = self.hub.permission(node);
+        let permitted = node.terms().and_then(|terms| terms.commands.clone());
         NodeView {
             id: node.id.clone(),
             keys: node.key_views(self.now.wall).collect(),
@@ -177,6 +179,10 @@ impl<'a> View<'a> {
             place: node.place().into(),
             tags: node.extras().tags.clone(),
             admission: node.admission,
+            permission,
+            permitted: permitted.filter(|_| permission == Permission::Given),
+            home: node.home().filter(|_| !self.hub.is_open()),
+            stranger: node.stranger().filter(|_| !self.hub.is_open()),
             presence: self.presence(number, node),
             sleep: node.extras().sleep,
             address: node.address,

@@ -20,8 +20,8 @@ pub use hub_keys::{HubKeysView, LackingView};
 use iot_proto::UnixMillis;
 pub use joining::{EndedView, JoiningView, SecretView, ShowingView, WindowView};
 pub use node::{
-    AdmissionState, Archived, Desired, KeyStanding, KeyView, ModuleView, NodeFilter, NodeView, PropertyView,
-    ReadingView,
+    AdmissionState, Archived, Desired, KeyStanding, KeyView, ModuleView, NodeFilter, NodeView, Permission,
+    PropertyView, ReadingView,
 };
 pub use replacement::{Fate, ModuleChange, ModuleFacts, Replacement};
 

@@ -1,7 +1,7 @@
 //! Nodes and modules as they are shown, and which nodes are asked for.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use iot_proto::{BootId, Capabilities, CommandId, KeyId, OwnedValue, UnixMillis};
 
@@ -9,7 +9,7 @@ use super::{CommandState, Presence};
 use crate::{
     IotError, NodeId,
     catalogue::{ModuleKind, Property},
-    store::SleepRecord,
+    store::{Decision, SleepRecord, Stranger},
 };
 
 /// Whether a node has been let in.
@@ -108,6 +108,14 @@ pub struct NodeView {
     pub tags: Vec<Box<str>>,
     /// Whether it has been let in.
     pub admission: AdmissionState,
+    /// Whether commands to it are taken.
+    pub permission: Permission,
+    /// Who has permitted them, why and when, where that is by whose word they are.
+    pub permitted: Option<Decision>,
+    /// The address at which it is let in, and no other; `None` where any will do.
+    pub home: Option<IpAddr>,
+    /// Who else said its name, where it has such a home.
+    pub stranger: Option<Stranger>,
     /// Whether it is there.
     pub presence: Presence,
     /// The sleep that it declared and has not come back from.
@@ -142,6 +150,39 @@ impl NodeView {
     /// Whether nothing proves that it is the node that it says it is: anyone on its network can pose as it.
     pub fn is_unproven(&self) -> bool {
         self.keys.is_empty()
+    }
+}
+
+/// Whether commands to a node are taken, and by whose word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// They are: it proves who it is.
+    Needless,
+    /// They are, although it proves nothing: registration is open, and nobody is asked.
+    Open,
+    /// They are, although it proves nothing: an admin has permitted them.
+    Given,
+    /// They are not: it proves nothing, and no admin has permitted them.
+    Missing,
+}
+
+impl Permission {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Needless, Self::Open, Self::Given, Self::Missing];
+
+    /// Whether commands are taken.
+    pub fn is_there(self) -> bool {
+        self != Self::Missing
+    }
+
+    /// The word in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Needless => "needless",
+            Self::Open => "open",
+            Self::Given => "given",
+            Self::Missing => "missing",
+        }
     }
 }
 

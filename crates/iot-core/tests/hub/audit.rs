@@ -32,6 +32,7 @@ fn every_change_is_kept_with_who_what_before_after_and_why() {
     world.ask(Request::Tag { node: node(), tags: vec!["wet".into()] });
     world.ask_because("frost", Request::Disable { node: node() });
     world.ask(Request::Enable { node: node() });
+    world.ask_because("it only waters", Request::Permit { node: node() });
     world.ask_because("test", Request::Command { node: node(), wanted: Wanted::Restart, expires_in_s: None });
     world.ask(Request::Cancel { id: world.names.id("c1") });
     world.ask(Request::Revoke { node: node() });
@@ -49,6 +50,7 @@ fn every_change_is_kept_with_who_what_before_after_and_why() {
             "tag Well pump:  > wet",
             "disable Well pump: admitted > disabled by ann: frost, because frost",
             "enable Well pump: disabled by ann: frost > admitted",
+            "permit Well pump: commands not permitted > commands permitted, because it only waters",
             "command Well pump:  > Well pump: restart, because test",
             "cancel Well pump: Well pump: restart, sent > cancelled",
             "revoke Well pump: admitted > revoked",
@@ -58,7 +60,7 @@ fn every_change_is_kept_with_who_what_before_after_and_why() {
             "turn-away Pump: pending > ",
         ]
     );
-    let cancel = &world.kept.audit[7];
+    let cancel = &world.kept.audit[8];
     assert_eq!((cancel.deed, cancel.target.command), (Deed::Cancel, Some(world.names.id("c1"))));
 }
 

@@ -293,6 +293,7 @@ fn only_the_address_of_an_admitted_node_is_dialled_whatever_addresses_sessions_c
         world.join(session, &text, &Hello { capabilities: BOTH, ..hello(&name) }, &[module(0, "relay")]);
         if session % 2 == 0 {
             world.ask(Request::Admit { node: id(&name) });
+            world.ask(Request::Permit { node: id(&name) });
         }
         world.close(session);
         world.skip();

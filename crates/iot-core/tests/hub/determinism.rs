@@ -172,7 +172,10 @@ fn decision(node: NodeId, what: u8) -> Request {
         3 => Request::Revoke { node },
         4 => Request::Archive { node },
         5 => Request::Unarchive { node },
-        6 => Request::Replace { node, by: id(NAMES[0]) },
+        6 => Request::Permit { node },
+        7 => Request::Forbid { node },
+        8 => Request::AcceptAddress { node, address: [10, 0, 0, 2].into() },
+        9 => Request::Replace { node, by: id(NAMES[0]) },
         _ => Request::Admit { node },
     }
 }

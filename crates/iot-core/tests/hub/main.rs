@@ -33,4 +33,5 @@ mod restart;
 mod sleep;
 mod steps;
 mod store;
+mod terms;
 mod world;

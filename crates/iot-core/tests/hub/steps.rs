@@ -116,7 +116,7 @@ fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
         8 => command,
         1 => (0..8_usize).prop_map(|command| Ask::Cancel { command }),
-        1 => (0..3_usize, 0..9_u8).prop_map(|(node, what)| Ask::Decide { node, what }),
+        1 => (0..3_usize, 0..12_u8).prop_map(|(node, what)| Ask::Decide { node, what }),
         1 => (1..5_u8).prop_map(|address| Ask::Send { address }),
     ]
 }

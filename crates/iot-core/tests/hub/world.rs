@@ -148,6 +148,12 @@ impl World {
         self.pass(0);
     }
 
+    /// The same with another configuration.
+    pub(crate) fn restart_with(&mut self, config: HubConfig) {
+        self.config = config;
+        self.restart();
+    }
+
     /// The present.
     pub(crate) fn now(&self) -> Now {
         self.now

@@ -50,6 +50,7 @@ mod schema;
 mod sealed;
 mod snapshot;
 mod source;
+mod terms;
 mod upkeep;
 mod value;
 mod verify;

@@ -2,12 +2,12 @@
 
 use iot_core::{
     AdmissionState, NodeId,
-    store::{Decision, KeyRecord, KeyState, ModuleRecord, NodeRecord, SleepRecord},
+    store::{Decision, KeyRecord, KeyState, ModuleRecord, NodeRecord, SleepRecord, Terms},
 };
 use iot_proto::{Capabilities, NodeKey, UnixMillis};
 use rusqlite::{Connection, Row, params};
 
-use super::fault::Fault;
+use super::{fault::Fault, terms};
 
 /// Writes a node in place of what was known of it.
 pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
@@ -38,6 +38,7 @@ pub(crate) fn put(db: &Connection, node: &NodeRecord) -> Result<(), Fault> {
         node.sleep.map(|sleep| sleep.for_s),
         node.key.map(|key| key.0),
     ])?;
+    terms::put(db, node)?;
     // Those of before went with the row that was replaced.
     let mut insert =
         db.prepare_cached("INSERT INTO node_key (key, node, position, state, at) VALUES (?, ?, ?, ?, ?)")?;
@@ -83,6 +84,7 @@ pub(crate) fn load(db: &Connection) -> Result<Vec<NodeRecord>, Fault> {
     }
     load_keys(db, &mut nodes)?;
     load_hub_keys(db, &mut nodes)?;
+    terms::load(db, &mut nodes)?;
     let mut select = db.prepare(
         "SELECT node, number, title, given, kind, kind_version, catalogue_version
          FROM module ORDER BY node, position",
@@ -174,6 +176,7 @@ fn read(row: &Row<'_>) -> Result<NodeRecord, Fault> {
         tags: tags.map_err(|why| Fault::unreadable("tags", &why))?,
         admission: parse_admission(&row.get::<_, Box<str>>("admission")?)?,
         disabled,
+        terms: Terms::default(),
         sleep,
         address: address.transpose().map_err(|why| Fault::unreadable("the address of a node", &why))?,
         capabilities: Capabilities(row.get("capabilities")?),

@@ -8,7 +8,7 @@ use std::{
 
 use iot_core::{
     AdmissionState, CommandState, IotError, UnixMillis,
-    store::{NodeRecord, Record, Store as _, Upkeep},
+    store::{NodeRecord, Record, Store as _, Terms, Upkeep},
     view::Wanted,
 };
 use iot_proto::{BootId, Capabilities, NodeKey, OwnedValue};
@@ -48,6 +48,7 @@ pub(crate) fn node_record(name: &str) -> Record {
         admission: AdmissionState::Admitted,
         tags: Vec::new(),
         disabled: None,
+        terms: Terms::default(),
         sleep: None,
         address: None,
         capabilities: Capabilities(0),

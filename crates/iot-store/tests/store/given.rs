@@ -1,5 +1,7 @@
 //! Batches to store: by hand, and drawn at random.
 
+use std::net::IpAddr;
+
 use iot_core::{
     AdmissionState, CommandState, IotError, NodeId, Series, UnixMillis,
     audit::{AuditRecord, Deed, Target},
@@ -7,6 +9,7 @@ use iot_core::{
     store::{
         Batch, Bucket, CommandRecord, Decision, GapQuery, GapView, History, KeyRecord, KeyState,
         ModuleRecord, NodeRecord, ReadingQuery, Record, Resolution, RollupQuery, SleepRecord, StoredReading,
+        Stranger, Terms,
     },
     view::{ReadingView, Step, Wanted},
 };
@@ -162,7 +165,8 @@ fn node_records() -> impl Strategy<Value = Batch> {
                 place: title.as_str().get(1..).unwrap_or_default().into(),
                 admission,
                 tags: (0..modules).map(|tag| format!("{title}{tag}").into()).collect(),
-                disabled: is_off.then_some(decision),
+                disabled: is_off.then_some(decision.clone()),
+                terms: terms(bits, decision),
                 sleep: is_off.then_some(SleepRecord { since: UnixMillis(bits.into()), for_s: bits.into() }),
                 address: (!is_off).then(|| "[fe80::1%3]:5070".parse().unwrap()),
                 capabilities: Capabilities(bits),
@@ -174,6 +178,17 @@ fn node_records() -> impl Strategy<Value = Batch> {
             })))
         },
     )
+}
+
+/// Terms of all sorts, none among them.
+fn terms(bits: u16, decision: Decision) -> Terms {
+    let address = |last| IpAddr::from([10, 0, 0, last]);
+    let at = UnixMillis(bits.into());
+    Terms {
+        home: (bits % 4 > 1).then(|| if bits % 8 > 4 { address(5) } else { "fe80::1".parse().unwrap() }),
+        commands: (bits % 5 > 2).then_some(decision),
+        stranger: (bits % 7 > 4).then(|| Stranger { address: address(7), at, noted: UnixMillis(-1) }),
+    }
 }
 
 /// A key that no other node has, of the one of this name.

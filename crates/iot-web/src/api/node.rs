@@ -4,6 +4,7 @@ use http::StatusCode;
 use iot_core::{
     CommandState, IotError, NodeId, PresenceState,
     catalogue::Access,
+    store::{self, Decision},
     view::{self, Archived, KeyStanding, KeyView, ModuleView, NodeFilter, NodeView, PropertyView},
 };
 use schemars::JsonSchema;
@@ -39,6 +40,14 @@ pub(crate) struct Node<'a> {
     place: &'a str,
     tags: &'a [Box<str>],
     admission: Word<view::AdmissionState>,
+    /// Whether commands are taken.
+    permission: Word<view::Permission>,
+    /// By whose word they are, where the node proves nothing.
+    permitted: Option<Permitted<'a>>,
+    /// Where the node is let in, and nowhere else.
+    home: Option<String>,
+    /// Who else said its name, and was refused.
+    stranger: Option<Stranger>,
     presence: Presence,
     /// What it declared, and has not come back from.
     sleep: Option<Sleep>,
@@ -53,6 +62,22 @@ pub(crate) struct Node<'a> {
     /// Commands that wait.
     queued: usize,
     modules: Vec<Module<'a>>,
+}
+
+/// An admin's leave to command a node that proves nothing.
+#[derive(Serialize, JsonSchema)]
+struct Permitted<'a> {
+    by: &'a str,
+    why: &'a str,
+    at: Time,
+}
+
+/// Somebody who said a node's name at another address.
+#[derive(Serialize, JsonSchema)]
+struct Stranger {
+    address: String,
+    /// The last time.
+    at: Time,
 }
 
 /// A sleep that a node declared.
@@ -156,6 +181,10 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             place: &node.place,
             tags: &node.tags,
             admission: Word(node.admission),
+            permission: Word(node.permission),
+            permitted: node.permitted.as_ref().map(Permitted::from),
+            home: node.home.map(|home| home.to_string()),
+            stranger: node.stranger.map(Stranger::from),
             presence: Presence::from(&node.presence),
             sleep: node.sleep.map(|sleep| Sleep { since: sleep.since.into(), for_s: sleep.for_s }),
             address: node.address.map(|address| address.to_string()),
@@ -169,6 +198,18 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             queued: node.queued,
             modules: node.modules.iter().map(Module::from).collect(),
         }
+    }
+}
+
+impl<'a> From<&'a Decision> for Permitted<'a> {
+    fn from(Decision { by, why, at }: &'a Decision) -> Self {
+        Self { by, why, at: (*at).into() }
+    }
+}
+
+impl From<store::Stranger> for Stranger {
+    fn from(stranger: store::Stranger) -> Self {
+        Self { address: stranger.address.to_string(), at: stranger.at.into() }
     }
 }
 

@@ -127,7 +127,7 @@ impl Shown {
         let channel = property.channel;
         let refusal = setting.refusal.filter(|refusal| refusal.is_about(&node.id, module.index, channel));
         let control = Control::of_property(target, view, refusal.map(|refusal| &*refusal.entered))
-            .filter(|control| setting.rights.may(&control.url));
+            .filter(|control| node.permission.is_there() && setting.rights.may(&control.url));
         let face = Face::new(view);
         let plain = matches!(face, Face::Number { .. } | Face::Gauge { .. } | Face::Word(_));
         let whole =

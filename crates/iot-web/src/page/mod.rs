@@ -27,6 +27,7 @@ mod restore;
 mod shell;
 mod sketch;
 mod store;
+mod terms;
 mod ticks;
 mod trend;
 

@@ -48,6 +48,7 @@ struct ModulePage {
     node: String,
     node_title: Box<str>,
     is_unproven: bool,
+    is_commanded: bool,
     title: Box<str>,
     /// Where a name for it is sent.
     name_at: String,
@@ -137,6 +138,7 @@ pub(crate) async fn module<B: Backend>(
         node: id.to_string(),
         node_title: node.title.clone(),
         is_unproven: node.is_unproven(),
+        is_commanded: node.permission.is_there(),
         title: module.title.clone(),
         name_at: format!("/nodes/{id}/modules/{}/name", module.index),
         presence: words.presence(&node.presence),
@@ -184,7 +186,7 @@ impl PropertyRow {
             id: format!("p{channel}"),
             shown,
             takes,
-            read: Some(read).filter(|read| setting.rights.may(read)),
+            read: Some(read).filter(|read| node.permission.is_there() && setting.rights.may(read)),
         }
     }
 }
@@ -207,7 +209,8 @@ fn actions(
         ActionRow {
             id: format!("a{}", action.channel),
             title: action.title.clone(),
-            control: Some(control).filter(|control| setting.rights.may(&control.url)),
+            control: Some(control)
+                .filter(|control| node.permission.is_there() && setting.rights.may(&control.url)),
             takes: action
                 .argument
                 .as_ref()

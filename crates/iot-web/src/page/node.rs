@@ -14,6 +14,7 @@ use super::{
     overview::LogRow,
     refusal::{Back, Refusal},
     shell::{self, Shell, rendered},
+    terms::{Leave, TermsWords},
 };
 use crate::{
     Backend,
@@ -37,6 +38,8 @@ struct NodePage {
     title: Box<str>,
     place: Box<str>,
     is_unproven: bool,
+    is_commanded: bool,
+    terms: TermsWords,
     presence: PresenceWords,
     standing: Standing,
     tags: Vec<Box<str>>,
@@ -87,6 +90,8 @@ pub(crate) async fn node<B: Backend>(
         title: node.title.clone(),
         place: node.place.clone(),
         is_unproven: node.is_unproven(),
+        is_commanded: node.permission.is_there(),
+        terms: TermsWords::new(&node, &words),
         presence: words.presence(&node.presence),
         standing: Standing::of(&node),
         tag_words: node.tags.join(", "),
@@ -170,6 +175,7 @@ fn facts(node: &NodeView, words: &Words) -> Vec<(&'static str, String)> {
         ("Joined", words.day(node.first_seen)),
         ("Id", node.id.to_string()),
     ];
+    facts.extend(node.home.map(|home| ("Let in at", format!("{home} alone"))));
     facts.extend(sleep);
     facts.extend(node.keys.iter().map(|key| ("Key", self::key(key, words))));
     facts

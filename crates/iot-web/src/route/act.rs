@@ -78,6 +78,9 @@ pub(crate) enum NodeAct {
     Disable,
     Enable,
     Revoke,
+    Permit,
+    Forbid,
+    AcceptAddress,
     Tags,
     Archive,
     Unarchive,
@@ -87,7 +90,7 @@ pub(crate) enum NodeAct {
 
 impl NodeAct {
     /// Those that a path names by a word; the others have a path of their own.
-    pub(super) const WORDS: [(&'static str, Self); 11] = [
+    pub(super) const WORDS: [(&'static str, Self); 12] = [
         ("identify", Self::Identify),
         ("restart", Self::Restart),
         ("name", Self::Name),
@@ -96,6 +99,7 @@ impl NodeAct {
         ("disable", Self::Disable),
         ("enable", Self::Enable),
         ("revoke", Self::Revoke),
+        ("address", Self::AcceptAddress),
         ("tags", Self::Tags),
         ("archive", Self::Archive),
         ("unarchive", Self::Unarchive),

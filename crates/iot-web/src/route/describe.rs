@@ -21,8 +21,8 @@ use crate::{
     },
     backup::BackupBody,
     details::{
-        ExpiryBody, IdentifyBody, InvokeBody, NameBody, NameModuleBody, ReasonBody, ReplaceBody, SetBody,
-        TagsBody, WhyBody,
+        AddressBody, ExpiryBody, IdentifyBody, InvokeBody, NameBody, NameModuleBody, ReasonBody, ReplaceBody,
+        SetBody, TagsBody, WhyBody,
     },
     hub_key::ChangeHubKeyBody,
     joining::{DigitsBody, EndBody, OpenBody, SecretBody, SecretDocument},
@@ -85,7 +85,7 @@ impl Place {
             | Self::Join(..)
             | Self::HubKey(..)
             | Self::BackUp
-            | Self::Forget(_)
+            | Self::Node(..)
             | Self::Door(_)
             | Self::Asset
             | Self::ModuleFile => None,
@@ -103,7 +103,7 @@ impl Place {
             Self::Act(deed, _) => one(deed.done()),
             Self::Join(act, _) => one(act.done()),
             Self::HubKey(act, _) => one(act.done()),
-            Self::Forget(_) => one(NodeAct::Forget.done()),
+            Self::Node(act, _) => one(act.done()),
             Self::Replacement(_) => one(NodeAct::Replace.done()),
             Self::Backups => one(begins("Begins a backup.").takes::<BackupBody>()),
             Self::Restore(_) => one(begins("Restores a backup.").takes::<RestoreBody>()),
@@ -183,6 +183,17 @@ impl NodeAct {
             Self::Disable => does("Disables a node for now.").takes::<ReasonBody>(),
             Self::Enable => does("Enables a node again.").takes::<WhyBody>(),
             Self::Revoke => does("Lets a node in no more.").takes::<WhyBody>(),
+            Self::Permit => {
+                does("Takes commands to a node that proves nothing: anyone on its network can read and forge them.")
+                    .takes::<WhyBody>()
+            }
+            Self::Forbid => {
+                does("Takes no commands to such a node any more, and cancels those under way.")
+                    .takes::<WhyBody>()
+            }
+            Self::AcceptAddress => {
+                does("Lets such a node in at this address, and nowhere else.").takes::<AddressBody>()
+            }
             Self::Tags => does("Says what a node is counted among.").takes::<TagsBody>(),
             Self::Archive => does("Puts a node away; what it reported stays.").takes::<WhyBody>(),
             Self::Unarchive => {

@@ -260,10 +260,13 @@ mod tests {
             ("/nodes/plain:porch/disable".to_owned(), Act::Node(porch(), NodeAct::Disable)),
             ("/nodes/plain:porch/enable".to_owned(), Act::Node(porch(), NodeAct::Enable)),
             ("/nodes/plain:porch/revoke".to_owned(), Act::Node(porch(), NodeAct::Revoke)),
+            ("/nodes/plain:porch/address".to_owned(), Act::Node(porch(), NodeAct::AcceptAddress)),
             ("/nodes/plain:porch/tags".to_owned(), Act::Node(porch(), NodeAct::Tags)),
             ("/nodes/plain:porch/archive".to_owned(), Act::Node(porch(), NodeAct::Archive)),
             ("/nodes/plain:porch/unarchive".to_owned(), Act::Node(porch(), NodeAct::Unarchive)),
             ("/nodes/plain:porch/forget".to_owned(), Act::Node(porch(), NodeAct::Forget)),
+            ("/nodes/plain:porch/permit".to_owned(), Act::Node(porch(), NodeAct::Permit)),
+            ("/nodes/plain:porch/forbid".to_owned(), Act::Node(porch(), NodeAct::Forbid)),
             (format!("/commands/{UUID}/cancel"), Act::Cancel(id)),
         ] {
             assert_eq!(post(&path), Ok(Route::Act(expected.clone(), Surface::Page)), "{path}");

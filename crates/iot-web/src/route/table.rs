@@ -17,7 +17,7 @@ const OPERATORS: May = May::Role(Role::Operator);
 const ADMINS: May = May::Role(Role::Admin);
 
 /// Every path, in the order in which people think of them, and whom it is for.
-pub(super) const PATHS: [(&str, Place, May); 83] = [
+pub(super) const PATHS: [(&str, Place, May); 87] = [
     ("/", Place::Page(Thing::Overview), VIEWERS),
     ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
     ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
@@ -48,7 +48,9 @@ pub(super) const PATHS: [(&str, Place, May); 83] = [
     ("/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Page), OPERATORS),
     ("/nodes/{node}/replacement", Place::Replacement(Surface::Page), OPERATORS),
     ("/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Page), OPERATORS),
-    ("/nodes/{node}/forget", Place::Forget(Surface::Page), ADMINS),
+    ("/nodes/{node}/forget", Place::Node(NodeAct::Forget, Surface::Page), ADMINS),
+    ("/nodes/{node}/permit", Place::Node(NodeAct::Permit, Surface::Page), ADMINS),
+    ("/nodes/{node}/forbid", Place::Node(NodeAct::Forbid, Surface::Page), ADMINS),
     ("/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Page), OPERATORS),
     ("/audit", Place::Page(Thing::Audit), OPERATORS),
     ("/events", Place::Events, VIEWERS),
@@ -102,7 +104,9 @@ pub(super) const PATHS: [(&str, Place, May); 83] = [
     ("/api/v1/nodes/{node}/modules/{module}/name", Place::Act(Deed::NameModule, Surface::Api), OPERATORS),
     ("/api/v1/nodes/{node}/replacement", Place::Replacement(Surface::Api), OPERATORS),
     ("/api/v1/nodes/{node}/{act}", Place::Act(Deed::Node, Surface::Api), OPERATORS),
-    ("/api/v1/nodes/{node}/forget", Place::Forget(Surface::Api), ADMINS),
+    ("/api/v1/nodes/{node}/forget", Place::Node(NodeAct::Forget, Surface::Api), ADMINS),
+    ("/api/v1/nodes/{node}/permit", Place::Node(NodeAct::Permit, Surface::Api), ADMINS),
+    ("/api/v1/nodes/{node}/forbid", Place::Node(NodeAct::Forbid, Surface::Api), ADMINS),
     ("/api/v1/commands/{command}/cancel", Place::Act(Deed::Cancel, Surface::Api), OPERATORS),
     ("/api/v1/events", Place::Events, VIEWERS),
     ("/claim", Place::Door(Gate::Claim), May::ToClaim),
@@ -174,8 +178,8 @@ pub(super) enum Place {
     Restore(Surface),
     /// Looked at and done at one place.
     Replacement(Surface),
-    /// Beside what else is done with a node, because it is for others.
-    Forget(Surface),
+    /// Beside what else is done with a node, because it is for others than that.
+    Node(NodeAct, Surface),
     /// Who may use the hub.
     Door(Gate),
     Events,
@@ -234,7 +238,7 @@ impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) | Self::Join(..) | Self::HubKey(..) | Self::BackUp | Self::Forget(_) => Takes::Post,
+            Self::Act(..) | Self::Join(..) | Self::HubKey(..) | Self::BackUp | Self::Node(..) => Takes::Post,
             Self::Door(gate) => gate.takes(),
             Self::Backups | Self::Restore(_) | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
@@ -253,7 +257,7 @@ impl Place {
             Self::Page(thing) => Route::Page(thing.page(params)?),
             Self::Api(thing) => Route::Api(thing.api(params)?),
             Self::Act(deed, surface) => Route::Act(deed.act(params)?, surface),
-            Self::Forget(surface) => Route::Act(Act::Node(node(params)?, NodeAct::Forget), surface),
+            Self::Node(act, surface) => Route::Act(Act::Node(node(params)?, act), surface),
             Self::Door(gate) => match gate.page() {
                 Some(page) => Route::Page(page),
                 None => Route::People(gate.act(params)?),
@@ -285,7 +289,7 @@ impl Place {
             Self::Backups => Ok(Route::BackUp(Surface::Api)),
             Self::Restore(surface) => Ok(Route::Restore(text(params, "name")?, surface)),
             Self::Door(gate) => Ok(Route::People(gate.act(params)?)),
-            Self::Forget(_)
+            Self::Node(..)
             | Self::Page(_)
             | Self::Api(_)
             | Self::Act(..)

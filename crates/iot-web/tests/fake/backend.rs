@@ -234,6 +234,9 @@ impl Backend for Fake {
             | Request::Disable { .. }
             | Request::Enable { .. }
             | Request::Revoke { .. }
+            | Request::Permit { .. }
+            | Request::Forbid { .. }
+            | Request::AcceptAddress { .. }
             | Request::Tag { .. }
             | Request::Archive { .. }
             | Request::Unarchive { .. }

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use iot_core::{
     AdmissionState, CommandState, PresenceState,
     catalogue::Catalogue,
-    store::SleepRecord,
+    store::{Decision, SleepRecord, Stranger},
     view::{
-        Desired, Fate, KeyStanding, KeyView, ModuleChange, ModuleFacts, ModuleView, Need, NodeView, Presence,
-        PresenceReason, PropertyView, ReadingView, Replacement,
+        Desired, Fate, KeyStanding, KeyView, ModuleChange, ModuleFacts, ModuleView, Need, NodeView,
+        Permission, Presence, PresenceReason, PropertyView, ReadingView, Replacement,
     },
 };
 use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
@@ -115,6 +115,7 @@ pub(crate) fn nodes(catalogue: &Catalogue) -> Vec<NodeView> {
             .collect();
     }
     admission(&mut nodes);
+    terms(&mut nodes);
     presence(&mut nodes);
     values(&mut nodes);
     nodes
@@ -134,6 +135,10 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
         place: "South greenhouse".into(),
         tags: if name == "x" { vec![HOSTILE.into()] } else { vec!["south".into(), "wet".into()] },
         admission: AdmissionState::Admitted,
+        permission: Permission::Given,
+        permitted: Some(Decision { by: "ada".into(), why: "it only waters".into(), at: ago(9 * MINUTE) }),
+        home: Some([192, 168, 137, 42].into()),
+        stranger: None,
         presence,
         sleep: (state == PresenceState::Asleep).then_some(SleepRecord { since, for_s: 600 }),
         address: Some(([192, 168, 137, 42], 50_112).into()),
@@ -170,6 +175,23 @@ fn admission(nodes: &mut [NodeView]) {
             "plain:seed-table" => node.admission = AdmissionState::Pending,
             "plain:old-gate" => node.admission = AdmissionState::Revoked,
             "plain:worn-out" => node.admission = AdmissionState::Archived,
+            _ => {}
+        }
+    }
+}
+
+/// One node proves who it is, and to one that does not nobody permits commands; its name was said elsewhere.
+fn terms(nodes: &mut [NodeView]) {
+    let (address, at) = ([192, 168, 137, 66].into(), ago(2 * MINUTE));
+    for node in nodes {
+        match node.id.as_str() {
+            "plain:main-gate" => {
+                (node.permission, node.permitted, node.home) = (Permission::Needless, None, None);
+            }
+            "plain:old-boiler" => {
+                (node.permission, node.permitted) = (Permission::Missing, None);
+                node.stranger = Some(Stranger { address, at, noted: at });
+            }
             _ => {}
         }
     }

@@ -107,7 +107,10 @@ async fn controls_are_there_for_those_whom_they_are_for() {
         ("/nodes/plain:pump-house", "action=\"/nodes/plain:pump-house/restart\"", Role::Operator),
         ("/nodes/plain:pump-house", "action=\"/nodes/plain:pump-house/forget\"", Role::Admin),
         ("/nodes/plain:pump-house", "role=\"switch\"", Role::Operator),
+        ("/nodes/plain:pump-house", "action=\"/nodes/plain:pump-house/forbid\"", Role::Admin),
+        ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/permit\"", Role::Admin),
         ("/nodes/plain:pump-house/modules/0", "/properties/1/read\"", Role::Operator),
+        ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/address\"", Role::Operator),
         ("/inbox", "/admit\"", Role::Operator),
         ("/commands", "/cancel\"", Role::Operator),
         ("/store", "action=\"/store/backup\"", Role::Operator),
@@ -123,4 +126,43 @@ async fn controls_are_there_for_those_whom_they_are_for() {
         }
     }
     hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_without_leave_has_no_control_for_anybody_and_says_why() {
+    let hub = Hub::start().await;
+    for role in [Role::Viewer, Role::Operator, Role::Admin] {
+        for path in ["/nodes/plain:old-boiler", "/nodes/plain:old-boiler/modules/0"] {
+            let text = page(&hub, path, role).await.expect("it is for all of them");
+            assert!(text.contains("Commands are not permitted"), "{path} as {role:?}");
+            let of_modules = "action=\"/nodes/plain:old-boiler/modules/0/";
+            let text = text.replace(&format!("{of_modules}name\""), "");
+            for control in [of_modules, "/restart\"", "/identify\"", "role=\"switch\""] {
+                assert!(!text.contains(control), "{path} as {role:?} has {control}");
+            }
+        }
+        let board = page(&hub, "/", role).await.expect("it is for all of them");
+        assert!(!board.contains("action=\"/nodes/plain:old-boiler/modules/"), "the overview as {role:?}");
+        let given = page(&hub, "/nodes/plain:pump-house", role).await.expect("it is for all of them");
+        assert!(
+            given.contains("Commands are permitted by ada") && given.contains("it only waters"),
+            "{role:?}"
+        );
+        let proven = page(&hub, "/nodes/plain:main-gate", role).await.expect("it is for all of them");
+        assert!(!proven.contains("Commands are"), "who proves who it is needs no leave");
+    }
+    hub.stop().await;
+}
+
+#[test]
+fn only_an_admin_permits_commands_and_forbids_them() {
+    for act in ["permit", "forbid"] {
+        for surface in ["", "/api/v1"] {
+            let path = format!("{surface}/nodes/plain:old-boiler/{act}");
+            for role in [Role::Viewer, Role::Operator, Role::Admin] {
+                let may = may("POST", &path).expect("it is in the table");
+                assert_eq!(is_for(may, As::Login(role)), role == Role::Admin, "{path} as {role:?}");
+            }
+        }
+    }
 }

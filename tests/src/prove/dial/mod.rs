@@ -128,6 +128,7 @@ fn dial(options: &Options) -> Result<Figures> {
         configure(data_dir.path(), "dial_loopback = \"yes\"\n")?;
     }
     let hub = HubProcess::launch(launch, PORTS, data_dir.path(), &arguments)?;
+    permit_all(&hub.api)?;
     all_visit(&mut network, PRESENT, hub.tcp)?;
     listen()?;
     for number in 0..options.forged {
@@ -164,6 +165,18 @@ fn nth(block: u8, number: u16) -> Result<IpAddr> {
 fn all_visit(network: &mut Network, block: u8, hub: SocketAddr) -> Result<()> {
     admitted().try_for_each(|(name, host)| visit(address(block, host), hub, &name))?;
     ON_HUB.iter().try_for_each(|(name, from)| network.watcher.visit(name, *from, hub))
+}
+
+/// The admitted nodes prove nothing: an admin permits commands to them, and accepts where they are now.
+fn permit_all(api: &Api) -> Result<()> {
+    let moved = admitted().map(|(name, host)| (name, address(PRESENT, host)));
+    for (name, address) in moved.chain(ON_HUB.map(|(name, from)| (name.to_owned(), from))) {
+        for (act, body) in [("permit", json!({})), ("address", json!({ "address": address }))] {
+            let (status, answer) = api.post(&format!("/nodes/plain:{name}/{act}"), &body)?;
+            ensure!(status == 200, "{act} of {name}: {status}: {answer}");
+        }
+    }
+    Ok(())
 }
 
 /// How long a connection within this machine may take.

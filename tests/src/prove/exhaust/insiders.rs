@@ -63,7 +63,9 @@ impl Siege<'_> {
             let place = crowd.come(from)?;
             crowd.ask(place, &hello(&name, 1, 60, Capabilities::KEEPS_SESSION)?)?;
             crowd.settle(|crowd| crowd.welcome() == place + 1);
-            self.decide(&format!("plain:{name}"), "admit")?;
+            for act in ["admit", "permit"] {
+                self.decide(&format!("plain:{name}"), act)?;
+            }
             places.push(place);
         }
         let [modules, exact, beyond, fast] = places[..] else { return Ok(Vec::new()) };

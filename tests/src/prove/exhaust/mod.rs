@@ -295,10 +295,14 @@ impl Siege<'_> {
         Ok(Case::counted("plain nodes that people let in", Sizes::count(self.sizes.plain), let_in, told))
     }
 
-    /// The planted fault: somebody comes under the name of a good node.
+    /// The planted fault: somebody comes under the name of a good node, and at its address.
     fn usurp(&self) -> Result<()> {
         let name = self.site.names().next().context("a good node")?;
-        let (node, answer) = HandNode::hello(self.site.hub.tcp, name, 1, 60, Capabilities::KEEPS_SESSION)?;
+        let known = self.site.hub.api.node(&format!("plain:{name}"))?.context("the hub knows it")?;
+        let home = known["home"].as_str().context("it has a fixed address")?.parse()?;
+        let mut node = HandNode::connect_from(home, self.site.hub.tcp, Duration::from_secs(5))?;
+        node.send(&hello(name, 1, 60, Capabilities::KEEPS_SESSION)?, true)?;
+        let answer = node.next()?;
         ensure!(answer.kind == MessageKind::WELCOME, "a plain name proves nobody");
         drop(node);
         crate::wait::until("the good node has noticed", Duration::from_secs(5), || {

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use iot_core::{
     AdmissionState, CommandState, NodeId, UnixMillis,
-    store::{Batch, CommandRecord, ModuleRecord, NodeRecord, Record, Store as _},
+    store::{Batch, CommandRecord, Decision, ModuleRecord, NodeRecord, Record, Store as _, Terms},
     view::{Step, Wanted},
 };
 use iot_proto::{Capabilities, CommandId};
@@ -115,6 +115,7 @@ fn away(id: NodeId, address: Ipv4Addr, now: UnixMillis) -> NodeRecord {
         kind_version: 1,
         registered_with: Some(1),
     };
+    let permitted = Decision { by: "the proof".into(), why: "".into(), at: now };
     NodeRecord {
         title: id.as_str().into(),
         id,
@@ -125,6 +126,7 @@ fn away(id: NodeId, address: Ipv4Addr, now: UnixMillis) -> NodeRecord {
         admission: AdmissionState::Admitted,
         tags: Vec::new(),
         disabled: None,
+        terms: Terms { commands: Some(permitted), ..Terms::default() },
         sleep: None,
         address: Some(SocketAddr::new(address.into(), 40_000)),
         capabilities: Capabilities::LISTENS,

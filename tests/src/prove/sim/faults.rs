@@ -1,5 +1,7 @@
 //! What goes wrong, when it is drawn, and what people do; and the end of both.
 
+use std::net::IpAddr;
+
 use iot_core::{Input, NodeId, Request, Ticket, view::Wanted};
 
 use iot_node::proto::OwnedValue;
@@ -153,7 +155,7 @@ impl World {
         self.machine.apply(&mut self.around, Input::Ask { ticket, by: "ann", why: "it hums", request });
     }
 
-    /// A person lets in whoever waits; once nothing goes wrong any more, also whoever was turned away.
+    /// A person lets in whoever waits and permits commands to whoever needs that; once nothing goes wrong any more, also whoever was turned away.
     pub(super) fn let_in_who_waits(&mut self) {
         use iot_core::AdmissionState::{Admitted, Archived, Matched, Pending, Revoked};
         let Some(view) = self.machine.view(&self.around.course) else { return };
@@ -167,12 +169,24 @@ impl World {
                 Admitted if is_end && node.presence.state == iot_core::PresenceState::Disabled => {
                     requests.push(Request::Enable { node: id });
                 }
+                // Whoever moved a device accepts where it is now; a twin is not what they look for.
+                Admitted if node.home.is_some() && node.home != self.home_of(&id) => {
+                    let address = self.home_of(&id);
+                    requests.extend(address.map(|address| Request::AcceptAddress { node: id, address }));
+                }
+                Admitted if !node.permission.is_there() => requests.push(Request::Permit { node: id }),
                 Admitted | Matched | Revoked | Archived => {}
             }
         }
         for request in requests {
             self.ask(request);
         }
+    }
+
+    /// Where a node is, as people know it.
+    fn home_of(&self, node: &NodeId) -> Option<IpAddr> {
+        let host = self.hosts.iter().find(|host| Book::id(host.name).as_ref() == Some(node))?;
+        Some([10, 0, 0, host.address].into())
     }
 
     /// From here on nothing goes wrong any more.
