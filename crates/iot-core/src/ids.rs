@@ -15,7 +15,7 @@ pub struct NodeId(Arc<str>);
 impl NodeId {
     /// The id of the plain node of this name.
     pub fn plain(name: Name<'_>) -> Self {
-        Self(format!("plain:{name}").into())
+        Self(["plain:", name.as_str()].concat().into())
     }
 
     /// The id of the node that has this key.

@@ -113,7 +113,7 @@ impl From<SecureError> for End {
 
 impl Context {
     /// Bytes that all clones of a context take together.
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux"))]
     pub(crate) const SIZE: usize = size_of::<Shared>() + 2 * size_of::<usize>();
 
     pub(crate) fn new(session: SessionId, peer: SocketAddr, socket: Socket) -> Self {

@@ -41,7 +41,12 @@ impl Pace {
     /// Until when the session is not to be read, where it has sent too much. Every message takes up its part of a
     /// second.
     pub(crate) fn read_again_at(&mut self) -> Option<Instant> {
-        let (now, new) = (Instant::now(), core::mem::take(&mut self.new));
+        let new = core::mem::take(&mut self.new);
+        if new == 0 {
+            // What came before has been waited for.
+            return None;
+        }
+        let now = Instant::now();
         self.used_until = self.used_until.max(now) + Duration::from_secs(1) * new / self.per_second;
         Some(self.used_until - BURST).filter(|at| *at > now)
     }

@@ -115,7 +115,8 @@ impl TcpServer {
             socket.set_only_v6(false)?;
         }
         socket.set_nonblocking(true)?;
-        // Every connection that is accepted has it from here: answers are small, and are sent at once.
+        // Answers are small, and are sent at once: a connection that is accepted has this from here.
+        #[cfg(not(windows))]
         socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
         let listener = StdListener::from(socket);
@@ -246,6 +247,11 @@ impl Acceptor {
     }
 
     fn connection(&mut self, stream: TcpStream, peer: SocketAddr) -> Connection {
+        // Nobody promises there that a connection has it from the listener.
+        #[cfg(windows)]
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "answers may be delayed: no TCP_NODELAY");
+        }
         self.last = SessionId(self.last.0 + 1);
         let socket = Socket::new(stream, self.config.outbox_limit);
         let context = Context::new(self.last, plain_address(peer), socket);
@@ -262,7 +268,7 @@ fn plain_address(peer: SocketAddr) -> SocketAddr {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(windows)))]
 mod tests {
     use std::net::TcpStream;
 

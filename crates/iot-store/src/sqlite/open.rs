@@ -28,7 +28,8 @@ const PAGE: u64 = 4_096;
 /// How long the writer waits for another program that has the file locked, such as a shell.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What every connection is told. The log keeps its size, because growing it makes commits slower.
+/// What every connection is told. The log keeps its size, because growing it makes commits slower. The writer mostly
+/// appends, and what it reads again is in the operating system's memory, so its own cache is small.
 const WRITER: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON;
@@ -36,7 +37,7 @@ const WRITER: &str = "
     PRAGMA foreign_keys = ON;
     PRAGMA mmap_size = 0;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -2048;
+    PRAGMA cache_size = -512;
     PRAGMA journal_size_limit = 16777216;";
 const READER: &str = "
     PRAGMA query_only = ON;
