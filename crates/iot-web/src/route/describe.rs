@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     JoinAct, May, NodeAct, Surface,
     part::{described as part, names},
-    table::{Deed, PATHS, Place, Takes, Thing},
+    table::{Deed, PATHS, Place, Thing},
 };
 use crate::{
     api::{
@@ -41,11 +41,10 @@ pub(crate) struct Described {
 pub(crate) fn described() -> Vec<Described> {
     let mut all = Vec::new();
     for (path, place, may) in PATHS.into_iter().filter(|(path, ..)| Surface::of(path) == Surface::Api) {
-        let told = matches!(place.takes(), Takes::Get | Takes::Both).then(|| place.told()).flatten();
-        let told = told.map(|operation| Described { method: "GET", path: path.to_owned(), may, operation });
+        let told = place.told().into_iter();
+        all.extend(told.map(|operation| Described { method: "GET", path: path.to_owned(), may, operation }));
         let done = place.done(path).into_iter();
-        let done = done.map(|(path, operation)| Described { method: "POST", path, may, operation });
-        all.extend(told.into_iter().chain(done));
+        all.extend(done.map(|(path, operation)| Described { method: "POST", path, may, operation }));
     }
     all
 }
