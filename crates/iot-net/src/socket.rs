@@ -65,7 +65,8 @@ struct State {
     bytes: Vec<u8>,
     /// How many of `bytes` have been written.
     written: usize,
-    limit: usize,
+    /// How many may wait. Small, as the context of every connection is.
+    limit: u32,
     stage: Stage,
     /// Whether the connection's task writes what waits before it sleeps: it is at work, or has been woken.
     is_attended: bool,
@@ -80,14 +81,14 @@ impl Protection {
 }
 
 impl Socket {
-    /// A connection on which up to `limit` bytes may wait.
+    /// A connection on which up to `limit` bytes may wait, or 4 GiB.
     pub(crate) fn new(stream: TcpStream, limit: usize) -> Self {
         Self(RefCell::new(State {
             stream,
             protection: Protection::Plain,
             bytes: Vec::new(),
             written: 0,
-            limit,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
             stage: Stage::Open,
             is_attended: true,
             waker: None,
@@ -101,7 +102,7 @@ impl Socket {
 
     /// Bytes that may wait.
     pub(crate) fn limit(&self) -> usize {
-        self.0.borrow().limit
+        self.0.borrow().limit()
     }
 
     /// What the connection is to do.
@@ -213,10 +214,15 @@ impl Socket {
 }
 
 impl State {
+    /// How many bytes may wait.
+    fn limit(&self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+
     /// Writes frames from where they lie, where nothing waits before them and the task sleeps. Gives how many bytes
     /// have left; what fails here fails again when the task writes the rest.
     fn write_at_once(&self, frames: &[u8]) -> usize {
-        let is_open = matches!(self.stage, Stage::Open | Stage::Stopping) && frames.len() <= self.limit;
+        let is_open = matches!(self.stage, Stage::Open | Stage::Stopping) && frames.len() <= self.limit();
         let is_free = !self.is_attended && self.bytes.is_empty();
         if !is_open || !is_free || !matches!(self.protection, Protection::Plain) {
             return 0;
@@ -261,8 +267,8 @@ impl State {
         let waiting = self.waiting();
         let keep = match self.stage {
             Stage::Closing => false,
-            Stage::Full => waiting <= self.limit + FAREWELL_ROOM && is_farewell(self.queue().get(start..)),
-            Stage::Open | Stage::Stopping => waiting <= self.limit,
+            Stage::Full => waiting <= self.limit() + FAREWELL_ROOM && is_farewell(self.queue().get(start..)),
+            Stage::Open | Stage::Stopping => waiting <= self.limit(),
         };
         if !keep {
             self.queue().truncate(start);
