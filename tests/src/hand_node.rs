@@ -1,5 +1,7 @@
 //! A node that is driven by hand, byte for byte, plain or encrypted: for all that no well-behaved node does.
 
+mod received;
+
 use std::{
     io::{ErrorKind, Read as _, Write as _},
     net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -18,29 +20,10 @@ use iot_proto::{
 };
 use socket2::{Domain, Socket, Type};
 
+pub use self::received::Received;
+
 /// Longest wait for the hub's next frame.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// A frame that was received.
-#[derive(Clone, Debug)]
-pub struct Received {
-    /// What kind of message it is.
-    pub kind: MessageKind,
-    /// How it belongs to others.
-    pub correlation: Correlation,
-    /// Its body.
-    pub body: Vec<u8>,
-}
-
-impl Received {
-    /// The message in it.
-    ///
-    /// # Errors
-    /// When the hub sent what is no message of a hub.
-    pub fn message(&self) -> Result<HubMessage<'_>> {
-        HubMessage::decode(self.kind, &self.body).with_context(|| format!("{:?}", self.kind))
-    }
-}
 
 /// Room for every record that a hand node takes part in.
 type AnyTunnel = Tunnel<4_200>;

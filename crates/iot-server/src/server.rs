@@ -1,11 +1,12 @@
 //! [`IotServer`]: a running hub with its pages, and what a program may ask of it.
 
+mod error;
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::{
     collections::BTreeMap,
     fs,
     hash::{BuildHasher as _, RandomState},
-    io,
     path::PathBuf,
     sync::Arc,
 };
@@ -19,10 +20,8 @@ use iot_net::{
     Discovery, HubHandle, HubHandler, HubServer, Keyring, NetConfig, Opening, RequestHandler, Running,
     StartError,
 };
-use iot_proto::Body;
-use iot_store::OpenError;
+use iot_proto::{Body, HubKey};
 use iot_web::{Tls, WebConfig};
-use thiserror::Error;
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -30,20 +29,19 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+pub use self::error::ServerError;
 use crate::{
     Builder, Config, Restores,
     address::{UsualPorts, bind_web, choose_address},
     backend::HubBackend,
     care::Care,
-    certificate::{CertificateError, NAMES, certificate},
+    certificate::{NAMES, certificate},
     config::{Announce, StoreKind},
     files::Files,
     hub_keys::HubKeyChanges,
-    identity::{self, IdentityError},
-    modules,
-    owner::{self, Owner, OwnerError, open_with_owner},
-    private::{self, PrivateError},
-    retention,
+    identity, modules,
+    owner::{self, Owner, open_with_owner},
+    private, retention,
     store::{self, Opened},
 };
 
@@ -63,71 +61,13 @@ pub struct IotServer {
     care: Arc<Care>,
     catalogue: Arc<Catalogue>,
     tcp_addr: SocketAddr,
+    keyring: Arc<Keyring>,
     web_addr: SocketAddr,
     web_url: String,
     /// Where [`PAGE_FILE`] lies, where there is one.
     page_file: Option<PathBuf>,
     web_stop: Option<oneshot::Sender<()>>,
     web: JoinHandle<()>,
-}
-
-/// Why a server could not be started.
-#[derive(Debug, Error)]
-pub enum ServerError {
-    /// The hub itself could not be started.
-    #[error("{}", explain(.0))]
-    Hub(StartError),
-    /// The store cannot be opened.
-    #[error("cannot open the store, which data_dir and store set: {0}")]
-    Store(OpenError),
-    /// The hub's own key cannot be had.
-    #[error(transparent)]
-    Identity(IdentityError),
-    /// The runtime ended while the hub was being started.
-    #[error("the runtime ended before the hub had started")]
-    Stopped,
-    /// Pages cannot be served where they should be.
-    #[error("cannot serve pages on {address}, set by web_address and web_port: {why}")]
-    Web {
-        /// Where they should be.
-        address: SocketAddr,
-        /// What the operating system says.
-        why: io::Error,
-    },
-    /// There is no certificate to encrypt the pages with.
-    #[error("cannot encrypt the pages, which tls sets: {0}")]
-    Certificate(CertificateError),
-    /// A kind that the configuration names does not exist.
-    #[error("setting {setting}: {why}")]
-    Kind {
-        /// The setting.
-        setting: &'static str,
-        /// Which kind.
-        why: IotError,
-    },
-    /// There are not enough files for a single session.
-    #[error("the process may open too few files: {needed} are needed; raise LimitNOFILE or ulimit -n")]
-    TooFewFiles {
-        /// Files that are needed.
-        needed: usize,
-    },
-    /// The data directory is not the hub's alone.
-    #[error("{0}")]
-    Private(PrivateError),
-    /// Whoever should own the hub cannot.
-    #[error("cannot make the owner of the hub: {0}")]
-    Owner(OwnerError),
-}
-
-/// Says which setting a failed start is about.
-fn explain(error: &StartError) -> String {
-    match error {
-        StartError::Listen { address, source } => {
-            format!("cannot listen for nodes on {address}, set by address and tcp_port: {source}")
-        }
-        StartError::Load(source) => format!("cannot read the store: {source}"),
-        StartError::Thread(source) => format!("cannot start a thread: {source}"),
-    }
 }
 
 impl IotServer {
@@ -179,7 +119,7 @@ impl IotServer {
         let care = Arc::new(Care::start(&config, hub.handle(), restores));
         let key_dir = (config.store == StoreKind::Disk).then(|| config.data_dir.clone());
         let backend = HubBackend {
-            hub_keys: HubKeyChanges::start(key_dir, keyring, hub.handle().clone()),
+            hub_keys: HubKeyChanges::start(key_dir, Arc::clone(&keyring), hub.handle().clone()),
             hub: hub.handle().clone(),
             history,
             chronicle,
@@ -196,6 +136,7 @@ impl IotServer {
         Ok(Self {
             handle: hub.handle().clone(),
             tcp_addr: hub.local_addr(),
+            keyring,
             hub: Some(hub),
             opening,
             care,
@@ -211,6 +152,11 @@ impl IotServer {
     /// Where nodes connect.
     pub fn tcp_addr(&self) -> SocketAddr {
         self.tcp_addr
+    }
+
+    /// The key by which nodes know the hub.
+    pub fn hub_key(&self) -> HubKey {
+        self.keyring.get().current.identity.public()
     }
 
     /// Where pages are served.
@@ -238,9 +184,9 @@ impl IotServer {
     ///
     /// The address is the caller's own word: it is dialled whoever is there, known node or not, and the
     /// message goes out without anyone having been proven. What the hub asks of addresses that it dials by
-    /// itself is skipped: that an admitted node lives there and that commands to it are permitted, that it is no loopback, multicast, broadcast or
-    /// own address, that the port is the agreed one, and that a second lies between two attempts. Commands that are kept, repeated and followed
-    /// are given to [`HubHandle::ask`] instead.
+    /// itself is skipped: that an admitted node lives there and that commands to it are permitted, that it is no
+    /// loopback, multicast, broadcast or own address, that the port is the agreed one, and that a second lies between
+    /// two attempts. Commands that are kept, repeated and followed are given to [`HubHandle::ask`] instead.
     ///
     /// # Errors
     /// Why there is no response: [`IotError::Unreachable`], [`IotError::NoAnswer`], the node's refusal.
