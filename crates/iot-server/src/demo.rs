@@ -51,7 +51,6 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
             visitors: VISITORS,
             visit_every: Duration::from_secs(30),
             plan: Plan { rate: 0.5, late: 2, ..Plan::default() },
-            hub_key: Some(server.hub_key()),
             ..FleetConfig::new(server.tcp_addr(), options.nodes)
         })
         .await?;

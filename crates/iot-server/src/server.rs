@@ -20,7 +20,7 @@ use iot_net::{
     Discovery, HubHandle, HubHandler, HubServer, Keyring, NetConfig, Opening, RequestHandler, Running,
     StartError,
 };
-use iot_proto::{Body, HubKey};
+use iot_proto::Body;
 use iot_web::{Tls, WebConfig};
 use tokio::{
     net::TcpListener,
@@ -61,7 +61,6 @@ pub struct IotServer {
     care: Arc<Care>,
     catalogue: Arc<Catalogue>,
     tcp_addr: SocketAddr,
-    keyring: Arc<Keyring>,
     web_addr: SocketAddr,
     web_url: String,
     /// Where [`PAGE_FILE`] lies, where there is one.
@@ -119,7 +118,7 @@ impl IotServer {
         let care = Arc::new(Care::start(&config, hub.handle(), restores));
         let key_dir = (config.store == StoreKind::Disk).then(|| config.data_dir.clone());
         let backend = HubBackend {
-            hub_keys: HubKeyChanges::start(key_dir, Arc::clone(&keyring), hub.handle().clone()),
+            hub_keys: HubKeyChanges::start(key_dir, keyring, hub.handle().clone()),
             hub: hub.handle().clone(),
             history,
             chronicle,
@@ -136,7 +135,6 @@ impl IotServer {
         Ok(Self {
             handle: hub.handle().clone(),
             tcp_addr: hub.local_addr(),
-            keyring,
             hub: Some(hub),
             opening,
             care,
@@ -152,11 +150,6 @@ impl IotServer {
     /// Where nodes connect.
     pub fn tcp_addr(&self) -> SocketAddr {
         self.tcp_addr
-    }
-
-    /// The key by which nodes know the hub.
-    pub fn hub_key(&self) -> HubKey {
-        self.keyring.get().current.identity.public()
     }
 
     /// Where pages are served.
