@@ -41,7 +41,7 @@ pub struct Options {
 enum Plant {
     /// The hub lets in whoever comes, and its limits are lifted
     OpenDoor,
-    /// Hostile peers come under the names of good nodes, which nobody has to prove yet
+    /// Hostile peers come under the names of good nodes, and the hub lets in whoever comes, wherever from
     Impostors,
 }
 
@@ -98,7 +98,8 @@ fn flood(options: &Options) -> Result<Figures> {
              max_web_connections = 10000\nmax_web_connections_per_address = 10000",
             "open",
         ),
-        Some(Plant::Impostors) | None => ("", "approve"),
+        Some(Plant::Impostors) => ("", "open"),
+        None => ("", "approve"),
     };
     let arguments = ["--registration", registration];
     let site = Site::open(options.nodes, Launch::default(), settings, &arguments)?;
