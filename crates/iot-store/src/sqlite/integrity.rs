@@ -225,7 +225,7 @@ pub(crate) fn indexed(db: &Connection, row: &rusqlite::Row<'_>) -> Result<(), Fa
 fn in_journal(db: &Connection) -> Result<u64, Fault> {
     let folded = folded(db, "series")?;
     let mut readings = 0;
-    journal_rows(db, |row, _, reading| {
+    journal::read_all(db, |row, _, reading| {
         let series = reading.and_then(|reading| folded.get(&reading.series));
         readings += u64::from(series.is_some_and(|folded| row > *folded));
         Ok(())
@@ -238,7 +238,7 @@ fn missing(db: &Connection) -> Result<u64, Fault> {
     let noted: i64 = db.query_row("SELECT coalesce(sum(missing), 0) FROM gap", [], |row| row.get(0))?;
     let folded = folded(db, "source")?;
     let mut missing = u64::try_from(noted).unwrap_or(0);
-    journal_rows(db, |row, report, reading| {
+    journal::read_all(db, |row, report, reading| {
         let is_new = reading.is_none() && folded.get(&report.source).is_some_and(|folded| row > *folded);
         missing += if is_new { u64::from(report.gap) } else { 0 };
         Ok(())
@@ -251,18 +251,4 @@ fn folded(db: &Connection, table: &str) -> Result<HashMap<i64, i64>, Fault> {
     let mut select = db.prepare(&format!("SELECT number, folded FROM {table}"))?;
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn journal_rows(
-    db: &Connection,
-    mut each: impl FnMut(i64, journal::Report, Option<journal::Reading<'_>>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
-    let mut select = db.prepare("SELECT id, entries FROM journal ORDER BY id")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        journal::read(entries, |report, reading| each(id, report, reading))?;
-    }
-    Ok(())
 }
