@@ -22,9 +22,10 @@ use thiserror::Error;
 use super::{
     fault::Fault,
     inspect::Progress,
-    integrity::Contents,
+    integrity::{self, Contents, Depth},
     open::{PATIENCE, Schema, SqliteDisk, identify, open_reader, private, sync_directory},
     rows,
+    schema::bring_up,
     sealed::{self, SealedKey},
     verify::{VerifyError, verify},
 };
@@ -209,6 +210,15 @@ impl Part {
         let db = Connection::open_with_flags(&self.path, flags)?;
         db.busy_timeout(PATIENCE)?;
         rows::allow(&db)?;
+        Ok(db)
+    }
+
+    /// The file for changes, brought to the newest schema.
+    pub(crate) fn renewed(&self) -> Result<Connection, Fault> {
+        let mut db = self.open()?;
+        integrity::table(&db, "sqlite_schema", Depth::Full)?;
+        db.execute_batch("PRAGMA foreign_keys = ON")?;
+        bring_up(&mut db)?;
         Ok(db)
     }
 

@@ -15,17 +15,18 @@ use super::{
     chunk,
     fault::Fault,
     journal::{self, Folded},
-    nodes, people,
-    verify::{VerifyError, open_known},
+    nodes, older, people,
+    schema::NEWEST,
+    verify::{VerifyError, open_known, open_ours},
 };
 
 /// What becomes of `store` if the backup at `backup`, which was begun `at`, takes its place.
 ///
 /// # Errors
-/// [`VerifyError`] where one of the two cannot be read, or is of an older hub.
+/// [`VerifyError`] where one of the two cannot be read, or is of a newer hub. The backup may be of an older one.
 pub fn compare(backup: &Path, store: &Path, at: UnixMillis) -> Result<Difference, VerifyError> {
-    let (then, _) = Side::read(backup, at)?;
-    let (now, lost_readings) = Side::read(store, at)?;
+    let then = Side::of_backup(backup)?;
+    let (now, lost_readings) = Side::of_store(store, at)?;
     let user = |side: &Side, name: &UserName| side.users.iter().any(|user| user.name == *name);
     Ok(Difference {
         then: then.held(),
@@ -54,17 +55,31 @@ struct Side {
 }
 
 impl Side {
-    /// Reads one state of a file, whatever its hub does meanwhile; and how many readings were measured after `at`.
-    fn read(path: &Path, at: UnixMillis) -> Result<(Self, usize), VerifyError> {
+    /// Reads one state of a store, whatever its hub does meanwhile; and how many readings were measured after `at`.
+    fn of_store(path: &Path, at: UnixMillis) -> Result<(Self, usize), VerifyError> {
         let mut db = open_known(path)?;
         let mut read = || {
             let db = db.transaction()?;
-            let nodes = nodes::load(&db)?.into_iter().map(|node| (node.id.clone(), node)).collect();
-            let tokens = people::tokens(&db)?.into_iter().map(|token| token.key).collect();
-            let users = people::users(&db)?;
-            Ok((Self { nodes, users, tokens }, newer(&db, at)?))
+            Ok((Self::read(&db)?, newer(&db, at)?))
         };
         read().map_err(|fault: Fault| VerifyError::of(path, &fault))
+    }
+
+    /// Reads a backup of this hub or of an older one.
+    fn of_backup(path: &Path) -> Result<Self, VerifyError> {
+        let (db, schema) = open_ours(path)?;
+        let read = if schema == NEWEST {
+            Self::read(&db)
+        } else {
+            older::registry(&db, schema).and_then(|db| Self::read(&db))
+        };
+        read.map_err(|fault| VerifyError::of(path, &fault))
+    }
+
+    fn read(db: &Connection) -> Result<Self, Fault> {
+        let nodes = nodes::load(db)?.into_iter().map(|node| (node.id.clone(), node)).collect();
+        let tokens = people::tokens(db)?.into_iter().map(|token| token.key).collect();
+        Ok(Self { nodes, users: people::users(db)?, tokens })
     }
 
     fn held(&self) -> Held {

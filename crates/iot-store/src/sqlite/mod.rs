@@ -6,6 +6,7 @@
 //! | `log.rs` | whether the write-ahead log lost commits that were synced |
 //! | `integrity.rs`, `inspect.rs`, `verify.rs` | what must hold: at an opening, bit by bit, all at once |
 //! | `backup.rs`, `difference.rs`, `restore.rs` | a copy of the file while it is in use, what the way back would change, and the way back |
+//! | `arrival.rs`, `older.rs` | a backup that comes from elsewhere, and one that an older hub made |
 //! | `sealed.rs`, `readmitted.rs` | the hub's key in a copy, and whom the way back lets in |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
 //! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
@@ -20,6 +21,7 @@
 //! | `value.rs`, `fault.rs` | values on disk, what went wrong |
 //! | `checksum.rs`, `rows.rs` | checksums, and how each row in plain columns gets one |
 
+mod arrival;
 mod audit;
 mod backup;
 mod cause;
@@ -38,6 +40,7 @@ mod journal;
 mod log;
 mod nodes;
 mod numbers;
+mod older;
 mod open;
 mod people;
 mod readmitted;
@@ -65,6 +68,7 @@ use rusqlite::Connection;
 use tracing::{info, warn};
 
 pub use self::{
+    arrival::{Arrival, ArrivalError, Arrived},
     backup::{BackupError, Existing, back_up},
     chronicle::SqliteChronicle,
     difference::compare,

@@ -16,7 +16,7 @@ use super::{
     integrity,
     log::{self, Beginning},
     rows,
-    schema::{APPLICATION_ID, NEWEST, migrations},
+    schema::{APPLICATION_ID, NEWEST, bring_up},
 };
 
 /// The oldest SQLite that is used: those before can corrupt a file with a write-ahead log.
@@ -307,12 +307,7 @@ fn prepare(db: &mut Connection, disk: SqliteDisk, log: Beginning) -> Result<(), 
     db.set_prepared_statement_cache_capacity(64);
     // A transaction that reads before it writes would otherwise fail where another program wrote in between.
     db.set_transaction_behavior(TransactionBehavior::Immediate);
-    migrations().to_latest(db).map_err(|error| {
-        if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
-            return Fault::Sql(err);
-        }
-        Fault::unreadable("its schema", &error)
-    })?;
+    bring_up(db)?;
     db.execute("UPDATE state SET clean = 0", [])?;
     Ok(())
 }

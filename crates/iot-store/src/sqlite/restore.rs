@@ -21,10 +21,9 @@ use super::{
     commands,
     fault::Fault,
     inspect::Progress,
-    integrity::{Contents, Depth},
+    integrity::Contents,
     open::{OpenError, lock, sync_directory},
     readmitted::Readmitted,
-    schema::migrations,
     verify::{VerifyError, verify},
 };
 
@@ -192,10 +191,7 @@ fn is_there(store: &Path) -> bool {
 /// Brings the copy to the newest schema, ends what was under way and notes who restored it; gives how many commands
 /// were under way.
 fn renew(part: &Part, record: &AuditRecord) -> Result<u64, Fault> {
-    let mut db = part.open()?;
-    super::integrity::table(&db, "sqlite_schema", Depth::Full)?;
-    db.execute_batch("PRAGMA foreign_keys = ON")?;
-    migrations().to_latest(&mut db).map_err(|error| Fault::unreadable("its schema", &error))?;
+    let mut db = part.renewed()?;
     let changes = db.transaction()?;
     let (mut cancelled, mut ended) = (0, commands::count_ended(&changes)?);
     for mut command in commands::load(&changes, 0)? {

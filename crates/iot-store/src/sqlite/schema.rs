@@ -2,7 +2,7 @@
 
 mod chunk_1;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use rusqlite_migration::{HookError, HookResult, M, Migrations};
 
 use super::{fault::Fault, rollup, rows, upkeep::merge};
@@ -41,6 +41,16 @@ pub(crate) fn migrations() -> Migrations<'static> {
     ])
 }
 
+/// Takes the steps that a file still lacks.
+pub(crate) fn bring_up(db: &mut Connection) -> Result<(), Fault> {
+    migrations().to_latest(db).map_err(|error| {
+        if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
+            return Fault::Sql(err);
+        }
+        Fault::unreadable("its schema", &error)
+    })
+}
+
 /// Packs the chunks of schema 1 as they are packed since, and rolls them up.
 fn pack_anew(db: &Transaction<'_>) -> Result<(), Fault> {
     let mut select = db.prepare("SELECT number FROM series ORDER BY number")?;
@@ -66,7 +76,6 @@ mod tests {
         view::ReadingView,
     };
     use iot_proto::{Finite, Name, OwnedValue};
-    use rusqlite::Connection;
 
     use super::*;
     use crate::{

@@ -94,14 +94,22 @@ pub fn verify(path: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Contents, 
 
 /// Opens a store of this hub's schema to be read, while a hub uses it or not.
 pub(crate) fn open_known(path: &Path) -> Result<Connection, VerifyError> {
+    match open_ours(path)? {
+        (db, NEWEST) => Ok(db),
+        (_, found) => Err(VerifyError::Schema { path: path.into(), found }),
+    }
+}
+
+/// Opens a file that this hub or an older one made, to be read; and says of which schema it is.
+pub(crate) fn open_ours(path: &Path) -> Result<(Connection, i32), VerifyError> {
     if !path.is_file() {
         return Err(VerifyError::Missing { path: path.into() });
     }
     let of = |fault: Fault| VerifyError::of(path, &fault);
     let db = open_reader(path, SqliteDisk::default()).map_err(of)?;
     match identify(&db).map_err(of)? {
-        Schema::Ours(NEWEST) => Ok(db),
-        Schema::Ours(found) | Schema::Newer(found) => Err(VerifyError::Schema { path: path.into(), found }),
+        Schema::Ours(schema) => Ok((db, schema)),
+        Schema::Newer(found) => Err(VerifyError::Schema { path: path.into(), found }),
         Schema::Empty | Schema::Foreign => Err(VerifyError::Foreign { path: path.into() }),
     }
 }

@@ -2,6 +2,8 @@
 //! between commits, and being opened when it should not be.
 
 #[cfg(test)]
+mod arriving;
+#[cfg(test)]
 mod care;
 #[cfg(test)]
 mod conformance;
