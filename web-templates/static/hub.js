@@ -159,7 +159,9 @@
     const form = event.target;
     if (form.method !== "post" || "plain" in form.dataset) return;
     event.preventDefault();
-    const body = new URLSearchParams(new FormData(form, event.submitter));
+    const fields = new FormData(form, event.submitter);
+    const file = form.enctype === "multipart/form-data";
+    const body = file ? fields : new URLSearchParams(fields);
     const mine = ++wanted;
     clearTimeout(timer);
     timer = null;
@@ -169,10 +171,13 @@
       const there = new URL(answer.url);
       // A refused value comes back on its page; whatever is about another page is opened there.
       if (there.pathname !== location.pathname && answer.redirected) { location.assign(there); return; }
+      // A file is not sent twice: why it was refused stands on the page.
+      if (file) { refresh(); return; }
       if (!answer.redirected && !form.querySelector("[name=back]")) { form.submit(); return; }
       form.closest("[popover]")?.hidePopover();
       if (mine === wanted || !answer.redirected) takeOver(text, "replace"); else refresh();
-    } catch { off(); }
+      // Whoever refuses a file may do so before all of it was sent.
+    } catch { if (file) refresh(); else off(); }
   });
 
   // ---- the stream ----

@@ -122,6 +122,10 @@ pub enum Deed {
     AddToken,
     /// A token was revoked.
     RevokeToken,
+    /// A backup was sent to the hub.
+    Upload,
+    /// A backup was fetched from the hub.
+    Download,
     /// A backup took the place of the store.
     Restore,
     /// Something was refused to whoever asked.
@@ -130,7 +134,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds, in the order in which people think of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Admit,
         Self::TurnAway,
         Self::Revoke,
@@ -160,6 +164,8 @@ impl Deed {
         Self::LogOut,
         Self::AddToken,
         Self::RevokeToken,
+        Self::Upload,
+        Self::Download,
         Self::Restore,
         Self::Refuse,
     ];
@@ -201,6 +207,8 @@ impl Deed {
             Self::LogOut => "log-out",
             Self::AddToken => "add-token",
             Self::RevokeToken => "revoke-token",
+            Self::Upload => "upload",
+            Self::Download => "download",
             Self::Restore => "restore",
             Self::Refuse => "refuse",
         }

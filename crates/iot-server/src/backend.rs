@@ -15,7 +15,7 @@ use iot_core::{
 };
 use iot_net::HubHandle;
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
-use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, StoreView};
+use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, StoreView, Taking, UploadRefused};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{care::Care, hub_keys::HubKeyChanges};
@@ -191,6 +191,10 @@ impl Backend for HubBackend {
     async fn backup(&self, name: &str) -> Option<BackupData> {
         let (care, name) = (Arc::clone(&self.care), name.to_owned());
         tokio::task::spawn_blocking(move || care.backup(&name)).await.ok().flatten()
+    }
+
+    fn take_backup(&self, by: &str, bytes: Option<u64>) -> Result<Taking, UploadRefused> {
+        self.care.take(by, bytes)
     }
 
     async fn difference(&self, name: &str) -> Result<Difference, RestoreRefused> {

@@ -75,6 +75,7 @@ fn lines(config: &Config) -> Vec<(&'static str, String)> {
         ("backup_every_hours", never_or(config.backup_every_hours)),
         ("backups_kept", config.backups_kept.to_string()),
         ("check_every_hours", never_or(config.check_every_hours)),
+        ("max_upload_mib", config.max_upload_mib.to_string()),
         ("address", or(address, "192.168.137.1 if this machine has it, else all")),
         ("tcp_port", config.tcp_port.to_string()),
         ("web_address", or(config.web_address.map(|ip| ip.to_string()), "as address")),

@@ -43,6 +43,8 @@ pub struct Config {
     pub backups_kept: u16,
     /// How often the file of the store is looked through while the hub runs, in hours; 0 for never.
     pub check_every_hours: u16,
+    /// Most MiB of a backup that is sent to the hub.
+    pub max_upload_mib: u32,
     /// Where nodes connect; `None` takes the hotspot's address where this machine has it, else all.
     pub address: Option<IpAddr>,
     /// Port on which nodes connect; 0 takes a free one.
@@ -104,6 +106,7 @@ impl Default for Config {
             backup_every_hours: 0,
             backups_kept: 7,
             check_every_hours: 7 * 24,
+            max_upload_mib: 4_096,
             address: None,
             tcp_port: HUB_PORT,
             web_address: None,
@@ -174,6 +177,7 @@ impl Config {
         set(&mut self.backup_every_hours, layer.backup_every_hours);
         set(&mut self.backups_kept, layer.backups_kept);
         set(&mut self.check_every_hours, layer.check_every_hours);
+        set(&mut self.max_upload_mib, layer.max_upload_mib);
         self.address = layer.address.or(self.address);
         set(&mut self.tcp_port, layer.tcp_port);
         self.web_address = layer.web_address.or(self.web_address);
@@ -228,8 +232,10 @@ impl Config {
                 return refuse(setting, "takes at least 1".into());
             }
         }
-        if self.max_messages_per_s == 0 {
-            return refuse("max_messages_per_s", "takes at least 1".into());
+        let numbers =
+            [("max_messages_per_s", self.max_messages_per_s), ("max_upload_mib", self.max_upload_mib)];
+        if let Some((setting, _)) = numbers.into_iter().find(|(_, value)| *value == 0) {
+            return refuse(setting, "takes at least 1".into());
         }
         if self.backups_kept == 0 {
             return refuse("backups_kept", "takes 1 to 65535".into());
@@ -259,6 +265,7 @@ pub struct Layer {
     pub backup_every_hours: Option<u16>,
     pub backups_kept: Option<u16>,
     pub check_every_hours: Option<u16>,
+    pub max_upload_mib: Option<u32>,
     pub address: Option<IpAddr>,
     pub tcp_port: Option<u16>,
     pub web_address: Option<IpAddr>,

@@ -47,7 +47,7 @@ mod store;
 pub mod transfer;
 
 pub use builder::Builder;
-pub use care::aside;
+pub use care::{UPLOAD_LEAVES, aside};
 pub use certificate::{CERTIFICATE, CertificateError};
 pub use config::{Config, ConfigError};
 pub use owner::OwnerError;

@@ -14,7 +14,7 @@ use iot_net::{DialConfig, LINES_PER_PEER, NetConfig};
 use iot_proto::{Limits, MAX_FRAME, MAX_MODULES};
 use iot_web::{MAX_BODY, NODE_LISTS, WebConfig};
 
-use crate::Config;
+use crate::{Config, UPLOAD_LEAVES};
 
 /// One limit, as people read of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub fn rows() -> Vec<Row> {
         let (default, setting, beyond) = row(*limit);
         Row { what: limit.what(), word: Some(limit.word()), default, setting, beyond }
     });
+    let upload = Row {
+        what: "bytes of a backup that is sent",
+        word: None,
+        default: format!("{} MiB", Config::default().max_upload_mib),
+        setting: Some("max_upload_mib"),
+        beyond: "answered 413",
+    };
     let unnamed = unnamed().into_iter().map(|(what, default, beyond)| Row {
         what,
         word: None,
@@ -44,7 +51,7 @@ pub fn rows() -> Vec<Row> {
         setting: None,
         beyond,
     });
-    named.chain(unnamed).collect()
+    named.chain([upload]).chain(unnamed).collect()
 }
 
 /// The limits as a table in Markdown, with the defaults.
@@ -117,7 +124,7 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
 }
 
 /// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
-fn unnamed() -> [(&'static str, String, &'static str); 18] {
+fn unnamed() -> [(&'static str, String, &'static str); 21] {
     let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
     let slow = "closed";
     [
@@ -139,6 +146,17 @@ fn unnamed() -> [(&'static str, String, &'static str); 18] {
         ("time for the body of a request", seconds(web.body_within), "answered 408, closed"),
         ("time in which a reader must take something", seconds(web.read_within), slow),
         ("bytes of the body of a request", format!("{} KiB", MAX_BODY / 1024), "answered 413"),
+        ("backups that are sent at one time", "1".into(), "answered 409"),
+        (
+            "time for each 64 KiB of a backup that is sent",
+            seconds(web.body_within),
+            "answered 408, closed; nothing of it is left",
+        ),
+        (
+            "bytes that such a backup leaves free on the disk",
+            format!("{} MiB", UPLOAD_LEAVES / 1024 / 1024),
+            "answered 507; nothing of it is left",
+        ),
         ("users", MAX_USERS.to_string(), "no more are added"),
         ("tokens of one user", MAX_TOKENS.to_string(), "no more are made"),
         ("logins of one user", MAX_LOGINS.to_string(), "the one that was used least lately ends"),

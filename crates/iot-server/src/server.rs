@@ -115,7 +115,7 @@ impl IotServer {
             spawn_blocking(start).await.map_err(|_| ServerError::Stopped)??;
         let opening = open_with_owner(Arc::clone(&people), hub.opener());
 
-        let care = Arc::new(Care::start(&config, hub.handle(), restores));
+        let care = Arc::new(Care::start(&config, hub.handle(), (restores, Arc::clone(&people))));
         let key_dir = (config.store == StoreKind::Disk).then(|| config.data_dir.clone());
         let backend = HubBackend {
             hub_keys: HubKeyChanges::start(key_dir, keyring, hub.handle().clone()),

@@ -16,7 +16,7 @@ use iot_core::{
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
 use tokio::sync::{broadcast, mpsc::Receiver, watch};
 
-use crate::{BackupData, BackupRefused, RestoreRefused, StoreView};
+use crate::{BackupData, BackupRefused, RestoreRefused, StoreView, Taking, UploadRefused};
 
 /// The hub as the web server sees it: snapshots, questions and events, never a socket of a node.
 ///
@@ -165,6 +165,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// The backup of this name, if there is one.
     fn backup(&self, name: &str) -> impl Future<Output = Option<BackupData>> + Send;
+
+    /// Begins to take a backup that is sent in the name of `by`, of so many bytes with what is around them, where somebody
+    /// said how many. It is in the list once it is whole, was looked through and stands in the audit.
+    ///
+    /// # Errors
+    /// [`UploadRefused`], before anything is read.
+    fn take_backup(&self, by: &str, bytes: Option<u64>) -> Result<Taking, UploadRefused>;
 
     /// What becomes of the hub if the backup of this name is restored.
     ///

@@ -21,7 +21,7 @@ pub struct WebConfig {
     /// A request's head must have come by then, and a connection that is kept open must be used by then. With TLS
     /// the handshake has as long, before the head.
     pub head_within: Duration,
-    /// A request's body must have come by then. It has at most 64 KiB.
+    /// A request's body must have come by then. It has at most 64 KiB; of an upload each 64 KiB must.
     pub body_within: Duration,
     /// Whoever is sent something must take some of it by then.
     pub read_within: Duration,

@@ -7,7 +7,7 @@ use iot_proto::ErrorCode;
 use thiserror::Error;
 
 use crate::{
-    BackupRefused, RestoreRefused,
+    BackupRefused, RestoreRefused, UploadRefused,
     route::{May, Miss},
 };
 
@@ -23,6 +23,9 @@ pub(crate) enum WebError {
     /// No backup is restored.
     #[error(transparent)]
     Restore(#[from] RestoreRefused),
+    /// No backup is taken.
+    #[error(transparent)]
+    Upload(#[from] UploadRefused),
     /// The rules of who may use the hub refuse it.
     #[error(transparent)]
     People(#[from] PeopleError),
@@ -129,6 +132,7 @@ impl WebError {
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Backup(_) => StatusCode::CONFLICT,
             Self::Restore(refused) => refused.status(),
+            Self::Upload(refused) => refused.status(),
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -150,6 +154,7 @@ impl WebError {
             Self::Hub(error) => error.code().word().unwrap_or("unknown"),
             Self::Backup(_) => "no-backup",
             Self::Restore(_) => "no-restore",
+            Self::Upload(_) => "no-upload",
             Self::People(_) => "not-allowed",
             Self::Unclaimed => "unclaimed",
             Self::NotLoggedIn => "not-logged-in",
@@ -173,6 +178,7 @@ impl WebError {
             Self::Hub(error) => error.advice(),
             Self::Backup(refused) => refused.advice(),
             Self::Restore(refused) => refused.advice(),
+            Self::Upload(refused) => refused.advice(),
             Self::People(error) => advice_of_people(error),
             Self::Unclaimed => "Open the hub's page and claim it, with the code from its log.",
             Self::NotLoggedIn => "Log in on the page, or send a token: docs/api.md says how to get one.",

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use iot_core::people::PeopleError;
@@ -17,7 +17,7 @@ use crate::{
     body::{InWords, Reply},
     error::WebError,
     handler, page,
-    route::Surface,
+    route::{self, Route, Surface},
     web::Web,
 };
 
@@ -51,25 +51,17 @@ pub(crate) fn guarded<B: Backend>(
     Error = Infallible,
     Future: Future<Output = Result<Reply, Infallible>> + Send,
 > + Clone {
-    let handling = web.clone();
-    let inner = ServiceBuilder::new()
-        .layer(TraceLayer::new_for_http())
-        .layer(CatchPanicLayer::new())
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
-        .layer(CsrfLayer::new())
-        .service(service_fn(move |request: Request<Limited<Incoming>>| {
-            let web = handling.clone();
-            async move { Ok::<_, Infallible>(handler::answer(&web, request).await) }
-        }));
-    let inner = BoxCloneSyncService::new(inner);
+    let short = layered(&web, MAX_BODY, Some(ANSWER_WITHIN));
+    // How long a file may be, and how slowly it may come, is said where it is taken.
+    let upload = layered(&web, usize::MAX, None);
     service_fn(move |request: Request<Incoming>| {
-        let (web, inner) = (web.clone(), inner.clone());
+        let is_upload = takes_upload(request.method(), request.uri().path());
+        let (web, inner) = (web.clone(), if is_upload { upload.clone() } else { short.clone() });
         async move {
             web.serve();
             let surface = Surface::of(request.uri().path());
             let reply = if web.hosts.allow(request.uri(), request.headers()) {
-                inner.oneshot(request).await?.map(BodyExt::boxed_unsync)
+                inner.oneshot(request).await?
             } else {
                 refused(&web, surface, StatusCode::MISDIRECTED_REQUEST).await
             };
@@ -81,6 +73,33 @@ pub(crate) fn guarded<B: Backend>(
             Ok(reply)
         }
     })
+}
+
+/// Whether a request of this method brings a file to this path.
+fn takes_upload(method: &Method, path: &str) -> bool {
+    matches!(route::route(method, path), Ok((Route::Upload(_), _)))
+}
+
+/// What stands around the handler, for bodies of at most so many bytes; the answer begins within `within`.
+fn layered<B: Backend>(
+    web: &Web<B>,
+    most: usize,
+    within: Option<Duration>,
+) -> BoxCloneSyncService<Request<Incoming>, Reply, Infallible> {
+    let handling = web.clone();
+    let within = within.map(|within| TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, within));
+    let service = ServiceBuilder::new()
+        .map_response(|reply: Response<_>| reply.map(BodyExt::boxed_unsync))
+        .layer(TraceLayer::new_for_http())
+        .layer(CatchPanicLayer::new())
+        .layer(RequestBodyLimitLayer::new(most))
+        .option_layer(within)
+        .layer(CsrfLayer::new())
+        .service(service_fn(move |request: Request<Limited<Incoming>>| {
+            let web = handling.clone();
+            async move { Ok::<_, Infallible>(handler::answer(&web, request).await) }
+        }));
+    BoxCloneSyncService::new(service)
 }
 
 /// Puts what a layer refused without a word into words.

@@ -1,5 +1,6 @@
 //! The handler: one arm for each route. It reads what a request carries and leaves the answer to others.
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -15,6 +16,7 @@ use crate::{
     input::Query,
     joining, openapi, page, people, restore,
     route::{self, Api, Page, Route, Surface},
+    upload,
     web::{Asked, Web},
 };
 
@@ -31,7 +33,7 @@ pub(crate) async fn answer<B: Backend>(web: &Web<B>, request: Request<Limited<In
                 return body::see_other(&other);
             }
             let mut reply = guard::failed(&web, surface, &error).await;
-            if let WebError::TooSlow { .. } = error {
+            if let WebError::TooSlow { .. } | WebError::Upload(_) = error {
                 // Or the server would wait for the rest of the body once more.
                 reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -48,11 +50,11 @@ async fn answered<B: Backend>(
     let found = route::route(&head.method, head.uri.path());
     door::admit(web, &head, found.as_ref().ok().map(|(_, may)| *may)).await?;
     let (route, _) = found?;
-    web.wait();
-    let body = timeout(web.body_within, body.collect()).await;
-    web.serve();
-    let body = body.map_err(|_| WebError::TooSlow { limit_s: web.body_within.as_secs_f32() })?;
-    let body = body.map_err(|_| WebError::TooLong { limit: guard::MAX_BODY })?.to_bytes();
+    let (body, upload) = if matches!(route, Route::Upload(_)) {
+        (Bytes::new(), Some(body))
+    } else {
+        (whole(web, body).await?, None)
+    };
     let asked = Asked { query: Query::parse(head.uri.query()), headers: head.headers, body };
     match route {
         Route::Page(page) => read_page(web, page, &asked).await,
@@ -67,10 +69,20 @@ async fn answered<B: Backend>(
         Route::Health => api::health(web).await,
         Route::BackUp(surface) => backup::begin(web, surface, &asked),
         Route::Restore(name, surface) => restore::restore(web, &name, surface, &asked),
+        Route::Upload(surface) => upload::take(web, surface, &asked, upload).await,
         Route::BackupFile(name) => api::backup_file(web, &name).await,
         Route::Asset(path) => asset::asset(&path, &asked.headers),
         Route::ModuleFile { kind, path } => asset::module_file(&web.backend.catalogue(), &kind, &path),
     }
+}
+
+/// The whole body, which is short.
+async fn whole<B: Backend>(web: &Web<B>, body: Limited<Incoming>) -> Result<Bytes, WebError> {
+    web.wait();
+    let body = timeout(web.body_within, body.collect()).await;
+    web.serve();
+    let body = body.map_err(|_| WebError::TooSlow { limit_s: web.body_within.as_secs_f32() })?;
+    Ok(body.map_err(|_| WebError::TooLong { limit: guard::MAX_BODY })?.to_bytes())
 }
 
 async fn read_page<B: Backend>(web: &Web<B>, page: Page, asked: &Asked) -> Result<Reply, WebError> {

@@ -36,6 +36,7 @@ pub mod rows;
 mod server;
 mod store;
 mod tls;
+mod upload;
 mod web;
 mod word;
 mod wording;
@@ -51,4 +52,5 @@ pub use store::{
     BackupData, BackupFile, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, StoreView,
 };
 pub use tls::{Tls, TlsError};
+pub use upload::{Piece, Taking, UPLOAD_PIECE, UploadRefused, UploadView, Uploading};
 pub use web::NODE_LISTS;

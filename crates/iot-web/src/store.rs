@@ -6,7 +6,7 @@ use std::{fs::File, time::Duration};
 use iot_proto::UnixMillis;
 use thiserror::Error;
 
-use crate::RestoreView;
+use crate::{RestoreView, UploadView};
 
 /// How the store is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum Found {
     Nothing(Box<str>),
 }
 
-/// The backups that the hub has made.
+/// The backups that the hub has made, and what people send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackupsView {
     /// How much of the one that is under way is copied, in percent.
@@ -76,6 +76,8 @@ pub struct BackupsView {
     pub keep: usize,
     /// How often one is made; `None` where only people make them.
     pub every: Option<Duration>,
+    /// Those that people send.
+    pub upload: UploadView,
 }
 
 /// A backup.
@@ -83,7 +85,7 @@ pub struct BackupsView {
 pub struct BackupFile {
     /// Name of its file.
     pub name: Box<str>,
-    /// When it was begun.
+    /// When it was begun; of one that was sent, when the last thing happened that it knows of.
     pub at: UnixMillis,
     /// Its size.
     pub bytes: u64,

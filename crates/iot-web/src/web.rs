@@ -110,7 +110,7 @@ pub(crate) struct Asked {
     pub(crate) query: Query,
     /// The headers.
     pub(crate) headers: HeaderMap,
-    /// The whole body.
+    /// The whole body; empty where it is an upload, which is read as it comes.
     pub(crate) body: Bytes,
 }
 
@@ -137,9 +137,14 @@ impl Asked {
 
     /// Whether the body is of this content type; an empty body is of every type.
     pub(crate) fn is(&self, expected: &'static str) -> Result<(), WebError> {
+        let fits = self.body.is_empty() || self.says(expected);
+        if fits { Ok(()) } else { Err(WebError::ContentType { expected }) }
+    }
+
+    /// Whether the request says that its body is of this content type.
+    pub(crate) fn says(&self, expected: &str) -> bool {
         let given = self.headers.get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok());
         let essence = given.and_then(|given| given.split(';').next()).map(str::trim);
-        let fits = self.body.is_empty() || essence.is_some_and(|given| given.eq_ignore_ascii_case(expected));
-        if fits { Ok(()) } else { Err(WebError::ContentType { expected }) }
+        essence.is_some_and(|given| given.eq_ignore_ascii_case(expected))
     }
 }

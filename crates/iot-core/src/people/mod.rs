@@ -143,6 +143,16 @@ pub enum Change {
     AddToken(Token),
     /// A token is not taken any more.
     RevokeToken(Token),
+    /// A backup was sent to the hub and was found whole: nothing changes, but it is kept in the audit.
+    Upload {
+        /// What it is called here.
+        name: Box<str>,
+    },
+    /// A backup is fetched from the hub, with all that the hub knows: nothing changes, but it is kept in the audit.
+    Download {
+        /// What it is called here.
+        name: Box<str>,
+    },
     /// Something was refused: nothing changes, but it is kept in the audit.
     Refuse {
         /// What was asked, such as `log in as ada`.

@@ -225,6 +225,12 @@ pub fn decide(change: &Change, known: Known<'_>, by: By<'_>) -> Result<AuditReco
             }
             (Deed::RevokeToken, named(&token.user), format!("{}: {}", token.label, token.role), String::new())
         }
+        Change::Upload { name } => {
+            (Deed::Upload, Target::default(), String::new(), format!("the backup {}", clipped(name)))
+        }
+        Change::Download { name } => {
+            (Deed::Download, Target::default(), String::new(), format!("the backup {}", clipped(name)))
+        }
         Change::Refuse { what } => (Deed::Refuse, Target::default(), String::new(), clipped(what)),
     };
     let (before, after) = (before.into(), after.into());

@@ -1,5 +1,5 @@
-//! [`Backups`]: the directory of the backups that the hub makes. Their names are strict: what does not read
-//! as one is neither listed, nor sent, nor deleted.
+//! [`Backups`]: the directory of the backups that the hub makes, and of the one that was sent to it last. Their names are
+//! strict: what does not read as one is neither listed, nor sent, nor deleted.
 
 use std::{
     fs::{self, File},
@@ -8,6 +8,7 @@ use std::{
 };
 
 use iot_proto::UnixMillis;
+use iot_store::Arrival;
 use iot_web::BackupFile;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use tracing::warn;
@@ -17,6 +18,12 @@ const DIRECTORY: &str = "backups";
 
 /// How backups are named: by the second in which they were begun, in UTC, or the next one that is free.
 const NAME: &str = "hub-%Y%m%dT%H%M%SZ.db";
+
+/// How backups are named that came from elsewhere: by the second in which the last thing happened that they know of.
+const UPLOADED: &str = "uploaded-%Y%m%dT%H%M%SZ.db";
+
+/// Beside what uploads lie that are not whole yet.
+const UPLOAD: &str = "upload";
 
 /// The backups of one hub.
 #[derive(Debug)]
@@ -35,7 +42,7 @@ impl Backups {
     pub(super) fn name(&self, now: UnixMillis) -> Box<str> {
         let mut at = now;
         loop {
-            let name = named_by(at);
+            let name = named_by(NAME, at);
             if !self.directory.join(&*name).exists() {
                 return name;
             }
@@ -48,13 +55,49 @@ impl Backups {
     /// # Errors
     /// Where it cannot be made.
     pub(super) fn place(&self, name: &str) -> io::Result<PathBuf> {
+        self.make()?;
+        self.delete_parts();
+        Ok(self.directory.join(name))
+    }
+
+    /// Beside what an upload is to lie until it is whole. The directory is made, for nobody else to read.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub(super) fn upload(&self) -> io::Result<PathBuf> {
+        self.make()?;
+        Ok(self.directory.join(UPLOAD))
+    }
+
+    /// Deletes what a hub left behind that ended while a backup was sent to it.
+    pub(super) fn sweep_uploads(&self) {
+        Arrival::sweep(&self.directory.join(UPLOAD));
+    }
+
+    /// Name and place of a backup that came from elsewhere and knows of nothing after this time.
+    pub(super) fn uploaded(&self, last: UnixMillis) -> (Box<str>, PathBuf) {
+        let name = named_by(UPLOADED, last);
+        let path = self.directory.join(&*name);
+        (name, path)
+    }
+
+    /// Deletes those that came before this one.
+    pub(super) fn keep_upload(&self, name: &str) {
+        let others = self.list().into_iter().filter(|file| time(UPLOADED, &file.name).is_some());
+        others.filter(|file| *file.name != *name).for_each(|file| self.delete(&file.name));
+    }
+
+    /// Where they lie.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn make(&self) -> io::Result<()> {
         let mut directory = fs::DirBuilder::new();
         directory.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
-        directory.create(&self.directory)?;
-        self.delete_parts();
-        Ok(self.directory.join(name))
+        directory.create(&self.directory)
     }
 
     /// All that there are, newest first.
@@ -67,8 +110,13 @@ impl Backups {
                 Some(BackupFile { name: name.into(), at, bytes })
             })
             .collect();
-        files.sort_by(|file, other| other.name.cmp(&file.name));
+        files.sort_by(|file, other| (other.at, &other.name).cmp(&(file.at, &file.name)));
         files
+    }
+
+    /// Those that this hub has made, newest first.
+    pub(super) fn made(&self) -> impl Iterator<Item = BackupFile> {
+        self.list().into_iter().filter(|file| time(NAME, &file.name).is_some())
     }
 
     /// The file of this name with its size, if it is a backup's.
@@ -85,12 +133,14 @@ impl Backups {
         Some(self.directory.join(name)).filter(|path| path.is_file())
     }
 
-    /// Deletes those that are not kept: the oldest.
+    /// Deletes those of its own that are not kept: the oldest.
     pub(super) fn prune(&self) {
-        for file in self.list().iter().skip(self.keep) {
-            if let Err(error) = fs::remove_file(self.directory.join(&*file.name)) {
-                warn!(name = &*file.name, %error, "an old backup could not be deleted");
-            }
+        self.made().skip(self.keep).for_each(|file| self.delete(&file.name));
+    }
+
+    fn delete(&self, name: &str) {
+        if let Err(error) = fs::remove_file(self.directory.join(name)) {
+            warn!(name, %error, "an old backup could not be deleted");
         }
     }
 
@@ -106,15 +156,20 @@ impl Backups {
     }
 }
 
-fn named_by(second: UnixMillis) -> Box<str> {
+fn named_by(form: &str, second: UnixMillis) -> Box<str> {
     let at = Timestamp::from_millisecond(second.0).unwrap_or_default();
-    at.strftime(NAME).to_string().into()
+    at.strftime(form).to_string().into()
 }
 
-/// When the backup of this name was begun; `None` where the name is none.
+/// When the backup of this name was begun, as far as anybody can tell; `None` where the name is none.
 pub(super) fn begun(name: &str) -> Option<UnixMillis> {
-    let at = DateTime::strptime(NAME, name).ok()?.to_zoned(TimeZone::UTC).ok()?;
-    (at.strftime(NAME).to_string() == name).then(|| UnixMillis(at.timestamp().as_millisecond()))
+    [NAME, UPLOADED].into_iter().find_map(|form| time(form, name))
+}
+
+/// The time in a name of this form.
+fn time(form: &str, name: &str) -> Option<UnixMillis> {
+    let at = DateTime::strptime(form, name).ok()?.to_zoned(TimeZone::UTC).ok()?;
+    (at.strftime(form).to_string() == name).then(|| UnixMillis(at.timestamp().as_millisecond()))
 }
 
 #[cfg(test)]
@@ -123,9 +178,13 @@ mod tests {
 
     #[test]
     fn a_name_says_when_and_what_is_no_name_names_nothing() {
-        let name = named_by(UnixMillis(1_794_666_247_123));
-        assert_eq!(&*name, "hub-20261114T142407Z.db");
-        assert_eq!(begun(&name), Some(UnixMillis(1_794_666_247_000)));
+        let at = UnixMillis(1_794_666_247_123);
+        for (form, expected) in
+            [(NAME, "hub-20261114T142407Z.db"), (UPLOADED, "uploaded-20261114T142407Z.db")]
+        {
+            assert_eq!(&*named_by(form, at), expected);
+            assert_eq!(begun(expected), Some(UnixMillis(1_794_666_247_000)));
+        }
         for name in [
             "",
             "..",
@@ -156,7 +215,7 @@ mod tests {
         let data_dir = tempfile::tempdir().unwrap();
         let backups = Backups::new(data_dir.path(), 2);
         assert!(backups.list().is_empty());
-        let names: Vec<_> = (0..4).map(|day| named_by(UnixMillis(day * 86_400_000))).collect();
+        let names: Vec<_> = (0..4).map(|day| named_by(NAME, UnixMillis(day * 86_400_000))).collect();
         for name in names.iter().map(|name| &**name).chain(["mine.db", "hub-notes.txt"]) {
             fs::write(backups.place(name).unwrap(), name).unwrap();
         }
@@ -169,5 +228,26 @@ mod tests {
         backups.place("hub-next").unwrap();
         let left = fs::read_dir(data_dir.path().join(DIRECTORY)).unwrap().count();
         assert_eq!(left, 4, "two backups and two files that are none");
+    }
+
+    #[test]
+    fn of_those_that_were_sent_the_last_one_is_kept_however_old_it_is() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let backups = Backups::new(data_dir.path(), 1);
+        let begin = |path: PathBuf| fs::write(path, "").unwrap();
+        backups.upload().unwrap();
+        let (newer, path) = backups.uploaded(UnixMillis(9_000));
+        begin(path);
+        let (older, path) = backups.uploaded(UnixMillis(1_000));
+        begin(path);
+        backups.keep_upload(&older);
+        for day in [2, 3] {
+            begin(backups.place(&named_by(NAME, UnixMillis(day * 86_400_000))).unwrap());
+        }
+        backups.prune();
+        let kept: Vec<_> = backups.list().into_iter().map(|file| file.name).collect();
+        assert_eq!(kept, [named_by(NAME, UnixMillis(3 * 86_400_000)), older]);
+        assert!(backups.open(&newer).is_none());
+        assert_eq!(backups.made().count(), 1, "the next one is due by those that the hub made");
     }
 }

@@ -6,8 +6,9 @@
 mod backups;
 mod pace;
 mod restoring;
+mod uploads;
 
-use core::{ops::ControlFlow, time::Duration};
+use core::{fmt, ops::ControlFlow, time::Duration};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,30 +16,39 @@ use std::{
     time::Instant,
 };
 
-use iot_core::people::Passphrase;
+use iot_core::people::{Passphrase, People};
 use iot_net::{HubHandle, wall_clock};
 use iot_store::{Contents, Existing, Inspection, SealedKey, VerifyError, back_up};
 use iot_web::{
     BackupData, BackupRefused, BackupsView, CheckView, Checked, Found, Refuses, RestoreView, StoreView,
+    UploadView,
 };
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-pub use self::restoring::aside;
-use self::{backups::Backups, pace::Pace};
+use self::{
+    backups::Backups,
+    pace::Pace,
+    uploads::{Room, room},
+};
+pub use self::{restoring::aside, uploads::UPLOAD_LEAVES};
 use crate::{Config, Restores, config::StoreKind, identity, seal, store};
 
 /// For each part of time that looking through the file takes, so many parts are left to the hub.
 const LEFT_TO_THE_HUB: u32 = 4;
 
 /// Looks after the store. Dropping it ends what is under way.
-#[derive(Debug)]
 pub(crate) struct Care {
     shared: Arc<Shared>,
 }
 
+impl fmt::Debug for Care {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Care").field("file", &self.shared.file).finish_non_exhaustive()
+    }
+}
+
 /// What the threads share.
-#[derive(Debug)]
 struct Shared {
     /// The file; `None` where everything is kept in memory.
     file: Option<PathBuf>,
@@ -49,16 +59,28 @@ struct Shared {
     pace: Pace,
     /// Whoever takes backups that are to be restored, if anybody does.
     restores: Option<Restores>,
+    /// Who keeps the audit.
+    people: Arc<dyn People>,
+    /// Bytes that an upload may have at most.
+    upload_limit: u64,
+    /// How much the disk takes.
+    room: Room,
 }
 
 impl Care {
     /// Begins to look after the store of a hub that runs.
-    pub(crate) fn start(config: &Config, hub: &HubHandle, restores: Option<Restores>) -> Self {
+    pub(crate) fn start(
+        config: &Config,
+        hub: &HubHandle,
+        (restores, people): (Option<Restores>, Arc<dyn People>),
+    ) -> Self {
         let file = match config.store {
             StoreKind::Disk => Some(config.data_dir.join(store::FILE_NAME)),
             StoreKind::Memory => None,
         };
         let backups = Backups::new(&config.data_dir, config.backups_kept.into());
+        backups.sweep_uploads();
+        let upload_limit = u64::from(config.max_upload_mib) * 1024 * 1024;
         let view = StoreView {
             file: file.as_deref().map(|path| path.display().to_string().into()),
             refuses: None,
@@ -67,6 +89,7 @@ impl Care {
                 kept: backups.list(),
                 keep: config.backups_kept.into(),
                 every: every(config.backup_every_hours),
+                upload: UploadView { most: upload_limit, ..UploadView::default() },
                 ..BackupsView::default()
             },
             restore: RestoreView {
@@ -76,7 +99,9 @@ impl Care {
         };
         let (check_every, backup_every) = (view.check.every, view.backups.every);
         let (data_dir, view) = (config.data_dir.clone(), watch::Sender::new(view));
-        let shared = Arc::new(Shared { file, data_dir, backups, view, pace: Pace::default(), restores });
+        let pace = Pace::default();
+        let shared = Shared { file, data_dir, backups, view, pace, restores, people, upload_limit, room };
+        let shared = Arc::new(shared);
         tokio::spawn(tell_refusals(hub.refusing(), Arc::clone(&shared)));
         if let (Some(path), Some(every)) = (shared.file.clone(), check_every) {
             shared.spawn("check", move |shared| shared.look_through_again_and_again(&path, every));
@@ -175,7 +200,7 @@ impl Shared {
 
     fn back_up_again_and_again(&self, every: Duration) {
         loop {
-            let since = self.backups.list().first().map_or(i64::MAX, |newest| wall_clock().0 - newest.at.0);
+            let since = self.backups.made().next().map_or(i64::MAX, |newest| wall_clock().0 - newest.at.0);
             let since = Duration::from_millis(u64::try_from(since).unwrap_or(0));
             if let Some(wait) = every.checked_sub(since).filter(|wait| !wait.is_zero()) {
                 if self.pace.pause(wait).is_break() {

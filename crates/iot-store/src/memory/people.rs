@@ -121,7 +121,7 @@ impl Kept {
                 self.tokens.insert(self.last, Token { number: self.last, ..token.clone() });
             }
             Change::RevokeToken(token) => drop(self.tokens.remove(&token.number)),
-            Change::Refuse { .. } => {}
+            Change::Upload { .. } | Change::Download { .. } | Change::Refuse { .. } => {}
         }
     }
 }

@@ -206,7 +206,7 @@ fn apply(db: &Connection, change: &Change, now: UnixMillis) -> Result<(), Fault>
             let number = i64::try_from(token.number).unwrap_or(i64::MAX);
             db.prepare_cached("DELETE FROM token WHERE number = ?")?.execute([number])?;
         }
-        Change::Refuse { .. } => {}
+        Change::Upload { .. } | Change::Download { .. } | Change::Refuse { .. } => {}
     }
     Ok(())
 }

@@ -33,7 +33,9 @@ pub(crate) use reading::{
 };
 pub(crate) use replacement::{AskedReplacement, Replacement, replacement};
 pub(crate) use restore::{Begun, Difference, difference, restoring};
-pub(crate) use store::{Health, KeptBackups, Store, backup_file, backups, begun, health, store};
+pub(crate) use store::{
+    Backup, Health, KeptBackups, Store, backup_file, backups, begun, health, store, taken,
+};
 
 use http::StatusCode;
 use iot_core::IotError;

@@ -5,13 +5,14 @@ use std::{io::Read as _, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, channel::Channel};
+use iot_core::people::Change;
 use iot_proto::UnixMillis;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::restore::{Begun, Restore};
 use crate::{
-    Backend, BackupData, BackupFile, CheckView, Found, Refuses, StoreView,
+    Backend, BackupData, BackupFile, CheckView, Found, Refuses, StoreView, UploadView, Uploading,
     body::{self, BodyError, Reply},
     error::WebError,
     web::Web,
@@ -86,13 +87,33 @@ pub(crate) struct KeptBackups<'a> {
     every_hours: Option<u64>,
     /// How many are kept.
     keep: usize,
+    upload: Upload<'a>,
     backups: Vec<Backup<'a>>,
+}
+
+/// Backups that people send.
+#[derive(Serialize, JsonSchema)]
+struct Upload<'a> {
+    under_way: Option<Sent>,
+    refused: Option<Failure<'a>>,
+    /// Bytes that one may have.
+    most_bytes: u64,
+}
+
+/// A backup that is being sent.
+#[derive(Serialize, JsonSchema)]
+struct Sent {
+    /// How much of it has come; `null` where nobody said how much there is.
+    percent: Option<u8>,
+    /// Whether all of it has come and is being looked through.
+    checking: bool,
 }
 
 /// A backup.
 #[derive(Serialize, JsonSchema)]
-struct Backup<'a> {
+pub(crate) struct Backup<'a> {
     name: &'a str,
+    /// When it was begun; of one that was sent, when the last thing happened that it knows of.
     at: Time,
     bytes: u64,
     location: String,
@@ -137,6 +158,16 @@ impl<'a> From<&'a BackupFile> for Backup<'a> {
     }
 }
 
+impl<'a> From<&'a UploadView> for Upload<'a> {
+    fn from(UploadView { under_way, refused, most }: &'a UploadView) -> Self {
+        let under_way = under_way.map(|uploading| match uploading {
+            Uploading::Coming(percent) => Sent { percent, checking: false },
+            Uploading::Checking => Sent { percent: Some(100), checking: true },
+        });
+        Self { under_way, refused: refused.as_ref().map(Failure::from), most_bytes: *most }
+    }
+}
+
 /// `GET /api/v1/store`.
 pub(crate) fn store<B: Backend>(web: &Web<B>) -> Reply {
     let store = web.store();
@@ -174,6 +205,7 @@ pub(crate) fn backups<B: Backend>(web: &Web<B>) -> Reply {
         failed: backups.failed.as_ref().map(Failure::from),
         every_hours: hours(backups.every),
         keep: backups.keep,
+        upload: Upload::from(&backups.upload),
         backups: backups.kept.iter().map(Backup::from).collect(),
     };
     body::json(StatusCode::OK, &document)
@@ -182,19 +214,29 @@ pub(crate) fn backups<B: Backend>(web: &Web<B>) -> Reply {
 /// A backup has been begun, and will lie there.
 pub(crate) fn begun(name: &str) -> Reply {
     let location = location(name);
-    let mut reply = body::json(StatusCode::ACCEPTED, &Begun { backup: name, location: &location });
-    if let Ok(location) = HeaderValue::from_str(&location) {
+    at(&location, body::json(StatusCode::ACCEPTED, &Begun { backup: name, location: &location }))
+}
+
+/// A backup has been taken, and lies there.
+pub(crate) fn taken(file: &BackupFile) -> Reply {
+    at(&location(&file.name), body::json(StatusCode::CREATED, &Backup::from(file)))
+}
+
+/// An answer that leads to this place.
+fn at(location: &str, mut reply: Reply) -> Reply {
+    if let Ok(location) = HeaderValue::from_str(location) {
         reply.headers_mut().insert(header::LOCATION, location);
     }
     reply
 }
 
-/// `GET /api/v1/backups/{name}`, piece by piece.
+/// `GET /api/v1/backups/{name}`, piece by piece. Nobody has it before that stands in the audit.
 ///
 /// # Errors
-/// [`WebError::NotFound`].
+/// [`WebError::NotFound`]; as the store's.
 pub(crate) async fn backup_file<B: Backend>(web: &Web<B>, name: &str) -> Result<Reply, WebError> {
     let BackupData { mut file, bytes } = web.backend.backup(name).await.ok_or(WebError::NotFound)?;
+    web.door.change(Change::Download { name: name.into() }, &web.author(), web.now()).await?;
     let (mut sender, channel) = Channel::<Bytes, BodyError>::new(PIECES);
     let mut stopping = web.stopping.clone();
     tokio::spawn(async move {

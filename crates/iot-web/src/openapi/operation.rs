@@ -10,8 +10,15 @@ use super::schemas::{Schemas, Shape, without_null};
 pub(crate) struct Operation {
     summary: &'static str,
     query: Option<Shape>,
-    body: Option<Shape>,
+    body: Option<Taken>,
     answers: Vec<Answer>,
+}
+
+/// What is in a body that is read.
+enum Taken {
+    Document(Shape),
+    /// A file, of one of these types.
+    File(&'static [&'static str]),
 }
 
 /// What is answered with one status.
@@ -39,7 +46,12 @@ impl Operation {
 
     /// Its body is read as this. Whether there must be one follows from what must be in it.
     pub(crate) fn takes<T: JsonSchema>(self) -> Self {
-        Self { body: Some(T::json_schema), ..self }
+        Self { body: Some(Taken::Document(T::json_schema)), ..self }
+    }
+
+    /// Its body is a file of one of these types.
+    pub(crate) fn takes_file(self, types: &'static [&'static str]) -> Self {
+        Self { body: Some(Taken::File(types)), ..self }
     }
 
     /// It is answered with this document.
@@ -72,9 +84,14 @@ impl Operation {
 
     /// Its body.
     pub(super) fn body(&self, schemas: &mut Schemas) -> Option<Json> {
-        let schema = schemas.asked(self.body?);
-        let required = !needed(&schema).is_empty();
-        Some(json!({ "required": required, "content": { "application/json": { "schema": schema } } }))
+        Some(match self.body.as_ref()? {
+            Taken::Document(shape) => {
+                let schema = schemas.asked(*shape);
+                let required = !needed(&schema).is_empty();
+                json!({ "required": required, "content": { "application/json": { "schema": schema } } })
+            }
+            Taken::File(types) => json!({ "required": true, "content": of_types(types) }),
+        })
     }
 
     /// Its answers by their status.
@@ -84,13 +101,18 @@ impl Operation {
                 Content::Document(shape) => {
                     json!({ "application/json": { "schema": schemas.answer(*shape) } })
                 }
-                Content::Stream(types) => types.iter().map(|of| ((*of).to_owned(), json!({}))).collect(),
+                Content::Stream(types) => of_types(types),
             };
             let description = status.canonical_reason().unwrap_or_default();
             (status.as_str().to_owned(), json!({ "description": description, "content": content }))
         });
         answers.collect()
     }
+}
+
+/// Content that has no schema, of each of these types.
+fn of_types(types: &[&str]) -> Json {
+    types.iter().map(|of| ((*of).to_owned(), json!({}))).collect()
 }
 
 /// What must stand in something of this schema.
@@ -147,5 +169,6 @@ mod tests {
         let body = |operation: Operation| operation.body(&mut Schemas::new()).unwrap()["required"].clone();
         assert_eq!(body(Operation::new("").takes::<Asked>()), true);
         assert_eq!(body(Operation::new("").takes::<Option<u8>>()), false);
+        assert_eq!(body(Operation::new("").takes_file(&["application/octet-stream"])), true);
     }
 }

@@ -128,6 +128,8 @@ fn said(deed: Deed) -> &'static str {
         Deed::LogOut => "Logged out",
         Deed::AddToken => "Token made",
         Deed::RevokeToken => "Token revoked",
+        Deed::Upload => "Backup sent to the hub",
+        Deed::Download => "Backup fetched",
         Deed::Restore => "Backup restored",
         Deed::Refuse => "Refused",
     }

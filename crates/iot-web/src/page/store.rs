@@ -11,8 +11,8 @@ use iot_core::{
 
 use super::shell::{Shell, rendered};
 use crate::{
-    Backend, BackupFile, CheckView, Found, Restoring, StoreView, body::Reply, error::WebError, web::Web,
-    wording::Words,
+    Backend, BackupFile, CheckView, Found, Restoring, StoreView, Uploading, body::Reply, error::WebError,
+    web::Web, wording::Words,
 };
 
 #[derive(Template)]
@@ -28,6 +28,11 @@ struct StorePage {
     /// Whether the one who looks may take the hub's key along.
     may_seal: bool,
     failed: Option<String>,
+    upload: Option<Uploading>,
+    /// Why the last upload was refused.
+    not_taken: Option<String>,
+    /// What an upload may be.
+    most: String,
     restoring: Option<Restoring>,
     not_restored: Option<String>,
     restored: Option<Restored>,
@@ -78,6 +83,14 @@ pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
         backup: store.backups.percent,
         may_seal: web.who.as_ref().is_some_and(|who| who.role == Role::Admin),
         failed: store.backups.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),
+        upload: store.backups.upload.under_way,
+        not_taken: store
+            .backups
+            .upload
+            .refused
+            .as_ref()
+            .map(|(at, why)| format!("{}: {why}.", words.time(*at))),
+        most: size(store.backups.upload.most),
         restoring: store.restore.under_way.clone(),
         not_restored: store.restore.failed.as_ref().map(|(at, why)| format!("{}: {why}.", words.time(*at))),
         restored,

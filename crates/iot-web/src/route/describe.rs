@@ -15,9 +15,9 @@ use super::{
 use crate::{
     api::{
         Accepted, Account, Activity, AskedActivity, AskedAudit, AskedCommands, AskedExport, AskedGaps,
-        AskedNodes, AskedReadings, AskedReplacement, AskedRollups, AskedWait, Audit, Begun, Catalogue,
-        Command, Commands, Difference, Done, Health, HubKeys, Joining, KeptBackups, Kind, MissingReports,
-        Module, Node, Nodes, Overview, Readings, Replacement, Rollups, Store,
+        AskedNodes, AskedReadings, AskedReplacement, AskedRollups, AskedWait, Audit, Backup, Begun,
+        Catalogue, Command, Commands, Difference, Done, Health, HubKeys, Joining, KeptBackups, Kind,
+        MissingReports, Module, Node, Nodes, Overview, Readings, Replacement, Rollups, Store,
     },
     backup::BackupBody,
     details::{
@@ -28,6 +28,7 @@ use crate::{
     joining::{DigitsBody, EndBody, OpenBody, SecretBody, SecretDocument},
     openapi::Operation,
     restore::RestoreBody,
+    upload::FILE_TYPES,
 };
 
 /// A route of the API, with what stands of it in the document.
@@ -84,6 +85,7 @@ impl Place {
             | Self::Join(..)
             | Self::HubKey(..)
             | Self::BackUp
+            | Self::Upload(_)
             | Self::Node(..)
             | Self::Door(_)
             | Self::Asset
@@ -105,6 +107,11 @@ impl Place {
             Self::Node(act, _) => one(act.done()),
             Self::Replacement(_) => one(NodeAct::Replace.done()),
             Self::Backups => one(begins("Begins a backup.").takes::<BackupBody>()),
+            Self::Upload(_) => one(Operation::new(
+                "Takes a backup that was made elsewhere, once all of it was looked through.",
+            )
+            .takes_file(&FILE_TYPES)
+            .answers_with::<Backup<'_>>(StatusCode::CREATED)),
             Self::Restore(_) => one(begins("Restores a backup.").takes::<RestoreBody>()),
             Self::Page(_)
             | Self::Api(_)

@@ -40,6 +40,8 @@ pub(crate) enum Route {
     BackUp(Surface),
     /// The file of a backup, by its name.
     BackupFile(Box<str>),
+    /// Take a backup that is sent.
+    Upload(Surface),
     /// Restore a backup, by its name.
     Restore(Box<str>, Surface),
     /// The live feed.
@@ -309,6 +311,13 @@ mod tests {
         assert_eq!(post("/api/v1/backup"), Ok(Route::BackUp(Surface::Api)));
         assert_eq!(post("/store/backup"), Ok(Route::BackUp(Surface::Page)));
         assert_eq!(route(&Method::DELETE, "/api/v1/backup"), Err(Miss::Method { allow: "GET, HEAD, POST" }));
+    }
+
+    #[test]
+    fn a_backup_is_sent_by_a_form_and_by_a_script() {
+        assert_eq!(post("/store/upload"), Ok(Route::Upload(Surface::Page)));
+        assert_eq!(post("/api/v1/backups"), Ok(Route::Upload(Surface::Api)));
+        assert_eq!(get("/api/v1/backups"), Err(Miss::Method { allow: "POST" }));
     }
 
     #[test]

@@ -17,7 +17,7 @@ const OPERATORS: May = May::Role(Role::Operator);
 const ADMINS: May = May::Role(Role::Admin);
 
 /// Every path, in the order in which people think of them, and whom it is for.
-pub(super) const PATHS: [(&str, Place, May); 87] = [
+pub(super) const PATHS: [(&str, Place, May); 89] = [
     ("/", Place::Page(Thing::Overview), VIEWERS),
     ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
     ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
@@ -32,6 +32,7 @@ pub(super) const PATHS: [(&str, Place, May); 87] = [
     ("/joining/end", Place::Join(JoinAct::End, Surface::Page), OPERATORS),
     ("/store", Place::Page(Thing::Store), VIEWERS),
     ("/store/backup", Place::BackUp, OPERATORS),
+    ("/store/upload", Place::Upload(Surface::Page), ADMINS),
     ("/store/restore/{name}", Place::Restore(Surface::Page), ADMINS),
     ("/hub-key", Place::Page(Thing::HubKey), ADMINS),
     ("/hub-key/announce", Place::HubKey(HubKeyAct::Announce, Surface::Page), ADMINS),
@@ -77,6 +78,7 @@ pub(super) const PATHS: [(&str, Place, May); 87] = [
     ("/api/v1/joining/end", Place::Join(JoinAct::End, Surface::Api), OPERATORS),
     ("/api/v1/store", Place::Api(Thing::Store), VIEWERS),
     ("/api/v1/backup", Place::Backups, OPERATORS),
+    ("/api/v1/backups", Place::Upload(Surface::Api), ADMINS),
     ("/api/v1/backups/{name}", Place::BackupFile, ADMINS),
     ("/api/v1/backups/{name}/restore", Place::Restore(Surface::Api), ADMINS),
     ("/api/v1/hub-key", Place::Api(Thing::HubKey), ADMINS),
@@ -174,6 +176,8 @@ pub(super) enum Place {
     /// Where scripts begin and list backups.
     Backups,
     BackupFile,
+    /// Where a backup is sent.
+    Upload(Surface),
     /// What a restore would do is looked at, and done, at one place.
     Restore(Surface),
     /// Looked at and done at one place.
@@ -238,7 +242,12 @@ impl Place {
     /// Which method it takes.
     pub(super) fn takes(self) -> Takes {
         match self {
-            Self::Act(..) | Self::Join(..) | Self::HubKey(..) | Self::BackUp | Self::Node(..) => Takes::Post,
+            Self::Act(..)
+            | Self::Join(..)
+            | Self::HubKey(..)
+            | Self::BackUp
+            | Self::Upload(_)
+            | Self::Node(..) => Takes::Post,
             Self::Door(gate) => gate.takes(),
             Self::Backups | Self::Restore(_) | Self::Replacement(_) => Takes::Both,
             Self::Page(_)
@@ -266,6 +275,7 @@ impl Place {
             Self::HubKey(act, surface) => Route::HubKey(act, surface),
             Self::BackUp => Route::BackUp(Surface::Page),
             Self::Backups => Route::Api(Api::Backups),
+            Self::Upload(surface) => Route::Upload(surface),
             Self::BackupFile => Route::BackupFile(text(params, "name")?),
             Self::Restore(Surface::Page) => Route::Page(Page::Restore(text(params, "name")?)),
             Self::Restore(Surface::Api) => Route::Api(Api::Restore(text(params, "name")?)),
@@ -297,6 +307,7 @@ impl Place {
             | Self::HubKey(..)
             | Self::BackUp
             | Self::BackupFile
+            | Self::Upload(_)
             | Self::Events
             | Self::Health
             | Self::Asset

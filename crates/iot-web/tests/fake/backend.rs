@@ -17,7 +17,9 @@ use iot_core::{
     },
 };
 use iot_proto::{BootId, CommandId, HubKey, JoinSecret, UnixMillis};
-use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, Restoring, StoreView};
+use iot_web::{
+    Backend, BackupData, BackupRefused, RestoreRefused, Restoring, StoreView, Taking, UploadRefused,
+};
 use tokio::sync::{
     broadcast,
     mpsc::{Receiver, channel},
@@ -283,6 +285,10 @@ impl Backend for Fake {
             std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("it is there");
         let bytes = file.metadata().expect("it is there").len();
         Some(BackupData { file, bytes })
+    }
+
+    fn take_backup(&self, by: &str, bytes: Option<u64>) -> Result<Taking, UploadRefused> {
+        self.take(by, bytes)
     }
 
     async fn difference(&self, name: &str) -> Result<Difference, RestoreRefused> {

@@ -8,12 +8,15 @@ use iot_core::{
     view::{Changed, Difference, Held, HubKeysView, LackingView, Otherwise},
 };
 use iot_proto::HubKey;
-use iot_web::{BackupFile, BackupsView, CheckView, Checked, Found, RestoreView, StoreView};
+use iot_web::{BackupFile, BackupsView, CheckView, Checked, Found, RestoreView, StoreView, UploadView};
 
 use super::{id, now};
 
 /// Name of the backup that there is.
 pub(crate) const BACKUP: &str = "hub-20261114T132400Z.db";
+
+/// Bytes that an upload may have at most.
+pub(crate) const MOST: u64 = 3_000_000;
 
 /// One key, which two nodes know; one of them lacks any other.
 pub(crate) fn hub_keys() -> HubKeysView {
@@ -46,6 +49,7 @@ pub(crate) fn store() -> StoreView {
             kept: vec![BackupFile { name: BACKUP.into(), at: now(), bytes: 20_400_000 }],
             keep: 7,
             every: Some(day),
+            upload: UploadView { most: MOST, ..UploadView::default() },
         },
         restore: RestoreView::default(),
     }

@@ -8,7 +8,9 @@ mod lists;
 mod past;
 mod people;
 mod scene;
+pub(crate) mod uploads;
 
+use self::uploads::Uploads;
 pub(crate) use self::{
     kept::hub_keys,
     lists::Lists,
@@ -44,6 +46,8 @@ pub(crate) struct Fake {
     pub(crate) lists: Lists,
     /// Who restored a backup, and why.
     pub(crate) restored: Arc<Mutex<Vec<(String, String)>>>,
+    /// Backups that were taken.
+    pub(crate) uploads: Uploads,
 }
 
 /// What the hub knows, and what it was asked.
@@ -84,8 +88,9 @@ impl Fake {
         let (catalogue, state) = (Arc::new(catalogue), Arc::new(Mutex::new(state)));
         let joining = watch::Sender::new(JoiningView::default());
         let hub_keys = watch::Sender::new(hub_keys());
-        let (people, lists, restored) = (People::with_everybody(), Lists::default(), Arc::default());
-        Self { catalogue, state, events, store, people, joining, hub_keys, lists, restored }
+        let (people, lists) = (People::with_everybody(), Lists::default());
+        let (restored, uploads) = (Arc::default(), Arc::default());
+        Self { catalogue, state, events, store, people, joining, hub_keys, lists, restored, uploads }
     }
 
     /// A hub that nobody owns.

@@ -19,3 +19,4 @@ mod scripts;
 mod slow;
 mod store;
 mod tls;
+mod upload;

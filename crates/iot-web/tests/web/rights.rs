@@ -115,6 +115,7 @@ async fn controls_are_there_for_those_whom_they_are_for() {
         ("/commands", "/cancel\"", Role::Operator),
         ("/store", "action=\"/store/backup\"", Role::Operator),
         ("/store", "href=\"/store/restore/", Role::Admin),
+        ("/store", "action=\"/store/upload\"", Role::Admin),
         ("/store", "href=\"/hub-key\"", Role::Admin),
         ("/", "href=\"/audit\"", Role::Operator),
         ("/", "href=\"/joining\"", Role::Operator),

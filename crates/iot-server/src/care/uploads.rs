@@ -1,0 +1,199 @@
+//! Uploads: backups that people send to the hub, from the first byte to their place in the list. How a file is kept and
+//! looked through is `iot-store`'s, how it is read from a request `iot-web`'s.
+//!
+//! One is taken at a time, on a thread of its own. It has no name before all of it came, was looked through and stands in
+//! the audit. The disk always keeps room for what nodes report.
+
+use std::{io, path::Path};
+
+use iot_core::people::{By, Change};
+use iot_net::wall_clock;
+use iot_proto::UnixMillis;
+use iot_store::{Arrival, ArrivalError};
+use iot_web::{BackupFile, Piece, Taking, UploadRefused, Uploading};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+use super::{Care, Shared};
+
+/// Bytes that an upload leaves free on the disk.
+pub const UPLOAD_LEAVES: u64 = 64 * 1024 * 1024;
+
+/// Pieces of an upload that may wait for the disk.
+const PIECES: usize = 4;
+
+/// Tells how many bytes are free where a directory lies.
+pub(super) type Room = fn(&Path) -> io::Result<u64>;
+
+/// What the operating system lets this user write there.
+#[cfg(unix)]
+pub(super) fn room(directory: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(directory)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// This operating system tells when the disk is full.
+#[cfg(not(unix))]
+pub(super) fn room(_: &Path) -> io::Result<u64> {
+    Ok(u64::MAX)
+}
+
+impl Care {
+    /// Begins to take a backup that is sent in the name of `by`, of so many bytes where somebody said how many.
+    ///
+    /// # Errors
+    /// [`UploadRefused`].
+    pub(crate) fn take(&self, by: &str, bytes: Option<u64>) -> Result<Taking, UploadRefused> {
+        let shared = &self.shared;
+        if shared.file.is_none() {
+            return Err(UploadRefused::InMemory);
+        }
+        if shared.pace.is_over() {
+            return Err(UploadRefused::Stopping);
+        }
+        let is_free = shared.view.send_if_modified(|view| {
+            let under_way = &mut view.backups.upload.under_way;
+            let is_free = under_way.is_none();
+            under_way.get_or_insert(Uploading::Coming(bytes.map(|_| 0)));
+            is_free
+        });
+        if !is_free {
+            return Err(UploadRefused::UnderWay);
+        }
+        let arrival = shared.begin_upload(bytes.unwrap_or(0));
+        let arrival = arrival.map_err(|refused| shared.upload_ended(by, Err(refused)).err());
+        let arrival = arrival.map_err(|refused| refused.unwrap_or(UploadRefused::Stopping))?;
+        let ((pieces, coming), (tell, taken)) = (mpsc::channel(PIECES), oneshot::channel());
+        let by = by.to_owned();
+        shared.spawn("upload", move |shared| {
+            let took = shared.take(arrival, coming, (&by, bytes));
+            // Whoever sent it may be gone.
+            let _ = tell.send(shared.upload_ended(&by, took));
+        });
+        Ok(Taking { pieces, taken })
+    }
+}
+
+impl Shared {
+    /// Makes the file, where one of so many bytes may be taken.
+    fn begin_upload(&self, bytes: u64) -> Result<Arrival, UploadRefused> {
+        self.fits(bytes)?;
+        let place =
+            self.backups.upload().map_err(|error| UploadRefused::Unwritten(error.to_string().into()))?;
+        self.has_room(bytes)?;
+        Arrival::begin(&place).map_err(|error| refused(&error))
+    }
+
+    /// Takes what comes until it is whole, and gives it its name.
+    fn take(
+        &self,
+        arrival: Arrival,
+        coming: mpsc::Receiver<Piece>,
+        (by, bytes): (&str, Option<u64>),
+    ) -> Result<BackupFile, UploadRefused> {
+        let arrival = self.receive(arrival, coming, bytes)?;
+        self.tell_upload(Uploading::Checking);
+        let bytes = arrival.bytes();
+        let arrived = arrival.check(&mut |_| {}).map_err(|error| refused(&error))?;
+        if self.pace.is_over() {
+            return Err(UploadRefused::Stopping);
+        }
+        let now = wall_clock();
+        // A clock that was ahead then says nothing of today.
+        let at = UnixMillis(arrived.last.map_or(now.0, |last| last.0.min(now.0)));
+        let (name, path) = self.backups.uploaded(at);
+        let upload = Change::Upload { name: name.clone() };
+        self.people
+            .change(&upload, By { at: now, who: by, why: "" })
+            .map_err(|error| UploadRefused::Unwritten(error.to_string().into()))?;
+        let (readings, has_key) = (arrived.contents.readings, arrived.contents.has_key);
+        arrived.put(&path).map_err(|error| refused(&error))?;
+        self.backups.keep_upload(&name);
+        info!(name = &*name, by, bytes, readings, has_key, "a backup was sent here and verified");
+        Ok(BackupFile { name, at, bytes })
+    }
+
+    /// Writes what comes until somebody says that it was all.
+    fn receive(
+        &self,
+        mut arrival: Arrival,
+        mut coming: mpsc::Receiver<Piece>,
+        bytes: Option<u64>,
+    ) -> Result<Arrival, UploadRefused> {
+        loop {
+            let piece = coming.blocking_recv();
+            if self.pace.is_over() {
+                return Err(UploadRefused::Stopping);
+            }
+            match piece {
+                Some(Piece::Bytes(piece)) => {
+                    let more = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+                    self.fits(arrival.bytes().saturating_add(more))?;
+                    self.has_room(more)?;
+                    arrival.write(&piece).map_err(|error| refused(&error))?;
+                    let percent = bytes.map(|of| percent(arrival.bytes(), of));
+                    self.tell_upload(Uploading::Coming(percent));
+                }
+                Some(Piece::End) => return Ok(arrival),
+                None => return Err(UploadRefused::CutOff { bytes: arrival.bytes() }),
+            }
+        }
+    }
+
+    /// Whether one of so many bytes may be taken.
+    fn fits(&self, bytes: u64) -> Result<(), UploadRefused> {
+        let limit = self.upload_limit;
+        if bytes > limit { Err(UploadRefused::TooLong { limit }) } else { Ok(()) }
+    }
+
+    /// Whether the disk has room for so many bytes more.
+    fn has_room(&self, needed: u64) -> Result<(), UploadRefused> {
+        let room = (self.room)(self.backups.directory());
+        let room = room.map_err(|error| UploadRefused::Unwritten(error.to_string().into()))?;
+        if needed.saturating_add(UPLOAD_LEAVES) > room {
+            return Err(UploadRefused::NoRoom { needed, room, kept: UPLOAD_LEAVES });
+        }
+        Ok(())
+    }
+
+    /// Shows what came of it.
+    fn upload_ended(
+        &self,
+        by: &str,
+        took: Result<BackupFile, UploadRefused>,
+    ) -> Result<BackupFile, UploadRefused> {
+        let refused = took.as_ref().err().map(ToString::to_string);
+        if let Some(why) = &refused {
+            warn!(why, by, "no backup was taken from whoever sent one");
+        }
+        self.view.send_modify(|view| {
+            view.backups.kept = self.backups.list();
+            view.backups.upload.under_way = None;
+            view.backups.upload.refused = refused.map(|why| (wall_clock(), why.into()));
+        });
+        took
+    }
+
+    fn tell_upload(&self, uploading: Uploading) {
+        self.view
+            .send_if_modified(|view| view.backups.upload.under_way.replace(uploading) != Some(uploading));
+    }
+}
+
+/// How much of it is there. What stands around the file counts too, so that it is never quite all.
+fn percent(bytes: u64, of: u64) -> u8 {
+    let percent = bytes.saturating_mul(100).checked_div(of).unwrap_or(100);
+    u8::try_from(percent.min(100)).unwrap_or(100)
+}
+
+/// Why a file is refused, for whoever sent it.
+fn refused(error: &ArrivalError) -> UploadRefused {
+    let why = error.to_string().into();
+    match error {
+        ArrivalError::Io { .. } => UploadRefused::Unwritten(why),
+        ArrivalError::Foreign
+        | ArrivalError::Newer { .. }
+        | ArrivalError::NotClosed
+        | ArrivalError::Damaged { .. } => UploadRefused::Unfit(why),
+    }
+}
