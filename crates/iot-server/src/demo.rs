@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use iot_core::config::Registration;
 use iot_server::{
-    Config, IotServer,
+    Config, IotServer, Restores,
     config::{Announce, StoreKind},
 };
 use iot_sim::{Fleet, FleetConfig, Plan};
@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     cli::{DemoOptions, Settings},
     logging, out,
-    run::{runtime, stop_signal},
+    run::{runtime, until_stopped},
 };
 
 /// Of ten nodes two sleep and one keeps no session, so that every way of living is seen.
@@ -41,7 +41,8 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
         let password: String = Secret::for_login()?.text.chars().take(PASSWORD).collect();
         // What is kept has an owner of its own, or is claimed on the page.
         let is_kept = config.store == StoreKind::Disk;
-        let builder = IotServer::builder().config(config);
+        let restores = Restores::default();
+        let builder = IotServer::builder().config(config.clone()).restores(&restores);
         let builder = if is_kept { builder } else { builder.owner(USER, &password) };
         let server = builder.start().await?;
         let fleet = Fleet::start(FleetConfig {
@@ -66,7 +67,7 @@ pub(crate) fn demo(settings: Settings, options: &DemoOptions) -> anyhow::Result<
             server.web_url(),
             options.nodes
         ));
-        stop_signal().await?;
+        let server = until_stopped(server, config, &restores).await?;
         fleet.stop().await;
         server.tear_down().await;
         Ok(ExitCode::SUCCESS)

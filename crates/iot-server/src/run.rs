@@ -1,4 +1,4 @@
-//! `iot-server run`: the hub, until it is told to stop.
+//! `iot-server run`: the hub, until it is told to stop, over all its starts.
 
 use core::pin::pin;
 use std::{path::PathBuf, process::ExitCode};
@@ -14,36 +14,59 @@ use crate::{cli::Settings, logging};
 /// What is wrong with the configuration, or why the hub cannot start.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     logging::start(settings.log_format);
-    let mut config = settings.config(Config::default())?;
+    let config = settings.config(Config::default())?;
     runtime()?.block_on(async {
-        let (restores, stop) = (Restores::default(), stop_signal());
-        let (mut stop, mut kept) = (pin!(stop), None::<PathBuf>);
-        loop {
-            let builder = IotServer::builder().config(config.clone()).restores(&restores);
-            let server = match (builder.start().await, kept.take()) {
-                (Ok(server), _) => server,
-                (Err(error), Some(kept)) => {
-                    restores.undo(&config, &kept, &error.to_string())?;
-                    continue;
-                }
-                (Err(error), None) => return Err(error.into()),
-            };
-            // Nodes and browsers look for it where they found it.
-            config.tcp_port = server.tcp_addr().port();
-            config.web_port = Some(server.web_addr().port());
-            tokio::select! {
-                stopped = &mut stop => {
-                    stopped?;
-                    server.tear_down().await;
-                    return Ok(ExitCode::SUCCESS);
-                }
-                prepared = restores.ready() => {
-                    server.tear_down().await;
-                    kept = restores.put(prepared).await.and_then(|restored| restored.kept);
-                }
+        let restores = Restores::default();
+        let server = IotServer::builder().config(config.clone()).restores(&restores).start().await?;
+        until_stopped(server, config, &restores).await?.tear_down().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Lets a hub run until Ctrl-C or SIGTERM, and starts it again on each backup that is restored on its page. Gives the
+/// one that runs by then, to be torn down.
+///
+/// # Errors
+/// Why the hub does not start again, neither on a backup nor on what that replaced.
+pub(crate) async fn until_stopped(
+    mut server: IotServer,
+    mut config: Config,
+    restores: &Restores,
+) -> anyhow::Result<IotServer> {
+    // Nodes and browsers look for it where they found it.
+    config.tcp_port = server.tcp_addr().port();
+    config.web_port = Some(server.web_addr().port());
+    let mut stop = pin!(stop_signal());
+    loop {
+        tokio::select! {
+            stopped = &mut stop => {
+                stopped?;
+                return Ok(server);
+            }
+            prepared = restores.ready() => {
+                server.tear_down().await;
+                let kept = restores.put(prepared).await.and_then(|restored| restored.kept);
+                server = start_again(&config, restores, kept).await?;
             }
         }
-    })
+    }
+}
+
+/// Starts a hub whose store may have been replaced; `kept` is what was there before, and counts again where the hub does
+/// not start.
+async fn start_again(
+    config: &Config,
+    restores: &Restores,
+    kept: Option<PathBuf>,
+) -> anyhow::Result<IotServer> {
+    let start = || IotServer::builder().config(config.clone()).restores(restores).start();
+    match (start().await, kept) {
+        (Err(error), Some(kept)) => {
+            restores.undo(config, &kept, &error.to_string())?;
+            Ok(start().await?)
+        }
+        (started, _) => Ok(started?),
+    }
 }
 
 /// Threads of the pages that may wait for the disk at one time. More of them answer nobody sooner: they take the

@@ -1,0 +1,200 @@
+//! A hub of the real binary: with an owner, a token and its pages, until it is dropped.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// Long enough for what is sure to come.
+const SOON: Duration = Duration::from_mins(1);
+
+/// A hub on a data directory of its own, with an owner and a token. It is killed when it is dropped.
+pub(crate) struct Hub {
+    data_dir: TempDir,
+    child: Child,
+    /// Where nodes connect.
+    pub(crate) nodes: SocketAddr,
+    /// Where its pages are.
+    pages: SocketAddr,
+    /// What a program of its owner shows.
+    pub(crate) token: String,
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command of the binary writes.
+fn command(data_dir: &Path, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data_dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary is there");
+    // A command that reads nothing may have ended before this.
+    let _ = writeln!(child.stdin.take().expect("it was asked for"), "{input}");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+/// Starts the binary, and gives where nodes connect and pages are served.
+fn start(data_dir: &Path, more: &[&str]) -> (Child, SocketAddr, SocketAddr) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
+        .args(["--log-format", "json", "--address", "127.0.0.1", "--tcp-port", "0", "--web-port", "0"])
+        .args(["--announce", "no", "--data-dir"])
+        .arg(data_dir)
+        .args(more)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary is there");
+    let mut log = BufReader::new(child.stderr.take().expect("it was asked for")).lines();
+    let (mut nodes, mut pages) = (None, None);
+    for line in log.by_ref().map_while(Result::ok) {
+        let record: Json = serde_json::from_str(&line).expect("a line of JSON");
+        let address = |name: &str| record[name].as_str().and_then(|text| text.parse::<SocketAddr>().ok());
+        nodes = nodes.or_else(|| address("tcp_addr"));
+        pages = pages.or_else(|| address("web_addr"));
+        if nodes.is_some() && pages.is_some() {
+            break;
+        }
+    }
+    // Whoever stops reading a log stops whoever writes it.
+    std::thread::spawn(move || log.for_each(drop));
+    (child, nodes.expect("the log says it"), pages.expect("the log says it"))
+}
+
+impl Hub {
+    pub(crate) fn start(settings: &str, more: &[&str]) -> Self {
+        let data_dir = tempfile::tempdir().expect("a directory");
+        fs::write(data_dir.path().join("iot-hub.toml"), settings).expect("a file");
+        command(data_dir.path(), &["user", "add", "ada", "--role", "admin"], "correct horse battery");
+        let token = ["token", "create", "ada", "--label", "suite", "--role", "admin"];
+        let token = command(data_dir.path(), &token, "");
+        let (child, nodes, pages) = start(data_dir.path(), more);
+        Self { data_dir, child, nodes, pages, token }
+    }
+
+    /// Kills it and starts it again.
+    pub(crate) fn again(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+        (self.child, self.nodes, self.pages) = start(self.data_dir.path(), &[]);
+    }
+
+    /// Begins a request of a body of so many bytes.
+    pub(crate) fn begin(&self, head: &str, length: u64) -> TcpStream {
+        let mut stream = TcpStream::connect(self.pages).expect("pages are served");
+        let (host, token) = (self.pages, &self.token);
+        let head = format!(
+            "{head} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+             content-type: application/octet-stream\r\ncontent-length: {length}\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("it reads");
+        stream
+    }
+
+    /// Asks for something, and gives status and body.
+    pub(crate) fn ask(&self, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        let length = u64::try_from(body.len()).expect("it fits");
+        let mut stream = self.begin(head, length);
+        stream.write_all(b"\r\n").and_then(|()| stream.write_all(body)).expect("it reads");
+        answer(stream).expect("an answer")
+    }
+
+    /// Asks for something without a body, of a hub that may be starting anew.
+    pub(crate) fn try_ask(&self, head: &str) -> Option<(u16, Vec<u8>)> {
+        let mut stream = TcpStream::connect(self.pages).ok()?;
+        let (host, token) = (self.pages, &self.token);
+        let head = format!(
+            "{head} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+             content-length: 0\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        answer(stream)
+    }
+
+    /// What is told of a hub that may be starting anew, and to whoever it may not know yet.
+    pub(crate) fn try_get(&self, path: &str) -> Option<Json> {
+        let (status, body) = self.try_ask(&format!("GET /api/v1{path}"))?;
+        (status == 200).then(|| serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    /// Whether it is the process that was started.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    /// How many nodes are online.
+    pub(crate) fn online(&self) -> usize {
+        let overview = self.get("/overview");
+        let online = overview["presence"]["online"].as_u64();
+        online.and_then(|count| usize::try_from(count).ok()).expect("a count")
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Json {
+        let (status, body) = self.ask(&format!("GET /api/v1{path}"), b"");
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
+    /// Sends a backup, and gives status and answer.
+    pub(crate) fn send(&self, file: &[u8]) -> (u16, Json) {
+        let (status, body) = self.ask("POST /api/v1/backups", file);
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    pub(crate) fn backups(&self) -> Vec<PathBuf> {
+        let directory = fs::read_dir(self.data_dir.path().join("backups"));
+        directory.into_iter().flatten().map(|entry| entry.expect("it can be read").path()).collect()
+    }
+
+    /// Has it make a backup, and fetches that.
+    pub(crate) fn backup(&self) -> Vec<u8> {
+        let (status, _) = self.ask("POST /api/v1/backup", b"");
+        assert_eq!(status, 202);
+        let path = until("the backup is made", || {
+            let location = &self.get("/backup")["backups"][0]["location"];
+            location.as_str().map(str::to_owned)
+        });
+        let (status, file) = self.ask(&format!("GET {path}"), b"");
+        assert_eq!(status, 200);
+        file
+    }
+}
+
+/// Status and body of an answer, if it comes.
+pub(crate) fn answer(mut stream: TcpStream) -> Option<(u16, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).ok()?;
+    let head = bytes.windows(4).position(|part| part == b"\r\n\r\n")? + 4;
+    let status = String::from_utf8_lossy(&bytes[..head]).split(' ').nth(1)?.parse().ok()?;
+    Some((status, bytes.split_off(head)))
+}
+
+/// Waits until something can be told.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < SOON, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

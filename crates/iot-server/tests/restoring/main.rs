@@ -1,0 +1,5 @@
+//! Restoring through the real binary: backups of the list, and those that are sent to it first.
+
+mod demo;
+mod hub;
+mod upload;
