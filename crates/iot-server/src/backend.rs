@@ -15,7 +15,9 @@ use iot_core::{
 };
 use iot_net::HubHandle;
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
-use iot_web::{Backend, BackupData, BackupRefused, RestoreRefused, StoreView, Taking, UploadRefused};
+use iot_web::{
+    Backend, BackupData, BackupKey, BackupRefused, RestoreRefused, StoreView, Taking, UploadRefused,
+};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{care::Care, hub_keys::HubKeyChanges};
@@ -203,8 +205,25 @@ impl Backend for HubBackend {
         told.map_err(|_| RestoreRefused::Stopping)?
     }
 
-    fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused> {
-        self.care.restore(name, by, why)
+    async fn backup_key(&self, name: &str) -> Result<BackupKey, RestoreRefused> {
+        let (care, name) = (Arc::clone(&self.care), name.to_owned());
+        let told = tokio::task::spawn_blocking(move || care.backup_key(&name)).await;
+        told.map_err(|_| RestoreRefused::Stopping)?
+    }
+
+    async fn restore(
+        &self,
+        name: &str,
+        by: &str,
+        why: &str,
+        passphrase: Option<Passphrase>,
+    ) -> Result<(), RestoreRefused> {
+        let (care, name) = (Arc::clone(&self.care), name.to_owned());
+        let (by, why) = (by.to_owned(), why.to_owned());
+        // Opening a key takes a while, on purpose.
+        let begun =
+            tokio::task::spawn_blocking(move || care.restore(&name, (&by, &why), passphrase.as_ref()));
+        begun.await.map_err(|_| RestoreRefused::Stopping)?
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

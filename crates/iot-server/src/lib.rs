@@ -52,6 +52,6 @@ pub use certificate::{CERTIFICATE, CertificateError};
 pub use config::{Config, ConfigError};
 pub use owner::OwnerError;
 pub use private::PrivateError;
-pub use restores::Restores;
+pub use restores::{Ready, Replaced, Restores, UndoError};
 pub use server::{IotServer, PAGE_FILE, ServerError};
 pub use store::FILE_NAME as STORE_FILE_NAME;

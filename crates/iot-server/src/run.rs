@@ -1,9 +1,9 @@
 //! `iot-server run`: the hub, until it is told to stop, over all its starts.
 
 use core::pin::pin;
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use iot_server::{Config, IotServer, Restores};
+use iot_server::{Config, IotServer, Replaced, Restores};
 use tracing::info;
 
 use crate::{cli::Settings, logging};
@@ -43,26 +43,25 @@ pub(crate) async fn until_stopped(
                 stopped?;
                 return Ok(server);
             }
-            prepared = restores.ready() => {
+            ready = restores.ready() => {
                 server.tear_down().await;
-                let kept = restores.put(prepared).await.and_then(|restored| restored.kept);
-                server = start_again(&config, restores, kept).await?;
+                let replaced = restores.put(ready).await;
+                server = start_again(&config, restores, replaced).await?;
             }
         }
     }
 }
 
-/// Starts a hub whose store may have been replaced; `kept` is what was there before, and counts again where the hub does
-/// not start.
+/// Starts a hub whose store may have been replaced; what was there before counts again where the hub does not start.
 async fn start_again(
     config: &Config,
     restores: &Restores,
-    kept: Option<PathBuf>,
+    replaced: Option<Replaced>,
 ) -> anyhow::Result<IotServer> {
     let start = || IotServer::builder().config(config.clone()).restores(restores).start();
-    match (start().await, kept) {
-        (Err(error), Some(kept)) => {
-            restores.undo(config, &kept, &error.to_string())?;
+    match (start().await, replaced) {
+        (Err(error), Some(replaced)) if replaced.store.is_some() => {
+            restores.undo(config, &replaced, &error.to_string())?;
             Ok(start().await?)
         }
         (started, _) => Ok(started?),

@@ -16,7 +16,7 @@ use iot_core::{
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
 use tokio::sync::{broadcast, mpsc::Receiver, watch};
 
-use crate::{BackupData, BackupRefused, RestoreRefused, StoreView, Taking, UploadRefused};
+use crate::{BackupData, BackupKey, BackupRefused, RestoreRefused, StoreView, Taking, UploadRefused};
 
 /// The hub as the web server sees it: snapshots, questions and events, never a socket of a node.
 ///
@@ -179,12 +179,24 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// [`RestoreRefused`].
     fn difference(&self, name: &str) -> impl Future<Output = Result<Difference, RestoreRefused>> + Send;
 
-    /// Begins to restore the backup of this name in the name of `by`, and says `why`, which may be empty. The hub goes
-    /// on until the backup is ready, and starts again with it.
+    /// Whether the backup of this name has the hub's own key.
     ///
     /// # Errors
     /// [`RestoreRefused`].
-    fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused>;
+    fn backup_key(&self, name: &str) -> impl Future<Output = Result<BackupKey, RestoreRefused>> + Send;
+
+    /// Begins to restore the backup of this name in the name of `by`, and says `why`, which may be empty. The hub goes
+    /// on until the backup is ready, and starts again with it; with a passphrase also with the hub's key that is in it.
+    ///
+    /// # Errors
+    /// [`RestoreRefused`].
+    fn restore(
+        &self,
+        name: &str,
+        by: &str,
+        why: &str,
+        passphrase: Option<Passphrase>,
+    ) -> impl Future<Output = Result<(), RestoreRefused>> + Send;
 
     /// Everything that changes from now on.
     fn events(&self) -> broadcast::Receiver<Event>;

@@ -22,6 +22,9 @@ pub(crate) struct BackupBody {
     passphrase: Option<String>,
 }
 
+/// What the body of a script is.
+const SHAPE: &str = "{} or {\"passphrase\": \"…\"}";
+
 /// Begins a backup.
 ///
 /// # Errors
@@ -29,7 +32,7 @@ pub(crate) struct BackupBody {
 pub(crate) fn begin<B: Backend>(web: &Web<B>, surface: Surface, asked: &Asked) -> Result<Reply, WebError> {
     let passphrase = match surface {
         Surface::Page => asked.form()?.get("passphrase").map(str::to_owned),
-        Surface::Api => by_script(asked)?.passphrase,
+        Surface::Api => asked.secret_document::<BackupBody>(SHAPE)?.passphrase,
     };
     let passphrase = passphrase.map(|words| Passphrase::new(&words)).transpose()?;
     if passphrase.is_some() {
@@ -39,14 +42,6 @@ pub(crate) fn begin<B: Backend>(web: &Web<B>, surface: Surface, asked: &Asked) -
     Ok(match surface {
         Surface::Page => body::see_other("/store"),
         Surface::Api => api::begun(&name),
-    })
-}
-
-fn by_script(asked: &Asked) -> Result<BackupBody, WebError> {
-    asked.document().map_err(|error| {
-        // What the reader says of a document may quote it.
-        let quotes = matches!(error, WebError::Malformed { .. });
-        if quotes { WebError::malformed("the body must be {} or {\"passphrase\": \"…\"}") } else { error }
     })
 }
 

@@ -68,7 +68,7 @@ async fn answered<B: Backend>(
         Route::Events => Ok(feed::feed(web, &asked.headers)),
         Route::Health => api::health(web).await,
         Route::BackUp(surface) => backup::begin(web, surface, &asked),
-        Route::Restore(name, surface) => restore::restore(web, &name, surface, &asked),
+        Route::Restore(name, surface) => restore::restore(web, &name, surface, &asked).await,
         Route::Upload(surface) => upload::take(web, surface, &asked, upload).await,
         Route::BackupFile(name) => api::backup_file(web, &name).await,
         Route::Asset(path) => asset::asset(&path, &asked.headers),

@@ -45,7 +45,7 @@ pub use backend::Backend;
 pub use config::WebConfig;
 pub use door::{Secret, SecretError, hash_password};
 pub use guard::MAX_BODY;
-pub use restore::{RestoreRefused, RestoreView, Restoring};
+pub use restore::{BackupKey, RestoreRefused, RestoreView, Restoring};
 pub use route::{May, RouteInfo, routes};
 pub use server::serve;
 pub use store::{

@@ -135,6 +135,18 @@ impl Asked {
         serde_json::from_slice(body).map_err(|error| WebError::malformed(error.to_string()))
     }
 
+    /// The same where a secret may stand in it, which no refusal quotes; `shape` says what is expected.
+    ///
+    /// # Errors
+    /// As [`Self::document`].
+    pub(crate) fn secret_document<T: DeserializeOwned>(&self, shape: &'static str) -> Result<T, WebError> {
+        self.document().map_err(|error| {
+            // What the reader says of a document may quote it.
+            let quotes = matches!(error, WebError::Malformed { .. });
+            if quotes { WebError::malformed(format!("the body must be {shape}")) } else { error }
+        })
+    }
+
     /// Whether the body is of this content type; an empty body is of every type.
     pub(crate) fn is(&self, expected: &'static str) -> Result<(), WebError> {
         let fits = self.body.is_empty() || self.says(expected);

@@ -7,15 +7,19 @@ use std::{
     sync::Arc,
 };
 
-use iot_core::{people::By, view::Difference};
-use iot_net::wall_clock;
+use iot_core::{
+    people::{By, Passphrase},
+    view::Difference,
+};
+use iot_net::{KeySet, wall_clock};
 use iot_proto::UnixMillis;
-use iot_store::{Progress, compare, prepare};
-use iot_web::{RestoreRefused, Restoring};
+use iot_store::{Progress, SealedKey, compare, prepare, sealed_key};
+use iot_web::{BackupKey, RestoreRefused, Restoring};
 use jiff::Timestamp;
 use tracing::info;
 
 use super::{Care, Shared, backups::begun};
+use crate::{Ready, identity, seal};
 
 /// How a store is called that a backup has replaced: by the second in which it was, in UTC.
 const ASIDE: &str = "before-%Y%m%dT%H%M%SZ";
@@ -36,14 +40,35 @@ impl Care {
         compare(&backup, &store, at).map_err(|error| RestoreRefused::Unreadable(error.to_string().into()))
     }
 
-    /// Begins to make the backup of this name ready to be restored, in somebody's name. It is looked through first, and
+    /// Whether the backup of this name has the hub's own key.
+    ///
+    /// # Errors
+    /// [`RestoreRefused`], with what is wrong with the backup.
+    pub(crate) fn backup_key(&self, name: &str) -> Result<BackupKey, RestoreRefused> {
+        let (_, backup, _) = self.shared.restorable(name)?;
+        let Some(sealed) = sealed(&backup)? else { return Ok(BackupKey::Absent) };
+        // What is wrong with that of this hub is said when it starts.
+        let own = identity::existing(&self.shared.data_dir).ok().flatten();
+        let is_same = own.is_some_and(|own| *sealed.hub == own.id.to_string());
+        Ok(if is_same { BackupKey::Same } else { BackupKey::Other })
+    }
+
+    /// Begins to make the backup of this name ready to be restored, in somebody's name; with a passphrase also the hub's
+    /// keys that are in it. It is looked through first, and
     /// refused where it is damaged; the hub goes on until it is ready.
     ///
     /// # Errors
     /// [`RestoreRefused`].
-    pub(crate) fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused> {
+    pub(crate) fn restore(
+        &self,
+        name: &str,
+        (by, why): (&str, &str),
+        passphrase: Option<&Passphrase>,
+    ) -> Result<(), RestoreRefused> {
         let (store, backup, _) = self.shared.restorable(name)?;
         let restores = self.shared.restores.clone().ok_or(RestoreRefused::NotHere)?;
+        let keys = passphrase.map(|passphrase| keys_in(&backup, passphrase)).transpose()?;
+        let keys = keys.map(|keys| (keys, self.shared.data_dir.clone()));
         if self.shared.pace.is_over() {
             return Err(RestoreRefused::Stopping);
         }
@@ -68,7 +93,7 @@ impl Care {
             match prepare(&backup, (&store, &aside(&store, now)), by, watch) {
                 Ok(prepared) => {
                     info!(backup = %backup.display(), by = by.who, "a backup takes the store's place: the hub stops for it");
-                    restores.hand_over(prepared);
+                    restores.hand_over(Ready { prepared, keys });
                 }
                 Err(error) => {
                     restores.fail(&error.to_string());
@@ -81,6 +106,18 @@ impl Care {
         });
         Ok(())
     }
+}
+
+/// The hub's key in a backup, sealed.
+fn sealed(backup: &Path) -> Result<Option<SealedKey>, RestoreRefused> {
+    sealed_key(backup).map_err(|error| RestoreRefused::Unreadable(error.to_string().into()))
+}
+
+/// The hub's keys in a backup that has some.
+fn keys_in(backup: &Path, passphrase: &Passphrase) -> Result<KeySet, RestoreRefused> {
+    let none = || RestoreRefused::Key("the backup has no key of the hub that a passphrase could open".into());
+    let sealed = sealed(backup)?.ok_or_else(none)?;
+    seal::open(&sealed, passphrase).map_err(|error| RestoreRefused::Key(error.to_string().into()))
 }
 
 impl Shared {

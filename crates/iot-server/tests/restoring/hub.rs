@@ -99,11 +99,15 @@ impl Hub {
 
     /// Begins a request of a body of so many bytes.
     pub(crate) fn begin(&self, head: &str, length: u64) -> TcpStream {
+        self.begin_of("application/octet-stream", head, length)
+    }
+
+    fn begin_of(&self, content_type: &str, head: &str, length: u64) -> TcpStream {
         let mut stream = TcpStream::connect(self.pages).expect("pages are served");
         let (host, token) = (self.pages, &self.token);
         let head = format!(
             "{head} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
-             content-type: application/octet-stream\r\ncontent-length: {length}\r\n"
+             content-type: {content_type}\r\ncontent-length: {length}\r\n"
         );
         stream.write_all(head.as_bytes()).expect("it reads");
         stream
@@ -115,6 +119,16 @@ impl Hub {
         let mut stream = self.begin(head, length);
         stream.write_all(b"\r\n").and_then(|()| stream.write_all(body)).expect("it reads");
         answer(stream).expect("an answer")
+    }
+
+    /// Has something done, and gives status and answer.
+    pub(crate) fn post(&self, path: &str, document: &Json) -> (u16, Json) {
+        let body = document.to_string();
+        let length = u64::try_from(body.len()).expect("it fits");
+        let mut stream = self.begin_of("application/json", &format!("POST /api/v1{path}"), length);
+        stream.write_all(format!("\r\n{body}").as_bytes()).expect("it reads");
+        let (status, body) = answer(stream).expect("an answer");
+        (status, serde_json::from_slice(&body).expect("JSON"))
     }
 
     /// Asks for something without a body, of a hub that may be starting anew.
@@ -159,15 +173,20 @@ impl Hub {
         (status, serde_json::from_slice(&body).expect("JSON"))
     }
 
+    /// What lies in its data directory.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.data_dir.path()).expect("it can be read").flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+
     pub(crate) fn backups(&self) -> Vec<PathBuf> {
         let directory = fs::read_dir(self.data_dir.path().join("backups"));
         directory.into_iter().flatten().map(|entry| entry.expect("it can be read").path()).collect()
     }
 
-    /// Has it make a backup, and fetches that.
-    pub(crate) fn backup(&self) -> Vec<u8> {
-        let (status, _) = self.ask("POST /api/v1/backup", b"");
-        assert_eq!(status, 202);
+    /// Has it make a backup of this kind, and fetches that.
+    pub(crate) fn backup(&self, kind: &Json) -> Vec<u8> {
+        assert_eq!(self.post("/backup", kind).0, 202);
         let path = until("the backup is made", || {
             let location = &self.get("/backup")["backups"][0]["location"];
             location.as_str().map(str::to_owned)

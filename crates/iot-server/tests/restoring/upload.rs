@@ -3,29 +3,51 @@
 
 use std::{fs, io::Write as _, net::SocketAddr};
 
+use iot_proto::HubKey;
 use iot_sim::{Fleet, FleetConfig, Plan};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::hub::{Hub, answer, until};
 
-async fn fleet(hub: SocketAddr) -> Fleet {
+/// Under which a backup has the hub's key.
+const PASSPHRASE: &str = "four words are good";
+
+/// Nodes of a hub; with its key they have keys too.
+async fn fleet(hub: SocketAddr, hub_key: Option<HubKey>) -> Fleet {
     let plan = Plan { rate: 5.0, ..Plan::default() };
-    Fleet::start(FleetConfig { plan, ..FleetConfig::new(hub, 3) }).await.expect("nodes start")
+    Fleet::start(FleetConfig { plan, hub_key, ..FleetConfig::new(hub, 3) }).await.expect("nodes start")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_of_one_hub_is_sent_to_one_on_an_empty_machine_and_its_nodes_come_back() {
+/// Nodes with their admission.
+fn admissions(nodes: &Json) -> Vec<(Json, Json)> {
+    let nodes = nodes["nodes"].as_array().expect("nodes").iter();
+    nodes.map(|node| (node["id"].clone(), node["admission"].clone())).collect()
+}
+
+/// Whether nodes of a hub have keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nodes {
+    Plain,
+    WithKeys,
+}
+
+/// Sends a backup of one hub to another one, restores it there, and waits for the nodes.
+async fn moved(kind: Nodes) {
     let first = Hub::start("registration = \"open\"", &[]);
-    let nodes = fleet(first.nodes).await;
+    let hub_key = first.get("/hub-key")["current"]["key"].as_str().map(|text| text.parse().expect("a key"));
+    let hub_key = hub_key.filter(|_| kind == Nodes::WithKeys);
+    let nodes = fleet(first.nodes, hub_key).await;
     until("all have come", || (first.online() == 3).then_some(()));
     until("they have reported", || (nodes.stats().acknowledged > 20).then_some(()));
-    let file = first.backup();
+    let sealed = json!({ "passphrase": PASSPHRASE });
+    let passphrase = if kind == Nodes::WithKeys { sealed } else { json!({}) };
+    let file = first.backup(&passphrase);
     nodes.stop().await;
-    let (told, token) = (first.get("/nodes")["nodes"].clone(), first.token.clone());
+    let (told, token) = (first.get("/nodes"), first.token.clone());
     drop(first);
 
     let mut second = Hub::start("", &[]);
-    assert_eq!(second.get("/nodes")["nodes"].as_array().map(Vec::len), Some(0));
+    assert!(admissions(&second.get("/nodes")).is_empty());
     let (status, sent) = second.send(&file);
     assert_eq!(status, 201, "{sent}");
     let location = sent["location"].as_str().expect("its place").to_owned();
@@ -36,30 +58,40 @@ async fn a_backup_of_one_hub_is_sent_to_one_on_an_empty_machine_and_its_nodes_co
     let entry = |at: usize| (audit["audit"][at]["deed"].clone(), audit["audit"][at]["by"].clone());
     assert_eq!(entry(0), ("download".into(), "ada (token suite)".into()));
     assert_eq!(entry(1), ("upload".into(), "ada (token suite)".into()));
-    let path = location.trim_start_matches("/api/v1");
-    let preview = second.get(&format!("{path}/restore"));
+
+    let path = format!("{}/restore", location.trim_start_matches("/api/v1"));
+    let preview = second.get(&path);
     assert_eq!((&preview["then"]["nodes"], &preview["now"]["nodes"]), (&3.into(), &0.into()));
     assert_eq!(preview["let_in"].as_array().map(Vec::len), Some(3), "{preview}");
-
-    let begun = second.try_ask(&format!("POST {location}/restore"));
-    assert_eq!(begun.map(|(status, _)| status), Some(202));
+    let (status, refused) = second.post(&path, &json!({ "passphrase": "four words are goop" }));
+    assert_eq!((status, &refused["error"]["name"]), (422, &"no-restore".into()), "{refused}");
+    assert_eq!(second.post(&path, &passphrase).0, 202);
     second.token = token;
     // That token is known to the hub that was restored alone.
     let known = until("the hub has started with it", || second.try_get("/nodes"));
-    let of = |list: &Json| -> Vec<_> {
-        let nodes = list.as_array().expect("nodes").iter();
-        nodes.map(|node| (node["id"].clone(), node["admission"].clone())).collect()
-    };
-    assert_eq!(of(&known["nodes"]), of(&told));
-    let nodes = fleet(second.nodes).await;
+    assert_eq!(admissions(&known), admissions(&told));
+    assert!(second.get("/backup")["failed"].is_null() && second.get("/store")["restore"]["failed"].is_null());
+    let nodes = fleet(second.nodes, hub_key).await;
     until("all are back, and nobody had to let them in", || (second.online() == 3).then_some(()));
     nodes.stop().await;
+    let kept = second.names().into_iter().filter(|name| name.starts_with("identity.key.before-")).count();
+    assert_eq!(kept, usize::from(kind == Nodes::WithKeys), "the key of the hub that was there is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_one_hub_is_sent_to_one_on_an_empty_machine_and_its_nodes_come_back() {
+    moved(Nodes::Plain).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_with_keys_come_back_to_a_hub_that_has_the_key_of_the_backup_by_its_passphrase() {
+    moved(Nodes::WithKeys).await;
 }
 
 #[test]
 fn what_is_no_whole_backup_is_refused_and_the_page_says_why() {
     let hub = Hub::start("", &[]);
-    let file = hub.backup();
+    let file = hub.backup(&json!({}));
     let before = hub.backups();
     let mut damaged = file.clone();
     let middle = damaged.len() / 2;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::store::Failure;
 use crate::{
-    Backend, RestoreView,
+    Backend, BackupKey, RestoreView,
     body::{self, Reply},
     error::WebError,
     web::Web,
@@ -33,6 +33,28 @@ pub(crate) struct Difference<'a> {
     users_back: Vec<&'a str>,
     /// Tokens that would be taken again.
     tokens_back: usize,
+    key: KeyThen,
+}
+
+/// Whose own key the backup has, under a passphrase.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum KeyThen {
+    Absent,
+    /// That of this hub.
+    Same,
+    /// That of the hub that made the backup.
+    Other,
+}
+
+impl From<BackupKey> for KeyThen {
+    fn from(key: BackupKey) -> Self {
+        match key {
+            BackupKey::Absent => Self::Absent,
+            BackupKey::Same => Self::Same,
+            BackupKey::Other => Self::Other,
+        }
+    }
 }
 
 /// How much a store holds.
@@ -80,6 +102,7 @@ pub(crate) async fn difference<B: Backend>(web: &Web<B>, name: &str) -> Result<R
         users_lost: shown.users_lost.iter().map(UserName::as_str).collect(),
         users_back: shown.users_back.iter().map(UserName::as_str).collect(),
         tokens_back: shown.tokens_back,
+        key: web.backend.backup_key(name).await?.into(),
     };
     Ok(body::json(StatusCode::OK, &document))
 }

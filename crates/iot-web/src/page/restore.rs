@@ -8,7 +8,7 @@ use iot_core::{
 };
 
 use super::shell::{Shell, rendered};
-use crate::{Backend, RestoreRefused, body::Reply, error::WebError, web::Web, wording};
+use crate::{Backend, BackupKey, RestoreRefused, body::Reply, error::WebError, web::Web, wording};
 
 /// Nodes that are named at most; the API names all.
 const NAMED: usize = 50;
@@ -24,6 +24,10 @@ struct RestorePage {
     nodes: Vec<NodeRow>,
     more_nodes: usize,
     people: Vec<String>,
+    /// What becomes of the hub's own key.
+    key: &'static str,
+    /// Whether a passphrase would change that.
+    asks_passphrase: bool,
 }
 
 /// A node whose standing would change.
@@ -42,6 +46,7 @@ struct NodeRow {
 /// As the backend's.
 pub(crate) async fn restore<B: Backend>(web: &Web<B>, name: &str) -> Result<Reply, WebError> {
     let shown = web.backend.difference(name).await?;
+    let key = web.backend.backup_key(name).await?;
     let (store, words) = (web.store(), web.words());
     let file = store.backups.kept.iter().find(|file| *file.name == *name).ok_or(RestoreRefused::Unknown)?;
     let mut nodes = rows(&shown);
@@ -68,8 +73,25 @@ pub(crate) async fn restore<B: Backend>(web: &Web<B>, name: &str) -> Result<Repl
         nodes,
         more_nodes,
         people: people(&shown),
+        key: of_key(key),
+        asks_passphrase: key == BackupKey::Other,
     };
     Ok(rendered(StatusCode::OK, &page))
+}
+
+/// What becomes of the hub's own key.
+fn of_key(key: BackupKey) -> &'static str {
+    match key {
+        BackupKey::Absent => {
+            "It is not in the backup: this hub keeps the one that it has. Nodes that have keys and know the hub by another \
+             one must join again."
+        }
+        BackupKey::Same => "The one in the backup is the one that this hub has: its nodes know it.",
+        BackupKey::Other => {
+            "The backup has the key of the hub that made it, under a passphrase. With it this hub becomes that one, and \
+             nodes that have keys come back by themselves. Without it this hub keeps its own key, and they must join again."
+        }
+    }
 }
 
 /// Nodes that would be let in first: they matter most.

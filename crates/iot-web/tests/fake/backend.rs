@@ -18,7 +18,8 @@ use iot_core::{
 };
 use iot_proto::{BootId, CommandId, HubKey, JoinSecret, UnixMillis};
 use iot_web::{
-    Backend, BackupData, BackupRefused, RestoreRefused, Restoring, StoreView, Taking, UploadRefused,
+    Backend, BackupData, BackupKey, BackupRefused, RestoreRefused, Restoring, StoreView, Taking,
+    UploadRefused,
 };
 use tokio::sync::{
     broadcast,
@@ -296,7 +297,22 @@ impl Backend for Fake {
         if name == kept::BACKUP { Ok(kept::difference()) } else { Err(RestoreRefused::Unknown) }
     }
 
-    fn restore(&self, name: &str, by: &str, why: &str) -> Result<(), RestoreRefused> {
+    async fn backup_key(&self, name: &str) -> Result<BackupKey, RestoreRefused> {
+        if name == kept::BACKUP { Ok(BackupKey::Other) } else { Err(RestoreRefused::Unknown) }
+    }
+
+    async fn restore(
+        &self,
+        name: &str,
+        by: &str,
+        why: &str,
+        passphrase: Option<Passphrase>,
+    ) -> Result<(), RestoreRefused> {
+        let words = passphrase.map(|words| String::from_utf8_lossy(words.as_bytes()).into_owned());
+        if words.as_ref().is_some_and(|words| *words != kept::PASSPHRASE) {
+            return Err(RestoreRefused::Key("the passphrase is not the one of this backup".into()));
+        }
+        self.state().passphrase = words;
         if name != kept::BACKUP {
             return Err(RestoreRefused::Unknown);
         }

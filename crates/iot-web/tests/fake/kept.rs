@@ -15,6 +15,9 @@ use super::{id, now};
 /// Name of the backup that there is.
 pub(crate) const BACKUP: &str = "hub-20261114T132400Z.db";
 
+/// Under which it has the hub's key.
+pub(crate) const PASSPHRASE: &str = "four words are good";
+
 /// Bytes that an upload may have at most.
 pub(crate) const MOST: u64 = 3_000_000;
 

@@ -175,6 +175,37 @@ async fn a_restore_is_begun_by_form_and_by_script_in_somebodys_name_and_only_one
 }
 
 #[tokio::test]
+async fn the_hubs_key_comes_back_only_with_the_passphrase_of_the_backup_in_the_body() {
+    let hub = Hub::start().await;
+    let (page, path) = (format!("/store/restore/{BACKUP}"), format!("/api/v1/backups/{BACKUP}/restore"));
+    let shown = hub.get(&page).await.text;
+    assert!(shown.contains("name=\"passphrase\"") && shown.contains("becomes that one"), "{shown}");
+    assert_eq!(hub.get(&path).await.json()["key"], "other");
+    for (body, status) in [
+        (r#"{"passphrase": "four words are goop"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"{"passphrase": "short words"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"{"passphrase": "four words are good}"#, StatusCode::BAD_REQUEST),
+    ] {
+        let refused = hub.json(&path, body).await;
+        assert_eq!(refused.status, status, "{body}: {}", refused.text);
+        assert!(!refused.text.contains("words are") && !refused.text.contains("short"), "{}", refused.text);
+    }
+    let begun = || {
+        hub.fake.store.send_modify(|store| store.restore.under_way = None);
+        hub.fake.state().passphrase.take()
+    };
+    hub.json(&format!("{path}?passphrase=four+words+are+good"), "{}").await;
+    assert_eq!(begun(), None, "an address has no passphrase");
+    hub.json(&path, r#"{"passphrase": "four words are good", "why": "it burnt"}"#).await;
+    assert_eq!(begun().as_deref(), Some("four words are good"));
+    hub.form(&page, "why=it+burnt&passphrase=four+words+are+good").await;
+    assert_eq!(begun().as_deref(), Some("four words are good"));
+    hub.form(&page, "why=it+burnt&passphrase=").await;
+    assert_eq!(begun(), None, "a field that was left empty");
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn the_live_feed_tells_that_the_store_has_changed() {
     let hub = Hub::start().await;
     let mut feed = hub.open(Request::get("/events"), "").await.into_body();
