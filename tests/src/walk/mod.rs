@@ -16,6 +16,7 @@ mod replace;
 mod reports;
 mod restart;
 mod restore;
+mod sent;
 mod stop;
 
 use std::{fmt, net::Ipv4Addr, path::Path, time::Instant};
@@ -120,6 +121,7 @@ const STEPS: &[Step] = &[
     ("new board in the place of an old one, in a browser", replace::in_browser),
     ("backup by a form, downloaded", backup::by_form),
     ("damaged backup is refused", restore::damaged_is_refused),
+    ("backup sent in a browser", sent::in_browser),
     ("backup restored in a browser, hub goes on", restore::in_browser),
     ("what has to outlive a restart", restart::note),
     ("graceful stop", stop::graceful),

@@ -197,3 +197,98 @@ fn refused(error: &ArrivalError) -> UploadRefused {
         | ArrivalError::Damaged { .. } => UploadRefused::Unfit(why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering},
+        },
+    };
+
+    use bytes::Bytes;
+    use iot_store::MemoryStore;
+    use iot_web::StoreView;
+    use tempfile::TempDir;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::care::{backups::Backups, pace::Pace};
+
+    const MIB: u64 = 1024 * 1024;
+
+    /// The care of a hub whose disk has so much room.
+    fn care(room: Room) -> (TempDir, Care) {
+        let data_dir = tempfile::tempdir().unwrap();
+        let shared = Shared {
+            file: Some(data_dir.path().join("hub.db")),
+            data_dir: data_dir.path().into(),
+            backups: Backups::new(data_dir.path(), 7),
+            view: watch::Sender::new(StoreView::default()),
+            pace: Pace::default(),
+            restores: None,
+            people: Arc::new(MemoryStore::new()),
+            upload_limit: 3 * MIB,
+            room,
+        };
+        (data_dir, Care { shared: Arc::new(shared) })
+    }
+
+    /// What becomes of so many pieces of 1 MiB.
+    fn sent(care: &Care, pieces: usize, said: Option<u64>) -> Result<BackupFile, UploadRefused> {
+        let Taking { pieces: to, taken } = care.take("ada", said)?;
+        for _ in 0..pieces {
+            // It may be refused before all has come.
+            let _ = to.blocking_send(Piece::Bytes(Bytes::from(vec![7; 1024 * 1024])));
+        }
+        let _ = to.blocking_send(Piece::End);
+        taken.blocking_recv().unwrap()
+    }
+
+    fn is_empty(data_dir: &TempDir) -> bool {
+        fs::read_dir(data_dir.path().join("backups")).map_or(true, |mut files| files.next().is_none())
+    }
+
+    #[test]
+    fn a_disk_that_fills_while_a_backup_comes_ends_it_before_it_is_full() {
+        /// Each look finds 2 MiB less.
+        static LEFT: AtomicU64 = AtomicU64::new(UPLOAD_LEAVES + 5 * MIB);
+        let (data_dir, care) = care(|_| Ok(LEFT.fetch_sub(2 * MIB, Ordering::Relaxed)));
+        let refused = sent(&care, 3, Some(3 * MIB)).unwrap_err();
+        let room = UPLOAD_LEAVES - MIB;
+        assert_eq!(refused, UploadRefused::NoRoom { needed: MIB, room, kept: UPLOAD_LEAVES });
+        assert!(is_empty(&data_dir));
+        let view = care.watch().borrow().backups.upload.clone();
+        assert!(view.under_way.is_none() && view.refused.is_some_and(|(_, why)| why.contains("stay free")));
+    }
+
+    #[test]
+    fn one_that_says_too_much_or_sends_more_than_it_may_is_refused_and_leaves_nothing() {
+        let (data_dir, care) = care(|_| Ok(u64::MAX));
+        let limit = 3 * MIB;
+        assert_eq!(sent(&care, 0, Some(limit + 1)).unwrap_err(), UploadRefused::TooLong { limit });
+        assert_eq!(sent(&care, 4, None).unwrap_err(), UploadRefused::TooLong { limit });
+        assert_eq!(sent(&care, 4, Some(MIB)).unwrap_err(), UploadRefused::TooLong { limit }, "it said less");
+        assert!(is_empty(&data_dir));
+        let unfit = sent(&care, 3, None).unwrap_err();
+        assert_eq!(
+            unfit,
+            UploadRefused::Unfit("the file was not made by a hub".into()),
+            "there is place again"
+        );
+        assert!(is_empty(&data_dir));
+    }
+
+    #[test]
+    fn a_second_one_waits_for_the_first_and_none_begins_in_a_hub_that_stops() {
+        let (_data_dir, care) = care(|_| Ok(u64::MAX));
+        let Taking { pieces, taken } = care.take("ada", Some(MIB)).unwrap();
+        assert_eq!(care.take("ada", None).unwrap_err(), UploadRefused::UnderWay);
+        care.stop();
+        drop(pieces);
+        assert_eq!(taken.blocking_recv().unwrap().unwrap_err(), UploadRefused::Stopping);
+        assert_eq!(care.take("ada", None).unwrap_err(), UploadRefused::Stopping);
+    }
+}
