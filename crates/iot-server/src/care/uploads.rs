@@ -14,7 +14,7 @@ use iot_web::{BackupFile, Piece, Taking, UploadRefused, Uploading};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::{Care, Shared};
+use super::{Care, Shared, backups::begun};
 
 /// Bytes that an upload leaves free on the disk.
 pub const UPLOAD_LEAVES: u64 = 64 * 1024 * 1024;
@@ -61,14 +61,14 @@ impl Care {
             return Err(UploadRefused::UnderWay);
         }
         let arrival = shared.begin_upload(bytes.unwrap_or(0));
-        let arrival = arrival.map_err(|refused| shared.upload_ended(by, Err(refused)).err());
-        let arrival = arrival.map_err(|refused| refused.unwrap_or(UploadRefused::Stopping))?;
+        let arrival = arrival.inspect_err(|refused| shared.upload_ended(by, Some(refused)))?;
         let ((pieces, coming), (tell, taken)) = (mpsc::channel(PIECES), oneshot::channel());
         let by = by.to_owned();
         shared.spawn("upload", move |shared| {
             let took = shared.take(arrival, coming, (&by, bytes));
+            shared.upload_ended(&by, took.as_ref().err());
             // Whoever sent it may be gone.
-            let _ = tell.send(shared.upload_ended(&by, took));
+            let _ = tell.send(took);
         });
         Ok(Taking { pieces, taken })
     }
@@ -102,6 +102,7 @@ impl Shared {
         // A clock that was ahead then says nothing of today.
         let at = UnixMillis(arrived.last.map_or(now.0, |last| last.0.min(now.0)));
         let (name, path) = self.backups.uploaded(at);
+        let at = begun(&name).unwrap_or(at);
         let upload = Change::Upload { name: name.clone() };
         self.people
             .change(&upload, By { at: now, who: by, why: "" })
@@ -157,12 +158,8 @@ impl Shared {
     }
 
     /// Shows what came of it.
-    fn upload_ended(
-        &self,
-        by: &str,
-        took: Result<BackupFile, UploadRefused>,
-    ) -> Result<BackupFile, UploadRefused> {
-        let refused = took.as_ref().err().map(ToString::to_string);
+    fn upload_ended(&self, by: &str, refused: Option<&UploadRefused>) {
+        let refused = refused.map(ToString::to_string);
         if let Some(why) = &refused {
             warn!(why, by, "no backup was taken from whoever sent one");
         }
@@ -171,9 +168,9 @@ impl Shared {
             view.backups.upload.under_way = None;
             view.backups.upload.refused = refused.map(|why| (wall_clock(), why.into()));
         });
-        took
     }
 
+    /// Shows how far it has come, where that has changed.
     fn tell_upload(&self, uploading: Uploading) {
         self.view
             .send_if_modified(|view| view.backups.upload.under_way.replace(uploading) != Some(uploading));

@@ -190,8 +190,8 @@ impl Deeds<'_> {
         Ok(())
     }
 
-    /// Makes backups through the API, on the page and at the command line, without the hub's key and with it, and fetches
-    /// those that the hub keeps.
+    /// Makes backups through the API, on the page and at the command line, without the hub's key and with it, fetches
+    /// those that the hub keeps, and tries to restore them with passphrases that open none.
     ///
     /// # Errors
     /// When there is none in time.
@@ -200,13 +200,19 @@ impl Deeds<'_> {
         let short = format!("Ab{}", self.digits(10));
         self.book.note("a passphrase that is too short", &short, &short);
         let sealed = self.password("the passphrase of a backup");
+        let wrong = self.password("a passphrase that opens no backup");
         for passphrase in [None, Some(&short), Some(&sealed)] {
             let body = passphrase.map_or_else(|| json!({}), |words| json!({ "passphrase": words }));
             let answer = self.asked.ask("POST", "/api/v1/backup", &lines, &body.to_string())?;
             if passphrase == Some(&short) {
                 ensure!(answer.contains(" 422 "), "a passphrase that is too short: {answer}");
             } else {
-                self.fetch_backup(hub, &answer)?;
+                let place = self.fetch_backup(hub, &answer)?;
+                for words in [&short, &wrong] {
+                    let body = json!({ "passphrase": words }).to_string();
+                    let answer = self.asked.ask("POST", &format!("{place}/restore"), &lines, &body)?;
+                    ensure!(answer.contains(" 422 "), "a passphrase that opens nothing: {answer}");
+                }
                 // Two of one second would have one name.
                 let second = || wall_clock().0 / 1_000;
                 let begun = second();
@@ -219,8 +225,8 @@ impl Deeds<'_> {
         Ok(())
     }
 
-    /// Fetches the backup that an answer has named.
-    fn fetch_backup(&mut self, hub: &HubProcess, answer: &str) -> Result<()> {
+    /// Fetches the backup that an answer has named, and gives its place.
+    fn fetch_backup(&mut self, hub: &HubProcess, answer: &str) -> Result<String> {
         let bearer = self.bearer.clone();
         let (_, body) = answer.split_once("\r\n\r\n").context("a body")?;
         let begun: Value = serde_json::from_str(body).with_context(|| answer.to_owned())?;
@@ -233,6 +239,6 @@ impl Deeds<'_> {
             Ok(all.into_iter().any(|one| one["location"] == place.as_str()).then_some(()))
         })?;
         self.asked.ask("GET", &place, &bearer, "")?;
-        Ok(())
+        Ok(place)
     }
 }
