@@ -269,6 +269,25 @@ async fn only_an_admin_sends_backups_and_only_from_a_page_of_the_hub() {
 }
 
 #[tokio::test]
+async fn of_whoever_may_not_send_one_nothing_is_read() {
+    let hub = Hub::start().await;
+    for (who, status) in [(String::new(), "401"), (hub.token(Role::Viewer), "403")] {
+        let mut stream = TcpStream::connect(hub.address).await.unwrap();
+        let head = format!(
+            "POST {API} HTTP/1.1\r\nhost: {}\r\norigin: http://{}\r\nauthorization: {who}\r\n\
+             content-type: {FILE}\r\ncontent-length: 4000000000\r\n\r\n",
+            hub.address, hub.address
+        );
+        stream.write_all(head.replace("authorization: \r\n", "").as_bytes()).await.unwrap();
+        let answer = all_that_comes(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    let uploads = hub.fake.store.borrow().backups.upload.clone();
+    assert!(uploads.under_way.is_none() && uploads.refused.is_none());
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn whoever_fetches_a_backup_stands_in_the_audit() {
     let hub = Hub::start().await;
     assert_eq!(hub.get(&format!("/api/v1/backups/{BACKUP}")).await.status, StatusCode::OK);
