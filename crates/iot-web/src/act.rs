@@ -13,6 +13,7 @@ use crate::{
     Backend, api,
     body::{self, Reply},
     details::Details,
+    door,
     error::WebError,
     input::Given,
     page::{self, Refusal},
@@ -64,7 +65,23 @@ pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked)
 async fn done<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Answer, WebError> {
     let why = details.why.clone();
     let request = request(web, act, details).await?;
+    if let Some(node) = lets_in(&request) {
+        door::let_in(web, node).await?;
+    }
     Ok(web.backend.ask(&web.author(), &why, request).await?)
+}
+
+/// The node that would be let in, or let in somewhere else.
+fn lets_in(request: &Request) -> Option<&NodeId> {
+    if let Request::Admit { node }
+    | Request::Unarchive { node }
+    | Request::AcceptAddress { node, .. }
+    | Request::Replace { by: node, .. } = request
+    {
+        Some(node)
+    } else {
+        None
+    }
 }
 
 async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Request, WebError> {
