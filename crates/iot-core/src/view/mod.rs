@@ -15,7 +15,7 @@ use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 pub use build::View;
 pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
-pub use difference::{Changed, Difference, Held, Otherwise};
+pub use difference::{Changed, Difference, Held, Named, Otherwise};
 pub use hub_keys::{HubKeysView, LackingView};
 use iot_proto::UnixMillis;
 pub use joining::{EndedView, JoiningView, SecretView, ShowingView, WindowView};
