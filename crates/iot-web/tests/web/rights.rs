@@ -117,6 +117,7 @@ async fn controls_are_there_for_those_whom_they_are_for() {
         ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/permit\"", Role::Admin),
         ("/nodes/plain:pump-house/modules/0", "/properties/1/read\"", Role::Operator),
         ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/address\"", Role::Admin),
+        ("/nodes/plain:old-boiler", "Keep 192.168.137.42", Role::Admin),
         ("/nodes/plain:old-gate", "action=\"/nodes/plain:old-gate/admit\"", Role::Admin),
         ("/nodes/plain:worn-out", "action=\"/nodes/plain:worn-out/unarchive\"", Role::Admin),
         ("/inbox", "action=\"/nodes/plain:seed-table/admit\"", Role::Admin),
