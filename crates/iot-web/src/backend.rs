@@ -43,7 +43,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// What would happen if the hardware `by` took the place of `node`.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`]; [`IotError::TooMany`] for one plain node more.
     fn replacement(
         &self,
         node: &NodeId,

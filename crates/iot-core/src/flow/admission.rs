@@ -31,21 +31,29 @@ impl Hub {
         if self.registry.get(number).is_some_and(|node| node.admission == AdmissionState::Archived) {
             return Err(IotError::Archived { node: id.clone() });
         }
-        self.check_room_for_plain(number)?;
+        self.check_room_for_plain(number, None)?;
         self.set_admission(now, asker, number, (AdmissionState::Admitted, Deed::Admit), out);
         self.pump(now, number, out);
         Ok(())
     }
 
-    /// Whether one more plain node may be let in. Anyone can pose as one, so there are few, each known to a person;
-    /// where registration is open, nobody has chosen any of them.
-    fn check_room_for_plain(&self, number: NodeNumber) -> Result<(), IotError> {
+    /// Whether one more plain node may be let in, while another one goes where that is named. Anyone can pose as one, so
+    /// there are few, each known to a person; where registration is open, nobody has chosen any of them.
+    ///
+    /// # Errors
+    /// [`IotError::TooMany`].
+    pub(crate) fn check_room_for_plain(
+        &self,
+        number: NodeNumber,
+        goes: Option<NodeNumber>,
+    ) -> Result<(), IotError> {
         let is_let_in = |node: &Node| node.key().is_none() && node.admission == AdmissionState::Admitted;
         let asks = self.registry.get(number).is_some_and(|node| node.key().is_none() && !is_let_in(node));
         if !asks || self.config.registration == Registration::Open {
             return Ok(());
         }
-        let let_in = self.registry.iter().filter(|(_, node)| is_let_in(node)).count();
+        let stays = |(known, node): &(NodeNumber, &Node)| Some(*known) != goes && is_let_in(node);
+        let let_in = self.registry.iter().filter(stays).count();
         let most = self.config.max_plain;
         if let_in < most { Ok(()) } else { Err(self.too_many(Limit::Plain, most)) }
     }
@@ -211,7 +219,7 @@ impl Hub {
         if self.registry.get(number).is_some_and(|node| node.admission != AdmissionState::Archived) {
             return Err(IotError::Standing { node: id.clone(), why: "is not in the archive" });
         }
-        self.check_room_for_plain(number)?;
+        self.check_room_for_plain(number, None)?;
         self.set_admission(now, asker, number, (AdmissionState::Admitted, Deed::Unarchive), out);
         Ok(())
     }

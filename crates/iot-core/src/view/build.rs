@@ -125,7 +125,7 @@ impl<'a> View<'a> {
     /// What would happen if the hardware `by` took the place of `node`.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`]; [`IotError::TooMany`] for one plain node more.
     pub fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
         self.hub.replacement(node, by)
     }
