@@ -37,6 +37,7 @@ impl Hub {
         } else {
             format!("The hub's key before is not taken any more; the present one is key {newest}; {lack}.")
         };
+        let ended = before.former.filter(|_| keys.former.is_none()).map(|former| former.number);
         let (before, after) = (words(&before), format!("{}; {lack}", words(keys)));
         let target = Target { title: "the hub's key".into(), ..Target::default() };
         out.audit(asker, Deed::ChangeHubKey, target, before, after);
@@ -44,7 +45,13 @@ impl Hub {
         let in_session = |(number, node): (NodeNumber, &Node)| Some((number, node.session?));
         let sessions: Box<[_]> = self.registry.iter().filter_map(in_session).collect();
         for (number, session) in sessions {
-            self.tell_hub_key(session, number, out);
+            let by = self.sessions.get(session).and_then(Session::hub_key);
+            if by.is_some() && by == ended {
+                // It makes a new handshake, with the present key if it has that.
+                self.end_session(now, session, &IotError::HandshakeDue, out);
+            } else {
+                self.tell_hub_key(session, number, out);
+            }
         }
     }
 
