@@ -38,6 +38,10 @@ impl Backend for Fake {
         now()
     }
 
+    fn is_called(&self, name: &str) -> bool {
+        name == "iot-hub-2.local"
+    }
+
     fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.catalogue)
     }
