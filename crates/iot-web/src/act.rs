@@ -15,7 +15,7 @@ use crate::{
     details::Details,
     door,
     error::WebError,
-    input::Given,
+    input::{Given, Whole},
     page::{self, Refusal},
     route::{Act, NodeAct},
     web::{Asked, Web},
@@ -104,7 +104,7 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
             (node, Wanted::Invoke { module: *module, channel: action.channel, argument })
         }
         Act::Node(node, NodeAct::Identify) => {
-            (node, Wanted::Identify { for_s: details.for_s.unwrap_or(IDENTIFY_FOR_S) })
+            (node, Wanted::Identify { for_s: details.for_s.map_or(IDENTIFY_FOR_S, Whole::get) })
         }
         Act::Node(node, NodeAct::Restart) => (node, Wanted::Restart),
         Act::Node(node, NodeAct::Name) => {
@@ -139,7 +139,8 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
         }
         Act::Cancel(id) => return Ok(Request::Cancel { id: *id }),
     };
-    Ok(Request::Command { node: node.clone(), wanted, expires_in_s: details.expires_in_s })
+    let expires_in_s = details.expires_in_s.map(Whole::get);
+    Ok(Request::Command { node: node.clone(), wanted, expires_in_s })
 }
 
 async fn kind_of<B: Backend>(web: &Web<B>, id: &NodeId, index: u8) -> Result<Arc<ModuleKind>, WebError> {
