@@ -44,10 +44,14 @@ fn hub(data_dir: &Path, tls: &str) -> (Program, SocketAddr) {
     let mut child = program(data_dir, &[&run[..], &["--announce", "no", "--tls", tls]].concat());
     let mut child = child.spawn().expect("the binary is there");
     let mut log = BufReader::new(child.stderr.take().expect("it was asked for")).lines();
-    let address = log.by_ref().map_while(Result::ok).find_map(|line| {
-        let record: serde_json::Value = serde_json::from_str(&line).ok()?;
-        record["tcp_addr"].as_str()?.parse().ok()
-    });
+    // Nodes and pages are served in either order, and the command asks the page.
+    let (mut address, mut has_pages) = (None, false);
+    while address.is_none() || !has_pages {
+        let line = log.next().expect("the hub starts").expect("text");
+        let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        address = address.or_else(|| record["tcp_addr"].as_str()?.parse().ok());
+        has_pages |= record["url"].is_string();
+    }
     // Whoever stops reading a log stops whoever writes it.
     std::thread::spawn(move || log.for_each(drop));
     (Program(child), address.expect("the log says where nodes connect"))
