@@ -5,7 +5,6 @@ use std::{
     fs,
     io::{self, BufRead as _, BufReader, Lines, Write as _},
     net::SocketAddr,
-    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -92,7 +91,11 @@ fn name_certificate(data_dir: &Path) {
         (&data_dir.join("iot-hub.toml"), named),
     ] {
         fs::write(path, text).expect("the directory is there");
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        }
     }
 }
 
