@@ -74,7 +74,7 @@ struct Permitted<'a> {
 
 /// Somebody who said a node's name at another address.
 #[derive(Serialize, JsonSchema)]
-struct Stranger {
+pub(super) struct Stranger {
     address: String,
     /// The last time.
     at: Time,

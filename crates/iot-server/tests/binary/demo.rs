@@ -3,14 +3,14 @@
 
 use serde_json::json;
 
-use crate::hub::{Hub, until};
+use crate::owned::{Owned, until};
 
 /// Nodes of the demonstration, some of which keep their session.
 const NODES: &str = "4";
 
 #[test]
 fn a_demonstration_that_keeps_anything_starts_again_on_a_backup_of_its_list() {
-    let mut hub = Hub::start("", &["demo", "--store", "disk", "--nodes", NODES]);
+    let mut hub = Owned::start("", &["demo", "--store", "disk", "--nodes", NODES]);
     until("nodes have come", || (hub.online() > 1).then_some(()));
     hub.backup(&json!({}));
     let location = hub.get("/backup")["backups"][0]["location"].clone();

@@ -1,24 +1,27 @@
-//! A hub of the real binary: with an owner, a token and its pages, until it is dropped.
+//! [`Owned`]: a hub of the real binary with an owner, asked over HTTP as a program of the owner's asks it. How the binary is
+//! started is `program.rs`'s.
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
+    thread,
     time::{Duration, Instant},
 };
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::program::{Hub, add_owner, said};
+
 /// Long enough for what is sure to come.
 const SOON: Duration = Duration::from_mins(1);
 
-/// A hub on a data directory of its own, with an owner and a token. It is killed when it is dropped.
-pub(crate) struct Hub {
+/// A hub with an owner and a token, on a data directory of its own.
+pub(crate) struct Owned {
     data_dir: TempDir,
-    child: Child,
+    hub: Hub,
     /// Where nodes connect.
     pub(crate) nodes: SocketAddr,
     /// Where its pages are.
@@ -27,74 +30,32 @@ pub(crate) struct Hub {
     pub(crate) token: String,
 }
 
-impl Drop for Hub {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Where nodes connect, and where pages are.
+fn addresses(hub: &Hub) -> (SocketAddr, SocketAddr) {
+    let [nodes, pages] = ["tcp_addr", "web_addr"].map(|key| hub.told(key).parse().expect("an address"));
+    (nodes, pages)
 }
 
-/// What a command of the binary writes.
-fn command(data_dir: &Path, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(data_dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary is there");
-    // A command that reads nothing may have ended before this.
-    let _ = writeln!(child.stdin.take().expect("it was asked for"), "{input}");
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{arguments:?}");
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
-}
-
-/// Starts the binary, and gives where nodes connect and pages are served.
-fn start(data_dir: &Path, more: &[&str]) -> (Child, SocketAddr, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
-        .args(["--log-format", "json", "--address", "127.0.0.1", "--tcp-port", "0", "--web-port", "0"])
-        .args(["--announce", "no", "--data-dir"])
-        .arg(data_dir)
-        .args(more)
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary is there");
-    let mut log = BufReader::new(child.stderr.take().expect("it was asked for")).lines();
-    let (mut nodes, mut pages) = (None, None);
-    for line in log.by_ref().map_while(Result::ok) {
-        let record: Json = serde_json::from_str(&line).expect("a line of JSON");
-        let address = |name: &str| record[name].as_str().and_then(|text| text.parse::<SocketAddr>().ok());
-        nodes = nodes.or_else(|| address("tcp_addr"));
-        pages = pages.or_else(|| address("web_addr"));
-        if nodes.is_some() && pages.is_some() {
-            break;
-        }
-    }
-    // Whoever stops reading a log stops whoever writes it.
-    std::thread::spawn(move || log.for_each(drop));
-    (child, nodes.expect("the log says it"), pages.expect("the log says it"))
-}
-
-impl Hub {
-    pub(crate) fn start(settings: &str, more: &[&str]) -> Self {
+impl Owned {
+    /// Starts one with this configuration and these arguments.
+    pub(crate) fn start(settings: &str, arguments: &[&str]) -> Self {
         let data_dir = tempfile::tempdir().expect("a directory");
         fs::write(data_dir.path().join("iot-hub.toml"), settings).expect("a file");
-        command(data_dir.path(), &["user", "add", "ada", "--role", "admin"], "correct horse battery");
+        add_owner(data_dir.path());
         let token = ["token", "create", "ada", "--label", "suite", "--role", "admin"];
-        let token = command(data_dir.path(), &token, "");
-        let (child, nodes, pages) = start(data_dir.path(), more);
-        Self { data_dir, child, nodes, pages, token }
+        let token = said(data_dir.path(), &token, "").trim().to_owned();
+        let hub = Hub::start(data_dir.path(), arguments);
+        let (nodes, pages) = addresses(&hub);
+        Self { data_dir, hub, nodes, pages, token }
     }
 
     /// Kills it and starts it again.
-    pub(crate) fn again(&mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-        (self.child, self.nodes, self.pages) = start(self.data_dir.path(), &[]);
+    pub(crate) fn again(self) -> Self {
+        let Self { data_dir, hub, token, .. } = self;
+        drop(hub);
+        let hub = Hub::start(data_dir.path(), &[]);
+        let (nodes, pages) = addresses(&hub);
+        Self { data_dir, hub, nodes, pages, token }
     }
 
     /// Begins a request of a body of so many bytes.
@@ -151,7 +112,7 @@ impl Hub {
 
     /// Whether it is the process that was started.
     pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+        self.hub.is_running()
     }
 
     /// How many nodes are online.
@@ -214,6 +175,6 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(began.elapsed() < SOON, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
 }

@@ -7,7 +7,7 @@ use iot_proto::HubKey;
 use iot_sim::{Fleet, FleetConfig, Plan};
 use serde_json::{Value as Json, json};
 
-use crate::hub::{Hub, answer, until};
+use crate::owned::{Owned, answer, until};
 
 /// Under which a backup has the hub's key.
 const PASSPHRASE: &str = "four words are good";
@@ -33,7 +33,7 @@ enum Nodes {
 
 /// Sends a backup of one hub to another one, restores it there, and waits for the nodes.
 async fn moved(kind: Nodes) {
-    let first = Hub::start("registration = \"open\"", &[]);
+    let first = Owned::start("registration = \"open\"", &[]);
     let hub_key = first.get("/hub-key")["current"]["key"].as_str().map(|text| text.parse().expect("a key"));
     let hub_key = hub_key.filter(|_| kind == Nodes::WithKeys);
     let nodes = fleet(first.nodes, hub_key).await;
@@ -46,7 +46,7 @@ async fn moved(kind: Nodes) {
     let (told, token) = (first.get("/nodes"), first.token.clone());
     drop(first);
 
-    let mut second = Hub::start("", &[]);
+    let mut second = Owned::start("", &[]);
     assert!(admissions(&second.get("/nodes")).is_empty());
     let (status, sent) = second.send(&file);
     assert_eq!(status, 201, "{sent}");
@@ -90,7 +90,7 @@ async fn nodes_with_keys_come_back_to_a_hub_that_has_the_key_of_the_backup_by_it
 
 #[test]
 fn what_is_no_whole_backup_is_refused_and_the_page_says_why() {
-    let hub = Hub::start("", &[]);
+    let hub = Owned::start("", &[]);
     let file = hub.backup(&json!({}));
     let before = hub.backups();
     let mut damaged = file.clone();
@@ -115,7 +115,7 @@ fn what_is_no_whole_backup_is_refused_and_the_page_says_why() {
 
 #[test]
 fn one_that_does_not_fit_is_refused_before_it_comes() {
-    let hub = Hub::start("max_upload_mib = 4294967295", &[]);
+    let hub = Owned::start("max_upload_mib = 4294967295", &[]);
     for (length, expected) in [(1 << 51, "507"), (u64::MAX / 2, "413")] {
         let mut stream = hub.begin("POST /api/v1/backups", length);
         stream.write_all(b"expect: 100-continue\r\n\r\n").expect("it reads");
@@ -131,9 +131,9 @@ fn one_that_does_not_fit_is_refused_before_it_comes() {
 
 #[test]
 fn one_that_is_cut_off_leaves_nothing_and_neither_does_a_hub_that_is_killed_meanwhile() {
-    let mut hub = Hub::start("", &[]);
+    let hub = Owned::start("", &[]);
     let file = vec![7; 3_000_000];
-    let half = |hub: &Hub| {
+    let half = |hub: &Owned| {
         let mut stream = hub.begin("POST /api/v1/backups", 3_000_000);
         stream.write_all(b"\r\n").and_then(|()| stream.write_all(&file[..1_500_000])).expect("it reads");
         until("half of it has come", || {
@@ -159,6 +159,6 @@ fn one_that_is_cut_off_leaves_nothing_and_neither_does_a_hub_that_is_killed_mean
     assert!(why.as_str().is_some_and(|why| why.contains("cut off after")), "{why}");
 
     let _stream = half(&hub);
-    hub.again();
+    let hub = hub.again();
     assert!(hub.backups().is_empty(), "the next start has swept it");
 }
