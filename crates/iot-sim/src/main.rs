@@ -91,11 +91,15 @@ struct Args {
 #[derive(Debug, clap::Args)]
 struct JoinArgs {
     /// Join a hub with the secret, or the whole invitation, that its page shows; then run one node that has joined
-    #[arg(long, value_name = "SECRET", conflicts_with_all = ["hub_key", "join_code"])]
+    #[arg(long, value_name = "SECRET", conflicts_with_all = ["hub_key", "join_code", "join_button"])]
     join: Option<Invitation>,
     /// Join a hub with twelve digits to be typed into its page; then run one node that has joined
-    #[arg(long, conflicts_with = "hub_key")]
+    #[arg(long, conflicts_with_all = ["hub_key", "join_button"])]
     join_code: bool,
+    /// Join a hub with six digits to be typed into its page, and the Enter key as the button that the page asks for;
+    /// then run one node that has joined
+    #[arg(long, conflicts_with = "hub_key")]
+    join_button: bool,
 }
 
 impl JoinArgs {
@@ -103,7 +107,8 @@ impl JoinArgs {
     fn way(&self) -> Option<Way> {
         match &self.join {
             Some(invitation) => Some(Way::Secret(invitation.secret.clone())),
-            None => self.join_code.then_some(Way::Code),
+            None if self.join_code => Some(Way::Code),
+            None => self.join_button.then_some(Way::Button),
         }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) struct SecretBody {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DigitsBody {
+    /// Twelve; or six of a node with a button, which is to be pressed afterwards.
     digits: String,
     #[serde(default)]
     why: Why,

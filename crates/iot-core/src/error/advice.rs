@@ -33,7 +33,9 @@ impl IotError {
             Self::Irreplaceable { .. } => "Choose a node that waits in the inbox or has been let in.",
             Self::Joining { .. } => "See the page where nodes join.",
             Self::HubKey(_) => "See the page of the hub's key.",
-            Self::WrongDigits { .. } => "Type the twelve digits that the node shows now.",
+            Self::WrongDigits { .. } => {
+                "Type all the digits that the node shows now: twelve, or six where it has a button."
+            }
             Self::UnknownNode { .. } => "See the list of nodes for those that are known.",
             Self::KindUnsupported { .. } => "Put the kind's folder into modules/ of the data directory.",
             Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",

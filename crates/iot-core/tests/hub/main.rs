@@ -6,6 +6,7 @@
 mod archive;
 mod ask;
 mod audit;
+mod button;
 mod clock;
 mod command;
 mod delivery;

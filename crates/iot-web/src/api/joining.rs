@@ -3,8 +3,9 @@
 use http::StatusCode;
 use iot_core::{
     NodeId,
-    view::{EndedView, SecretView, ShowingView, WindowView},
+    view::{EndedView, PressingView, SecretView, ShowingView, WindowView},
 };
+use iot_proto::Confirm;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) struct Joining<'a> {
     /// `null` where nodes may not join.
     window: Option<Window<'a>>,
+    /// The nodes whose digits were typed: press the button of each now.
+    pressing: Vec<Pressing<'a>>,
     /// What became of the last window.
     last: Option<Ended<'a>>,
 }
@@ -55,6 +58,28 @@ struct Showing<'a> {
     node: &'a str,
     address: String,
     since: Time,
+    /// As whoever is at the address says: compare it with the node before you.
+    shows: Shows,
+}
+
+/// What a node shows that joins.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Shows {
+    /// Twelve digits.
+    TwelveDigits,
+    /// Six digits, and it has a button.
+    SixDigitsAndButton,
+}
+
+/// A node whose button is to be pressed.
+#[derive(Serialize, JsonSchema)]
+struct Pressing<'a> {
+    session: u64,
+    node: &'a str,
+    address: String,
+    /// Until when a press is waited for.
+    until: Time,
 }
 
 /// A window that is closed.
@@ -93,6 +118,27 @@ impl<'a> From<&'a ShowingView> for Showing<'a> {
             node: showing.node.as_str(),
             address: showing.peer.to_string(),
             since: showing.since.into(),
+            shows: showing.confirm.into(),
+        }
+    }
+}
+
+impl From<Confirm> for Shows {
+    fn from(confirm: Confirm) -> Self {
+        match confirm {
+            Confirm::Digits => Self::TwelveDigits,
+            Confirm::Button => Self::SixDigitsAndButton,
+        }
+    }
+}
+
+impl<'a> From<&'a PressingView> for Pressing<'a> {
+    fn from(pressing: &'a PressingView) -> Self {
+        Self {
+            session: pressing.session.0,
+            node: pressing.node.as_str(),
+            address: pressing.peer.to_string(),
+            until: pressing.until.into(),
         }
     }
 }
@@ -116,6 +162,7 @@ pub(crate) async fn joining<B: Backend>(web: &Web<B>) -> Result<Reply, WebError>
     let joining = web.backend.joining().await?;
     let document = Joining {
         window: joining.window.as_ref().map(Window::from),
+        pressing: joining.pressing.iter().map(Pressing::from).collect(),
         last: joining.last.as_ref().map(Ended::from),
     };
     Ok(body::json(StatusCode::OK, &document))

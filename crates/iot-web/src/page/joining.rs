@@ -1,9 +1,10 @@
-//! The page where nodes join: the window with its count-down, secrets as text and as squares, and the digits that a
-//! person types.
+//! The page where nodes join: the window with its count-down, secrets as text and as squares, the digits that a person
+//! types, and the button that is to be pressed.
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::view::{Notice, ShowingView, WindowView};
+use iot_core::view::{Notice, PressingView, ShowingView, WindowView};
+use iot_proto::Confirm;
 use qrcode::{EcLevel, QrCode, render::svg};
 
 use super::shell::{Shell, rendered};
@@ -20,6 +21,8 @@ struct JoiningPage {
     /// What was not done, and what to do.
     refused: Option<(String, &'static str)>,
     window: Option<Window>,
+    /// The nodes whose button is to be pressed.
+    pressing: Vec<Pressing>,
     /// What became of the last window.
     last: Option<String>,
     /// How many showed digits and went away, in a sentence.
@@ -49,6 +52,15 @@ struct Showing {
     node: String,
     address: String,
     since: String,
+    /// What it shows, as it says itself.
+    shows: &'static str,
+}
+
+struct Pressing {
+    session: u64,
+    node: String,
+    address: String,
+    until: i64,
 }
 
 struct News {
@@ -77,6 +89,7 @@ pub(crate) async fn joining<B: Backend>(web: &Web<B>, refused: Option<&WebError>
         news: news.iter().rev().map(|notice| News::new(notice, &words)).collect(),
         last: last.map(|last| format!("The last window ended {}: {}.", words.time(last.at), last.why)),
         window: joining.window.as_ref().map(|window| Window::new(web, window, &words)),
+        pressing: joining.pressing.iter().map(Pressing::from).collect(),
     };
     let status = refused.map_or(StatusCode::OK, WebError::status);
     Ok(rendered(status, &page))
@@ -113,6 +126,21 @@ impl Showing {
             node: showing.node.to_string(),
             address: showing.peer.ip().to_string(),
             since: words.time(showing.since),
+            shows: match showing.confirm {
+                Confirm::Digits => "twelve digits",
+                Confirm::Button => "six digits, and it has a button",
+            },
+        }
+    }
+}
+
+impl From<&PressingView> for Pressing {
+    fn from(pressing: &PressingView) -> Self {
+        Self {
+            session: pressing.session.0,
+            node: pressing.node.to_string(),
+            address: pressing.peer.ip().to_string(),
+            until: pressing.until.0,
         }
     }
 }

@@ -11,7 +11,9 @@ use iot_node::{
     join::{Join, JoinError, JoinStep, Randomness},
     noise::{Handshake, KeyPair, Parties, Pattern, Role},
 };
-use iot_proto::{CODES, Digits, JoinMessage, NodeKey, Opening, Purpose, VersionRange, commitment, join_code};
+use iot_proto::{
+    CODES, Confirm, Digits, JoinMessage, NodeKey, Opening, Purpose, VersionRange, commitment, join_code,
+};
 
 use super::{
     Attack, Plant,
@@ -103,12 +105,12 @@ impl Site {
         let nonce = random()?;
         posed.say(&mut victim, &JoinMessage::Commitment(commitment(&posed.transcript, &nonce)))?;
         ensure!(victim.advance()? == JoinStep::Revealed, "the node says its nonce");
-        let JoinMessage::Nonce(victims) = posed.hear(&mut victim)? else { bail!("a nonce") };
+        let JoinMessage::Nonce(victims, _) = posed.hear(&mut victim)? else { bail!("a nonce") };
         let shown = match (attack, plant) {
             (Attack::Ground, Some(_)) => {
                 let ground = grind(&posed.transcript, &victims, theirs.code);
-                let code = join_code(&posed.transcript, &ground, &victims);
-                Some(Digits { code, answer: 0 })
+                let code = join_code(Confirm::Digits, &posed.transcript, &ground, &victims);
+                Some(Digits { code, answer: Some(0) })
             }
             (Attack::Ground, None) => {
                 posed.say(&mut victim, &JoinMessage::Disclosure(random()?))?;
@@ -122,6 +124,7 @@ impl Site {
                     JoinStep::Show(digits) => Some(digits),
                     step @ (JoinStep::Met(_)
                     | JoinStep::Revealed
+                    | JoinStep::Press
                     | JoinStep::Trusted(_)
                     | JoinStep::Nothing) => {
                         bail!("{step:?} in place of digits")
@@ -132,7 +135,8 @@ impl Site {
         if let Some(digits) = shown {
             // The person reads them from the node, and means well.
             drop(self.ask(Request::EnterDigits { digits })?);
-            posed.say(&mut victim, &JoinMessage::Answer((digits.answer + 1) % CODES)).ok();
+            let other = (digits.answer.unwrap_or_default() + 1) % CODES;
+            posed.say(&mut victim, &JoinMessage::Answer(other)).ok();
             if attack == Attack::Relay {
                 self.trusted += u64::from(matches!(victim.advance(), Ok(JoinStep::Trusted(_))));
             }

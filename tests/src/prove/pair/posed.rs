@@ -5,7 +5,9 @@ use iot_node::{
     join::{Join, JoinStep},
     noise::{Handshake, KeyPair, Parties, Pattern, Role, Transport},
 };
-use iot_proto::{JoinMessage, MAX_UNPROVEN, Opening, Origin, Record, RecordType, TAG_LEN, join_code};
+use iot_proto::{
+    Confirm, JoinMessage, MAX_UNPROVEN, Opening, Origin, Record, RecordType, TAG_LEN, join_code,
+};
 
 /// The attacker as a hub, to a node that joins with digits.
 pub(super) struct Posed {
@@ -62,7 +64,7 @@ pub(super) fn grind(transcript: &[u8; 32], victims: &[u8; 32], code: u32) -> [u8
         if let Some(start) = nonce.first_chunk_mut() {
             *start = number.to_le_bytes();
         }
-        if join_code(transcript, &nonce, victims) == code {
+        if join_code(Confirm::Digits, transcript, &nonce, victims) == code {
             break;
         }
     }
