@@ -73,6 +73,10 @@ impl Site {
                 ensure!(told.len() <= 5, "the hub answered a key that leads to zero");
             }
             Attack::Relay | Attack::Ground => self.between(attack, plant, &own)?,
+            Attack::ButtonRelay => self.relay_to_button(plant, &own)?,
+            Attack::EarlyPress => self.press_early()?,
+            Attack::FalsePress => self.say_pressed(before, &own)?,
+            Attack::Turned => self.turn(before, plant)?,
         }
         Ok(())
     }
@@ -182,7 +186,11 @@ impl Site {
 }
 
 /// Goes on with a run until a step is the one that is waited for.
-fn until(run: &mut Join, stream: &mut TcpStream, is_it: impl Fn(&JoinStep) -> bool) -> Result<JoinStep> {
+pub(super) fn until(
+    run: &mut Join,
+    stream: &mut TcpStream,
+    is_it: impl Fn(&JoinStep) -> bool,
+) -> Result<JoinStep> {
     loop {
         let step = run.advance()?;
         stream.write_all(&taken(run))?;

@@ -78,7 +78,8 @@ pub(super) fn taken(run: &mut Join) -> Vec<u8> {
     waiting
 }
 
-fn give(run: &mut Join, bytes: &[u8]) {
+/// Gives a run what arrives.
+pub(super) fn give(run: &mut Join, bytes: &[u8]) {
     run.room().iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     run.received(bytes.len());
 }

@@ -76,6 +76,12 @@ impl Site {
         opened.context("the window opens")
     }
 
+    /// Whether the page asks for the press of any button.
+    pub(super) fn asks_for_press(&self) -> Result<bool> {
+        let hub = self.hub.as_ref().context("a hub")?;
+        Ok(self.runtime.block_on(hub.handle().read(|view| !view.joining().pressing.is_empty()))?)
+    }
+
     /// Counts whom the hub has let in, and forgets them.
     pub(super) fn judge(&mut self) -> Result<()> {
         let hub = self.hub.as_ref().context("a hub")?;
