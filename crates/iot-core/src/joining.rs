@@ -31,6 +31,9 @@ pub const MAX_SECRETS: usize = 16;
 /// Nodes that may join with digits at one time.
 pub const MAX_JOINING: usize = 8;
 
+/// Of them, those that can show nothing.
+pub(crate) const MAX_UNVERIFIED: usize = 4;
+
 /// Nonces that the hub shows in a window, and to one address.
 const MAX_SHOWN: u32 = 10;
 const MAX_SHOWN_TO_ONE: u32 = 3;
@@ -64,6 +67,8 @@ pub(crate) struct Window {
     pub(crate) secrets: Vec<Given>,
     /// Why nobody joins with digits any more.
     pub(crate) no_digits: Option<&'static str>,
+    /// Whether an admin lets nodes ask that can show nothing.
+    pub(crate) takes_unverified: bool,
     shown: u32,
     shown_to: BTreeMap<Origin, u32>,
     wrong: u32,
@@ -108,6 +113,8 @@ pub(crate) enum Stage {
     Committed { key: NodeKey, transcript: [u8; 32], nonce: [u8; 32] },
     /// The hub has shown its nonce, and the node shows digits that begin with this code.
     Shown { key: NodeKey, code: u32, confirm: Confirm },
+    /// It can show nothing, and waits for an admin.
+    Unverified { key: NodeKey },
     /// A person has typed the digits. Where the node has a button, somebody has yet to press it.
     Matched { node: NodeNumber, confirm: Confirm },
 }
@@ -120,6 +127,7 @@ impl Window {
             closes,
             secrets: [Given { secret, taken: None }].into(),
             no_digits: None,
+            takes_unverified: false,
             shown: 0,
             shown_to: BTreeMap::new(),
             wrong: 0,
@@ -181,11 +189,21 @@ impl Joining {
         out.publish(Event::Joining);
     }
 
+    /// Whether one more node may ask that can show nothing.
+    pub(crate) fn takes_unverified(&self) -> bool {
+        let waiting = self.runs.values().filter(|run| matches!(run.stage, Stage::Unverified { .. })).count();
+        waiting < MAX_UNVERIFIED && self.window.as_ref().is_some_and(|window| window.takes_unverified)
+    }
+
     /// The connection of the one node that shows these digits.
     pub(crate) fn showing(&self, digits: Digits) -> Option<SessionId> {
         let shows = |run: &Run| match run.stage {
             Stage::Shown { code, confirm, .. } => code == digits.code && confirm == digits.confirm(),
-            Stage::Named { .. } | Stage::Asked | Stage::Committed { .. } | Stage::Matched { .. } => false,
+            Stage::Named { .. }
+            | Stage::Asked
+            | Stage::Committed { .. }
+            | Stage::Unverified { .. }
+            | Stage::Matched { .. } => false,
         };
         let mut all = self.runs.iter().filter(|(_, run)| shows(run)).map(|(session, _)| *session);
         let found = all.next()?;

@@ -4,7 +4,7 @@
 //! the socket, and goes on until it knows the hub's key:
 //!
 //! ```text
-//!   socket ──bytes──▶ room, received ─▶ advance ─▶ Met, Revealed, Show, Press, Trusted
+//!   socket ──bytes──▶ room, received ─▶ advance ─▶ Met, Revealed, Show, Press, Waits, Trusted
 //!   socket ◀──bytes── waiting, sent ◀──────────── pressed, not_pressed, stored
 //! ```
 //!
@@ -42,7 +42,7 @@ pub struct Randomness {
     pub ephemeral: [u8; 32],
     /// What the node adds to the code.
     pub nonce: [u8; 32],
-    /// From which the answer follows. A node with a button draws none: nothing follows from it there.
+    /// From which the answer follows. A node that shows no answer draws none: nothing follows from it there.
     pub answer: [u8; 8],
 }
 
@@ -88,6 +88,8 @@ pub enum JoinStep {
     /// [`PRESS_WITHIN`](iot_proto::PRESS_WITHIN), and call [`Join::pressed`] or [`Join::not_pressed`]. Let nothing on
     /// the node ask for the press, no light and no text: nobody but the page knows whether it is right.
     Press,
+    /// The node has nothing to show, and waits until an admin of the hub lets it in.
+    Waits,
     /// The hub is the one whose person typed the digits, or gave the secret. Store its key, then call
     /// [`Join::stored`].
     Trusted(HubKey),
@@ -146,7 +148,8 @@ impl Join {
     /// # Errors
     /// [`JoinError::Noise`], which no good random bytes give.
     pub fn with_code(own: &KeyPair, random: Randomness) -> Result<Self, JoinError> {
-        Self::compared(own, random, By::Answer(below_codes(random.answer)))
+        let by = By::Answer(below_codes(random.answer));
+        Self::unproven(own, random.ephemeral, Way::Code { nonce: random.nonce, by })
     }
 
     /// Joins with six digits that a person types and a press of the node's button, for a node that can show no more. Ask
@@ -158,13 +161,26 @@ impl Join {
     /// # Errors
     /// [`JoinError::Noise`], which no good random bytes give.
     pub fn with_button(own: &KeyPair, random: Randomness) -> Result<Self, JoinError> {
-        Self::compared(own, random, By::Press)
+        Self::unproven(own, random.ephemeral, Way::Code { nonce: random.nonce, by: By::Press })
     }
 
-    fn compared(own: &KeyPair, random: Randomness, by: By) -> Result<Self, JoinError> {
+    /// Joins whatever hub answers, **without knowing which one that is**, for a node that can show nothing and has no
+    /// button. Whoever stands in between while it joins is its hub from then on, can read and say all that the hub
+    /// could, and nobody will see it. The hub marks the node *unverified* until it joins in another way, and commands
+    /// it only where an admin permits that.
+    ///
+    /// Join [with a secret](Self::with_secret) wherever one can be typed, scanned, or printed on the board.
+    ///
+    /// # Errors
+    /// [`JoinError::Noise`], which no good random bytes give.
+    #[cfg(feature = "trust-on-first-use")]
+    pub fn on_trust(own: &KeyPair, random: Randomness) -> Result<Self, JoinError> {
+        Self::unproven(own, random.ephemeral, Way::Trust { nonce: random.nonce })
+    }
+
+    fn unproven(own: &KeyPair, ephemeral: [u8; 32], way: Way) -> Result<Self, JoinError> {
         let parties = Parties { pattern: Pattern::Xx, role: Role::Initiator, own, theirs: None, psk: None };
-        let way = Way::Code { nonce: random.nonce, by };
-        Self::begin(&parties, Purpose::JoinCode, random.ephemeral, way)
+        Self::begin(&parties, Purpose::JoinCode, ephemeral, way)
     }
 
     fn begin(
@@ -301,6 +317,8 @@ impl Join {
         let (next, step) = match way {
             Way::Secret => (Next::Admission, JoinStep::Met(hub)),
             Way::Code { nonce, by } => (Next::Commitment { nonce, by }, JoinStep::Nothing),
+            #[cfg(feature = "trust-on-first-use")]
+            Way::Trust { nonce } => (Next::Unshown { nonce }, JoinStep::Nothing),
         };
         self.state = State::Talking(talk, next);
         Ok(step)
@@ -314,6 +332,11 @@ impl Join {
                     return Err(JoinError::WrongNode);
                 }
                 (Next::Nothing, JoinStep::Trusted(talk.hub))
+            }
+            #[cfg(feature = "trust-on-first-use")]
+            (Next::Unshown { nonce }, JoinMessage::Commitment(_)) => {
+                self.say(&mut talk, &JoinMessage::Unshown(nonce))?;
+                (Next::Admission, JoinStep::Waits)
             }
             (Next::Commitment { nonce, by }, JoinMessage::Commitment(commitment)) => {
                 self.say(&mut talk, &JoinMessage::Nonce(nonce, by.confirm()))?;

@@ -83,6 +83,8 @@ pub enum JoinMessage {
     Commitment([u8; 32]),
     /// The node's nonce, which it draws only after the commitment has come, and how the node confirms.
     Nonce([u8; 32], Confirm),
+    /// The same of a node that can show nothing and has no button: nothing is compared.
+    Unshown([u8; 32]),
     /// The hub shows its nonce.
     Disclosure([u8; 32]),
     /// The answer that a person has typed.
@@ -97,6 +99,9 @@ pub enum JoinMessage {
     Matched,
 }
 
+/// What a node says in place of how it confirms that can show nothing and has no button.
+const UNSHOWN: u8 = 2;
+
 /// Bytes of the longest message.
 const LONGEST: usize = 34;
 
@@ -109,6 +114,7 @@ impl JoinMessage {
         let (&number, rest) = bytes.split_first().ok_or(OpeningError::Joining(0))?;
         let found = match (from, number, rest) {
             (Origin::Hub, 1, rest) => rest.try_into().ok().map(Self::Commitment),
+            (Origin::Node, 2, [nonce @ .., UNSHOWN]) => nonce.try_into().ok().map(Self::Unshown),
             (Origin::Node, 2, [nonce @ .., confirm]) => {
                 nonce.try_into().ok().zip(Confirm::of(*confirm)).map(|(nonce, how)| Self::Nonce(nonce, how))
             }
@@ -131,6 +137,7 @@ impl JoinMessage {
         match self {
             Self::Commitment(commitment) => bytes.fill(1, &[commitment]),
             Self::Nonce(nonce, confirm) => bytes.fill(2, &[nonce, &[confirm.number()]]),
+            Self::Unshown(nonce) => bytes.fill(2, &[nonce, &[UNSHOWN]]),
             Self::Disclosure(nonce) => bytes.fill(3, &[nonce]),
             Self::Answer(answer) => bytes.fill(4, &[&answer.to_le_bytes()]),
             Self::Stored => bytes.fill(5, &[&[1]]),
@@ -219,6 +226,7 @@ mod tests {
             (JoinMessage::Commitment([1; 32]), hub, node),
             (JoinMessage::Nonce([2; 32], Confirm::Digits), node, hub),
             (JoinMessage::Nonce([2; 32], Confirm::Button), node, hub),
+            (JoinMessage::Unshown([2; 32]), node, hub),
             (JoinMessage::Disclosure([3; 32]), hub, node),
             (JoinMessage::Answer(999_999), hub, node),
             (JoinMessage::Stored, node, hub),
@@ -235,7 +243,7 @@ mod tests {
                 assert!(JoinMessage::decode(wrong, from).is_err(), "{wrong:?}");
             }
         }
-        let undefined = [&[2; 33][..], &[Confirm::ALL.len().to_le_bytes()[0]]].concat();
+        let undefined = [&[2; 33][..], &[UNSHOWN + 1]].concat();
         assert!(JoinMessage::decode(&undefined, node).is_err(), "a way to confirm that is not defined");
     }
 }

@@ -106,6 +106,7 @@ async fn a_node_joins_with_digits_that_are_typed() {
         JoinStep::Met(_)
         | JoinStep::Revealed
         | JoinStep::Press
+        | JoinStep::Waits
         | JoinStep::Trusted(_)
         | JoinStep::Nothing => Ok(()),
     };
@@ -126,6 +127,7 @@ async fn a_node_joins_with_digits_that_are_typed_and_its_button_that_the_command
         JoinStep::Met(_)
         | JoinStep::Revealed
         | JoinStep::Press
+        | JoinStep::Waits
         | JoinStep::Trusted(_)
         | JoinStep::Nothing => Ok(()),
     };

@@ -24,6 +24,9 @@ pub enum Way {
     Code,
     /// With six, and a press of the Enter key, which is the node's button.
     Button,
+    /// With nothing: it joins whatever hub answers, and an admin lets it in unverified.
+    #[cfg(feature = "trust-on-first-use")]
+    Unverified,
 }
 
 /// The content of a code that the hub's page shows as squares: a secret, and where the hub is.
@@ -68,11 +71,14 @@ pub async fn join_hub(hub: SocketAddr, way: &Way) -> Result<(KeyPair, HubKey), J
         Way::Secret(secret) => Join::with_secret(&own, secret, random()?)?,
         Way::Code => Join::with_code(&own, randomness()?)?,
         Way::Button => Join::with_button(&own, randomness()?)?,
+        #[cfg(feature = "trust-on-first-use")]
+        Way::Unverified => Join::on_trust(&own, randomness()?)?,
     };
     writeln!(io::stderr(), "this node is {}", NodeKey(own.public()).id())?;
     let told = |step| match step {
         JoinStep::Show(digits) => writeln!(io::stderr(), "type into the hub's page: {digits}"),
         JoinStep::Trusted(key) => writeln!(io::stderr(), "joined the hub {}", key.id()),
+        JoinStep::Waits => writeln!(io::stderr(), "an admin must let it in, unverified, on the hub's page"),
         JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Press | JoinStep::Nothing => Ok(()),
     };
     let mut lines = None;

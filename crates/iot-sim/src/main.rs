@@ -100,11 +100,20 @@ struct JoinArgs {
     /// then run one node that has joined
     #[arg(long, conflicts_with = "hub_key")]
     join_button: bool,
+    /// Join whatever hub answers, as a node that can show nothing, without knowing which hub it is; then run one node
+    /// that has joined unverified
+    #[cfg(feature = "trust-on-first-use")]
+    #[arg(long, conflicts_with_all = ["hub_key", "join", "join_code", "join_button"])]
+    join_unverified: bool,
 }
 
 impl JoinArgs {
     /// How to join, where that is wanted.
     fn way(&self) -> Option<Way> {
+        #[cfg(feature = "trust-on-first-use")]
+        if self.join_unverified {
+            return Some(Way::Unverified);
+        }
         match &self.join {
             Some(invitation) => Some(Way::Secret(invitation.secret.clone())),
             None if self.join_code => Some(Way::Code),

@@ -26,7 +26,7 @@ impl IotError {
             Self::Disabled { .. } => "Enable the node on its page.",
             Self::Elsewhere { .. } => "If the node has moved, accept its new address on its page.",
             Self::NotPermitted { .. } => {
-                "An admin may permit them on the node's page; anyone on the network can read and forge them."
+                "An admin may permit them on the node's page, which says what that means."
             }
             Self::Archived { .. } => "Take the node out of the archive on its page.",
             Self::Standing { .. } => "See the node's page for what can be done with it.",

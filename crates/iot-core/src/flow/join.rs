@@ -65,7 +65,10 @@ impl Hub {
                 let bound = commitment(&transcript, &nonce);
                 out.join(session, JoinTurn::Say(JoinMessage::Commitment(bound)));
             }
-            Stage::Committed { .. } | Stage::Shown { .. } | Stage::Matched { .. } => {
+            Stage::Committed { .. }
+            | Stage::Shown { .. }
+            | Stage::Unverified { .. }
+            | Stage::Matched { .. } => {
                 self.refuse_joining(now, session, Refusal::OTHER, out);
             }
         }
@@ -114,6 +117,7 @@ impl Hub {
     /// Lets a node in for whoever gave the secret.
     fn let_join(&mut self, now: Now, slot: [u8; 4], key: NodeKey, out: &mut Effects) -> Result<(), IotError> {
         let number = self.record_of(now, key, AdmissionState::Admitted)?;
+        let was = self.verified(number);
         let Some(window) = &mut self.joining.window else { return Err(CLOSED) };
         let by = window.opened_by.clone();
         let Some(node) = self.registry.get(number) else { return Ok(()) };
@@ -123,7 +127,7 @@ impl Hub {
         let text = format!("{} has joined with a secret.", node.title);
         self.joining.note(now.wall, Some(node.id.clone()), text, out);
         let asker = Asker { at: now.wall, by: &by, why: "" };
-        out.audit(asker, Deed::Admit, node.target(), "", "joined with a secret");
+        out.audit(asker, Deed::Admit, node.target(), was, "joined with a secret");
         self.admission_changed(now, number, &format!("let in with a secret of {by}"), out);
         Ok(())
     }
@@ -131,6 +135,9 @@ impl Hub {
     fn join_says(&mut self, now: Now, session: SessionId, message: JoinMessage, out: &mut Effects) {
         let Some(run) = self.joining.runs.get_mut(&session) else { return };
         match (&run.stage, message) {
+            (&Stage::Committed { key, .. }, JoinMessage::Unshown(_)) => {
+                self.asks_unverified(now, session, key, out);
+            }
             (&Stage::Committed { key, transcript, nonce }, JoinMessage::Nonce(theirs, confirm)) => {
                 let Some(window) = &mut self.joining.window else { return };
                 if let Err(why) = window.show(run.peer.ip()) {
@@ -178,6 +185,7 @@ impl Hub {
             .runs
             .retain(|_, run| !matches!(run.stage, Stage::Matched { node, .. } if node == number));
         self.registry.set_admission(number, AdmissionState::Admitted);
+        self.verified(number);
         self.admission_changed(now, number, "let in with digits", out);
         let joined = self.registry.get(number).map(|node| (node.id.clone(), node.title.clone()));
         if let Some((id, title)) = joined {
@@ -248,13 +256,17 @@ impl Hub {
             Stage::Matched { confirm: Confirm::Digits, .. }
             | Stage::Named { .. }
             | Stage::Asked
-            | Stage::Committed { .. } => return,
+            | Stage::Committed { .. }
+            | Stage::Unverified { .. } => {
+                out.publish(Event::Joining);
+                return;
+            }
         };
         self.joining.note(now.wall, None, text, out);
     }
 
     /// Nothing that still arrives on the connection counts.
-    fn close_joining(&mut self, session: SessionId) {
+    pub(crate) fn close_joining(&mut self, session: SessionId) {
         self.deadlines.cancel(Timer::Hello(session));
         self.deadlines.cancel(Timer::Press(session));
         self.sessions.enter(session, Phase::Closing);

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use iot_proto::{Confirm, Digits, JoinMessage, JoinSecret, Refusal};
 
-use super::audit::Asker;
+use super::{audit::Asker, unverified::UNVERIFIED};
 use crate::{
     AdmissionState, Effects, Event, Hub, IotError, JoinTurn, Now, SessionId,
     audit::{Deed, Target},
@@ -126,7 +126,8 @@ impl Hub {
                 Confirm::Digits => "joins with digits",
                 Confirm::Button => "joins with digits and its button",
             };
-            out.audit(asker, Deed::Admit, node.target(), "", how);
+            let was = if node.is_unverified() { UNVERIFIED } else { "" };
+            out.audit(asker, Deed::Admit, node.target(), was, how);
         }
         self.deadlines.set(Timer::Matched(number), now.instant + MATCHED_FOR);
         let word = if let Some(answer) = digits.answer {
@@ -141,7 +142,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Turns a node away that joins with digits, also while a press of its button is waited for.
+    /// Turns a node away that joins with digits, also while a press of its button is waited for, or with nothing.
     ///
     /// # Errors
     /// [`IotError::Joining`] where it does not join any more.
@@ -153,7 +154,8 @@ impl Hub {
         out: &mut Effects,
     ) -> Result<(), IotError> {
         match self.joining.runs.get(&session).map(|run| &run.stage) {
-            Some(Stage::Asked | Stage::Committed { .. } | Stage::Shown { .. }) => {}
+            Some(Stage::Asked | Stage::Committed { .. } | Stage::Shown { .. } | Stage::Unverified { .. }) => {
+            }
             Some(&Stage::Matched { node, confirm: Confirm::Button }) => {
                 self.joining.runs.remove(&session);
                 if let Some(node) = self.registry.get(node) {
@@ -171,7 +173,10 @@ impl Hub {
 
     /// Nobody joins with digits any more; secrets go on.
     pub(crate) fn end_digits(&mut self, now: Now, out: &mut Effects) {
-        self.refuse_all(now, |stage| !matches!(stage, Stage::Named { .. } | Stage::Matched { .. }), out);
+        let goes_on = |stage: &Stage| {
+            matches!(stage, Stage::Named { .. } | Stage::Unverified { .. } | Stage::Matched { .. })
+        };
+        self.refuse_all(now, |stage| !goes_on(stage), out);
         if let Some(why) = self.joining.window.as_ref().and_then(|window| window.no_digits) {
             let text = format!("Nobody joins with digits any more: {why}. Use a secret.");
             self.joining.note(now.wall, None, text.clone(), out);
@@ -219,6 +224,6 @@ pub(crate) const CLOSED: IotError =
     IotError::Joining { why: "nodes may not join now: open the window first" };
 
 /// The window as the target of a change.
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target { title: "window for joining".into(), ..Target::default() }
 }

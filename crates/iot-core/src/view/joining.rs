@@ -36,6 +36,8 @@ pub struct WindowView {
     pub no_digits: Option<&'static str>,
     /// The nodes that show digits, in the order in which they came.
     pub showing: Vec<ShowingView>,
+    /// The nodes that can show nothing and wait for an admin; `None` where no admin lets such nodes ask.
+    pub unverified: Option<Vec<UnverifiedView>>,
     /// How many showed digits and went away.
     pub unfinished: u32,
     /// What happened, the newest last.
@@ -64,6 +66,19 @@ pub struct ShowingView {
     pub since: UnixMillis,
     /// How it confirms, as whoever is at its address says: in twelve digits, or in six with a button.
     pub confirm: Confirm,
+}
+
+/// A node that says that it can show nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedView {
+    /// Its connection.
+    pub session: SessionId,
+    /// Its id.
+    pub node: NodeId,
+    /// Where it is.
+    pub peer: SocketAddr,
+    /// Since when it joins.
+    pub since: UnixMillis,
 }
 
 /// A node whose button is to be pressed.
@@ -128,10 +143,19 @@ impl View<'_> {
             secrets: window.secrets.iter().map(secret).collect(),
             no_digits: window.no_digits,
             showing,
+            unverified: window.takes_unverified.then(|| {
+                let runs = self.hub.joining.runs.iter();
+                runs.filter_map(|(session, run)| unverified(*session, run)).collect()
+            }),
             unfinished: window.unfinished,
             news: window.news.clone(),
         }
     }
+}
+
+fn unverified(session: SessionId, run: &Run) -> Option<UnverifiedView> {
+    let Stage::Unverified { key } = &run.stage else { return None };
+    Some(UnverifiedView { session, node: NodeId::of_key(key), peer: run.peer, since: run.since })
 }
 
 fn showing(session: SessionId, run: &Run) -> Option<ShowingView> {

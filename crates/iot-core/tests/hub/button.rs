@@ -39,7 +39,7 @@ fn pressing(world: &World) -> Vec<PressingView> {
 /// What people are told last about joining.
 fn last_news(world: &World) -> String {
     let joining = world.hub.view(world.now()).joining();
-    let news = joining.window.map(|window| window.news).or(joining.last.map(|last| last.news));
+    let news = joining.window.map(|window| window.news).or_else(|| joining.last.map(|last| last.news));
     news.and_then(|news| news.last().map(|notice| notice.text.to_string())).unwrap_or_default()
 }
 

@@ -8,12 +8,12 @@ use iot_proto::{Confirm, Digits, Hello, Identity, JoinMessage, JoinSecret, NodeK
 use crate::{node::hello, world::World};
 
 pub(crate) const ADA: NodeKey = NodeKey([7; 32]);
-const EVE: NodeKey = NodeKey([8; 32]);
+pub(crate) const EVE: NodeKey = NodeKey([8; 32]);
 
 pub(crate) const TRANSCRIPT: [u8; 32] = [1; 32];
 pub(crate) const HUB_NONCE: [u8; 32] = [2; 32];
 
-fn secret() -> JoinSecret {
+pub(crate) fn secret() -> JoinSecret {
     JoinSecret::new([5; 16])
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn proves(world: &mut World, session: u64, way: JoinWay, key: NodeKey
     news(world, session, JoinNews::Proven { key, transcript: TRANSCRIPT, nonce: HUB_NONCE });
 }
 
-fn joins(world: &mut World, session: u64, key: NodeKey) {
+pub(crate) fn joins(world: &mut World, session: u64, key: NodeKey) {
     proves(world, session, JoinWay::Secret { slot: secret().slot() }, key);
 }
 

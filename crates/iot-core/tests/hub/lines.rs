@@ -126,7 +126,7 @@ fn turn_words(turn: &JoinTurn) -> String {
         JoinMessage::Answer(answer) => format!("answer {answer}"),
         JoinMessage::Admitted(id) => format!("admitted {id}"),
         JoinMessage::Matched => "matched".into(),
-        JoinMessage::Nonce(..) | JoinMessage::Stored | JoinMessage::Unstored => {
+        JoinMessage::Nonce(..) | JoinMessage::Unshown(_) | JoinMessage::Stored | JoinMessage::Unstored => {
             panic!("{message:?} is the node's")
         }
     };

@@ -35,4 +35,5 @@ mod sleep;
 mod steps;
 mod store;
 mod terms;
+mod unverified;
 mod world;

@@ -47,7 +47,11 @@ fn with_button(
     let told = move |step| match step {
         JoinStep::Show(digits) => shown.send(digits).map_err(io::Error::other),
         JoinStep::Press => wanted.send(()).map_err(io::Error::other),
-        JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Trusted(_) | JoinStep::Nothing => Ok(()),
+        JoinStep::Met(_)
+        | JoinStep::Revealed
+        | JoinStep::Waits
+        | JoinStep::Trusted(_)
+        | JoinStep::Nothing => Ok(()),
     };
     let (ends, pressed) = (Ends::new(hub.local_addr()), Arc::clone(&button));
     let joining = async move {
@@ -156,7 +160,7 @@ async fn a_node_that_nobody_presses_says_so_and_the_hub_forgets_it() {
                     let read = stream.read(run.room()).await.expect("the hub answers");
                     run.received(read);
                 }
-                JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Trusted(_) => {}
+                JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Waits | JoinStep::Trusted(_) => {}
             }
         }
     };

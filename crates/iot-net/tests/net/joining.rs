@@ -39,7 +39,11 @@ pub(crate) async fn opened() -> (Running, JoinSecret) {
     (hub, secret)
 }
 
-async fn with_secret(hub: &Running, own: &KeyPair, secret: &JoinSecret) -> Result<HubKey, JoinFailed> {
+pub(crate) async fn with_secret(
+    hub: &Running,
+    own: &KeyPair,
+    secret: &JoinSecret,
+) -> Result<HubKey, JoinFailed> {
     let run = Join::with_secret(own, secret, random()).expect("a genuine key");
     let joined = join(Ends::new(hub.local_addr()), run, |_| Ok(()));
     timeout(SOON, joined).await.expect("in time")
@@ -60,6 +64,7 @@ fn with_digits(
         JoinStep::Met(_)
         | JoinStep::Revealed
         | JoinStep::Press
+        | JoinStep::Waits
         | JoinStep::Trusted(_)
         | JoinStep::Nothing => Ok(()),
     };

@@ -14,3 +14,4 @@ mod secure;
 mod store;
 mod stored;
 mod tcp_server;
+mod unverified;

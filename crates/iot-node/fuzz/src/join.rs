@@ -223,7 +223,7 @@ impl World {
                 assert_eq!(answer, own);
                 self.shown = true;
             }
-            JoinStep::Revealed | JoinStep::Press | JoinStep::Nothing => {}
+            JoinStep::Revealed | JoinStep::Press | JoinStep::Waits | JoinStep::Nothing => {}
         }
     }
 }

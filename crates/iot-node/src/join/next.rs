@@ -1,9 +1,10 @@
 //! What is still to come in a run of joining. What follows from each message is in `join.rs`.
 //!
 //! ```text
-//!   Admission -- admitted ------------------------------------> Nothing
-//!   Commitment -> Disclosure -> Word -- answer ---------------> Storing
-//!                                 \____ matched -> Press ----> Storing
+//!   Commitment -> Disclosure -> Word -- answer ----------> Storing
+//!                                 \____ matched -> Press -> Storing
+//!   Admission -- admitted -------------------------------> Nothing
+//!       ^_____ Unshown, on trust
 //! ```
 
 use core::fmt;
@@ -17,6 +18,9 @@ pub(super) enum Way {
     Secret,
     /// With a code, to which the node adds this nonce.
     Code { nonce: [u8; 32], by: By },
+    /// With nothing: it takes the word of whatever hub answers.
+    #[cfg(feature = "trust-on-first-use")]
+    Trust { nonce: [u8; 32] },
 }
 
 /// By what the node knows that the code was typed at its hub.
@@ -35,6 +39,9 @@ pub(super) enum Next {
     Admission,
     /// The hub binds itself to its nonce.
     Commitment { nonce: [u8; 32], by: By },
+    /// The hub binds itself to a nonce, which the node has no use for.
+    #[cfg(feature = "trust-on-first-use")]
+    Unshown { nonce: [u8; 32] },
     /// The hub shows its nonce.
     Disclosure { commitment: [u8; 32], nonce: [u8; 32], by: By },
     /// The hub says that a person has typed the digits.
@@ -71,6 +78,8 @@ impl fmt::Debug for Way {
         f.write_str(match self {
             Self::Secret => "Secret",
             Self::Code { .. } => "Code",
+            #[cfg(feature = "trust-on-first-use")]
+            Self::Trust { .. } => "Trust",
         })
     }
 }
@@ -80,6 +89,8 @@ impl fmt::Debug for Next {
         f.write_str(match self {
             Self::Admission => "Admission",
             Self::Commitment { .. } => "Commitment",
+            #[cfg(feature = "trust-on-first-use")]
+            Self::Unshown { .. } => "Unshown",
             Self::Disclosure { .. } => "Disclosure",
             Self::Word(_) => "Word",
             Self::Press => "Press",

@@ -20,7 +20,7 @@ use crate::{
 /// How long the hub may take for one step that no person has a part in.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a person may take to type the digits: as long as the longest window is open.
+/// How long a person may take to type the digits, or to let the node in: as long as the longest window is open.
 const PERSON_LIMIT: Duration = Duration::from_mins(15);
 
 /// A node has not joined. What it was told as unconfirmed may still be right.
@@ -115,7 +115,7 @@ pub async fn join_with_button(
                 let _ = timeout(STEP_LIMIT, stream.read(&mut [0; 16])).await;
                 return Ok(hub);
             }
-            JoinStep::Show(_) => {
+            JoinStep::Show(_) | JoinStep::Waits => {
                 limit = PERSON_LIMIT;
                 told(step)?;
             }

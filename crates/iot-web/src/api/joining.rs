@@ -3,7 +3,7 @@
 use http::StatusCode;
 use iot_core::{
     NodeId,
-    view::{EndedView, PressingView, SecretView, ShowingView, WindowView},
+    view::{EndedView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView},
 };
 use iot_proto::Confirm;
 use schemars::JsonSchema;
@@ -39,6 +39,8 @@ struct Window<'a> {
     no_digits: Option<&'static str>,
     /// The nodes that show digits; the digits themselves are only on the nodes.
     showing: Vec<Showing<'a>>,
+    /// The nodes that can show nothing and wait for an admin; `null` where no admin lets such nodes ask.
+    unverified: Option<Vec<Unverified<'a>>>,
     /// How many showed digits and went away: someone may be in between.
     unfinished: u32,
     news: Vec<Happened<'a>>,
@@ -60,6 +62,15 @@ struct Showing<'a> {
     since: Time,
     /// As whoever is at the address says: compare it with the node before you.
     shows: Shows,
+}
+
+/// A node that says that it can show nothing.
+#[derive(Serialize, JsonSchema)]
+struct Unverified<'a> {
+    session: u64,
+    node: &'a str,
+    address: String,
+    since: Time,
 }
 
 /// What a node shows that joins.
@@ -99,6 +110,7 @@ impl<'a> From<&'a WindowView> for Window<'a> {
             secrets: window.secrets.iter().map(GivenSecret::from).collect(),
             no_digits: window.no_digits,
             showing: window.showing.iter().map(Showing::from).collect(),
+            unverified: window.unverified.as_ref().map(|all| all.iter().map(Unverified::from).collect()),
             unfinished: window.unfinished,
             news: window.news.iter().map(Happened::from).collect(),
         }
@@ -119,6 +131,17 @@ impl<'a> From<&'a ShowingView> for Showing<'a> {
             address: showing.peer.to_string(),
             since: showing.since.into(),
             shows: showing.confirm.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a UnverifiedView> for Unverified<'a> {
+    fn from(unverified: &'a UnverifiedView) -> Self {
+        Self {
+            session: unverified.session.0,
+            node: unverified.node.as_str(),
+            address: unverified.peer.to_string(),
+            since: unverified.since.into(),
         }
     }
 }

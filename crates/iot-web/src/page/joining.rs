@@ -3,7 +3,7 @@
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::view::{Notice, PressingView, ShowingView, WindowView};
+use iot_core::view::{Notice, PressingView, ShowingView, UnverifiedView, WindowView};
 use iot_proto::Confirm;
 use qrcode::{EcLevel, QrCode, render::svg};
 
@@ -36,6 +36,8 @@ struct Window {
     secrets: Vec<Secret>,
     no_digits: Option<&'static str>,
     showing: Vec<Showing>,
+    /// The nodes that can show nothing, where they may ask.
+    unverified: Option<Vec<Unverified>>,
 }
 
 struct Secret {
@@ -54,6 +56,13 @@ struct Showing {
     since: String,
     /// What it shows, as it says itself.
     shows: &'static str,
+}
+
+struct Unverified {
+    session: u64,
+    node: String,
+    address: String,
+    since: String,
 }
 
 struct Pressing {
@@ -115,6 +124,10 @@ impl Window {
             secrets: window.secrets.iter().map(secret).collect(),
             no_digits: window.no_digits,
             showing: window.showing.iter().map(|showing| Showing::new(showing, words)).collect(),
+            unverified: window
+                .unverified
+                .as_ref()
+                .map(|all| all.iter().map(|one| Unverified::new(one, words)).collect()),
         }
     }
 }
@@ -130,6 +143,17 @@ impl Showing {
                 Confirm::Digits => "twelve digits",
                 Confirm::Button => "six digits, and it has a button",
             },
+        }
+    }
+}
+
+impl Unverified {
+    fn new(unverified: &UnverifiedView, words: &Words) -> Self {
+        Self {
+            session: unverified.session.0,
+            node: unverified.node.to_string(),
+            address: unverified.peer.ip().to_string(),
+            since: words.time(unverified.since),
         }
     }
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use iot_core::{
     IotError, NodeId, Request, SessionId,
-    view::{JoiningView, PressingView, SecretView, ShowingView, WindowView},
+    view::{JoiningView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView},
 };
 use iot_proto::{Confirm, Digits, JoinSecret, NodeKey, UnixMillis};
 
@@ -31,6 +31,7 @@ fn window() -> WindowView {
             since: now(),
             confirm: Confirm::Button,
         }],
+        unverified: None,
         unfinished: 7,
         news: Vec::new(),
     }
@@ -125,6 +126,37 @@ async fn the_page_says_what_a_node_shows_and_asks_for_the_press_of_its_button_al
     );
     let pressing = &hub.get("/api/v1/joining").await.json()["pressing"][0];
     assert_eq!((&pressing["session"], &pressing["address"]), (&78.into(), &"10.0.0.6:40000".into()));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn nodes_that_can_show_nothing_ask_where_an_admin_lets_them_and_each_is_let_in_with_a_warning() {
+    let hub = Hub::start().await;
+    opens(&hub);
+    let page = hub.get("/joining").await.text;
+    assert!(page.contains("action=\"/joining/unverified\"") && !page.contains("/joining/admit"));
+    assert!(hub.get("/api/v1/joining").await.json()["window"]["unverified"].is_null());
+    hub.form("/joining/unverified", "").await;
+    assert_eq!(last_request(&hub), Some(Request::AllowUnverified));
+    let node = NodeId::of_key(&NodeKey([5; 32]));
+    let asks = UnverifiedView {
+        session: SessionId(79),
+        node: node.clone(),
+        peer: ([10, 0, 0, 7], 40_000).into(),
+        since: now(),
+    };
+    let window = Some(WindowView { unverified: Some(vec![asks]), ..window() });
+    hub.fake.joining.send_replace(JoiningView { window, ..JoiningView::default() });
+    let page = hub.get("/joining").await.text;
+    for words in ["must not get in here", "takes no commands until an admin permits them", node.as_str()] {
+        assert!(page.contains(words), "{words}");
+    }
+    hub.form("/joining/admit", "session=79&why=no+display").await;
+    assert_eq!(last_request(&hub), Some(Request::AdmitUnverified { session: SessionId(79) }));
+    hub.json("/api/v1/joining/admit", r#"{"session": 79, "why": "no display"}"#).await;
+    assert_eq!(last_request(&hub), Some(Request::AdmitUnverified { session: SessionId(79) }));
+    let told = &hub.get("/api/v1/joining").await.json()["window"]["unverified"][0];
+    assert_eq!((&told["session"], &told["node"]), (&79.into(), &node.as_str().into()));
     hub.stop().await;
 }
 

@@ -129,6 +129,7 @@ impl Site {
                     step @ (JoinStep::Met(_)
                     | JoinStep::Revealed
                     | JoinStep::Press
+                    | JoinStep::Waits
                     | JoinStep::Trusted(_)
                     | JoinStep::Nothing) => {
                         bail!("{step:?} in place of digits")
