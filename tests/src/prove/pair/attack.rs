@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use iot_core::Request;
 use iot_node::{
-    join::{Join, JoinError, JoinStep, Randomness},
+    join::{Join, JoinError, JoinStep},
     noise::{Handshake, KeyPair, Parties, Pattern, Role},
 };
 use iot_proto::{
@@ -17,7 +17,7 @@ use iot_proto::{
 
 use super::{
     Attack, Plant,
-    posed::{Posed, grind, key, random, taken},
+    posed::{Posed, grind, key, random, randomness, taken},
     site::Site,
 };
 use crate::prove::{chance::Chance, low_order::POINTS};
@@ -77,6 +77,8 @@ impl Site {
             Attack::EarlyPress => self.press_early()?,
             Attack::FalsePress => self.say_pressed(before, &own)?,
             Attack::Turned => self.turn(before, plant)?,
+            Attack::Downgraded => self.downgrade(before, plant, &own)?,
+            Attack::Commanded => self.command_unverified(&own)?,
         }
         Ok(())
     }
@@ -207,6 +209,5 @@ pub(super) fn until(
 }
 
 fn code(own: &KeyPair) -> Result<Join> {
-    let randomness = Randomness { ephemeral: random()?, nonce: random()?, answer: random()? };
-    Ok(Join::with_code(own, randomness)?)
+    Ok(Join::with_code(own, randomness()?)?)
 }

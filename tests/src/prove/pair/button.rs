@@ -5,7 +5,7 @@
 use anyhow::{Result, bail, ensure};
 use iot_core::Request;
 use iot_node::{
-    join::{Join, JoinError, JoinStep, Randomness},
+    join::{Join, JoinError, JoinStep},
     noise::KeyPair,
 };
 use iot_proto::{CODES, Confirm, Digits, JoinMessage, commitment, join_code};
@@ -13,7 +13,7 @@ use iot_proto::{CODES, Confirm, Digits, JoinMessage, commitment, join_code};
 use super::{
     Plant,
     attack::until,
-    posed::{Posed, give, key, random, taken},
+    posed::{Posed, give, key, random, randomness, taken},
     puppet::Puppet,
     site::Site,
 };
@@ -135,8 +135,4 @@ fn shown(posed: &mut Posed, victim: &mut Join) -> Result<Digits> {
     posed.say(victim, &JoinMessage::Disclosure(nonce))?;
     let JoinStep::Show(digits) = victim.advance()? else { bail!("digits") };
     Ok(digits)
-}
-
-fn randomness() -> Result<Randomness> {
-    Ok(Randomness { ephemeral: random()?, nonce: random()?, answer: random()? })
 }

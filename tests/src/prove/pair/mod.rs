@@ -9,6 +9,7 @@ mod button;
 mod posed;
 mod puppet;
 mod site;
+mod unverified;
 
 use std::time::Instant;
 
@@ -46,6 +47,8 @@ enum Plant {
     UnboundWay,
     /// The person presses a button that the page has not asked for
     UnaskedPress,
+    /// An admin lets in whatever asks unverified, although the node before them shows digits
+    CarelessAdmin,
 }
 
 impl Plant {
@@ -56,6 +59,7 @@ impl Plant {
             Self::UncheckedNonce => Attack::Ground,
             Self::UnboundWay => Attack::Turned,
             Self::UnaskedPress => Attack::ButtonRelay,
+            Self::CarelessAdmin => Attack::Downgraded,
         }
     }
 }
@@ -85,9 +89,13 @@ enum Attack {
     FalsePress,
     /// Changes how a node confirms, and nothing else.
     Turned,
+    /// Says that a node which shows digits can show nothing, where no admin lets such nodes ask, and where one does.
+    Downgraded,
+    /// Is let in unverified by an admin, and has commands sent to it.
+    Commanded,
 }
 
-const ATTACKS: [Attack; 11] = [
+const ATTACKS: [Attack; 13] = [
     Attack::WrongSecret,
     Attack::NamedSecret,
     Attack::Replay,
@@ -99,6 +107,8 @@ const ATTACKS: [Attack; 11] = [
     Attack::EarlyPress,
     Attack::FalsePress,
     Attack::Turned,
+    Attack::Downgraded,
+    Attack::Commanded,
 ];
 
 /// Runs it and prints its figures.
@@ -131,6 +141,7 @@ pub fn run(options: &Options) -> Result<()> {
     findings.tell("joined", site.joined);
     findings.zero("accepted", site.accepted);
     findings.zero("trusted", site.trusted);
+    findings.zero("commanded", site.commanded);
     findings.tell("seconds", seconds(begin.elapsed()));
     let broken = site.accepted + site.trusted;
     site.stop();

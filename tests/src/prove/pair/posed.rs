@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use iot_node::{
-    join::{Join, JoinStep},
+    join::{Join, JoinStep, Randomness},
     noise::{Handshake, KeyPair, Parties, Pattern, Role, Transport},
 };
 use iot_proto::{
@@ -92,4 +92,9 @@ pub(super) fn key() -> Result<KeyPair> {
 /// Random bytes, never the same.
 pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(iot_node::runner::random()?)
+}
+
+/// What a run with a code needs.
+pub(super) fn randomness() -> Result<Randomness> {
+    Ok(Randomness { ephemeral: random()?, nonce: random()?, answer: random()? })
 }
