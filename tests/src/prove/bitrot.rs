@@ -53,6 +53,9 @@ pub struct Options {
     /// Where what is random begins
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Look at the damage of this number alone
+    #[arg(long)]
+    only: Option<u64>,
     #[command(flatten)]
     frame: Frame<Plant>,
 }
@@ -87,16 +90,22 @@ pub fn run(options: &Options) -> Result<()> {
         let bytes = bytes.context("a store that was killed leaves a log")?;
         let length = u64::try_from(bytes.len())?;
         let mut may_lack = if damaged == "wal" { LAST } else { 0 };
-        if number < options.flips {
+        let place = if number < options.flips {
             let bit = chance.below(length * 8);
             bytes[usize::try_from(bit / 8)?] ^= 1 << (bit % 8);
+            format!("damage {number}, bit {} of byte {} of the {damaged}", bit % 8, bit / 8)
         } else {
-            bytes.truncate(usize::try_from(chance.below(length))?);
+            let left = chance.below(length);
+            bytes.truncate(usize::try_from(left)?);
             may_lack *= BATCHES;
+            format!("damage {number}, {left} bytes left of the {damaged}")
+        };
+        if options.only.is_some_and(|only| only != number) {
+            continue;
         }
         copy.write(&path)?;
         let outcome = look(&path, &story, &rest, may_lack);
-        tallies[which].count(&outcome, &format!("damage {number}"));
+        tallies[which].count(&outcome, &place);
     }
     options.frame.conclude(
         "bitrot",

@@ -215,6 +215,16 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Vec<ReadingView>, Fault> {
     decode(columns, bits, usize::try_from(count).unwrap_or(usize::MAX))
 }
 
+/// The same for a row that an index led to, which says of it: series, first and last measurement. A bit that turns over
+/// there leads to another row, which is right in itself.
+pub(crate) fn read_found(row: &Row<'_>, said: [i64; 3]) -> Result<Vec<ReadingView>, Fault> {
+    let is: [i64; 3] = [row.get("series")?, row.get("earliest")?, row.get("latest")?];
+    if is == said {
+        return read(row);
+    }
+    Err(damaged(&"the index by which it is found says something else of it"))
+}
+
 /// Unpacks `count` readings.
 fn decode(columns: &str, mut bits: &[u8], count: usize) -> Result<Vec<ReadingView>, Fault> {
     if count > MOST {

@@ -182,11 +182,11 @@ fn from_chunks(
     // The index has all of this: of chunks that are not wanted nothing else is read.
     let ids = match wanted {
         Wanted::Newest => {
-            "SELECT id, latest FROM chunk INDEXED BY chunk_by_series
+            "SELECT id, earliest, latest FROM chunk INDEXED BY chunk_by_series
              WHERE series = ? AND latest >= ? AND earliest < ? ORDER BY latest DESC"
         }
         Wanted::Oldest => {
-            "SELECT id, earliest FROM chunk INDEXED BY chunk_by_series
+            "SELECT id, earliest, latest FROM chunk INDEXED BY chunk_by_series
              WHERE series = ? AND latest >= ? AND earliest < ? ORDER BY earliest"
         }
     };
@@ -196,16 +196,17 @@ fn from_chunks(
     let mut chunks: Vec<(i64, Vec<ReadingView>)> = Vec::new();
     let mut found = journal.len();
     while let Some(row) = ids.next()? {
-        let (id, edge) = pair(row)?;
+        let (id, earliest, latest) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let is_before = |reading: &&ReadingView| match wanted {
-            Wanted::Newest => reading.measured.0 > edge,
-            Wanted::Oldest => reading.measured.0 < edge,
+            Wanted::Newest => reading.measured.0 > latest,
+            Wanted::Oldest => reading.measured.0 < earliest,
         };
         let unpacked = || chunks.iter().flat_map(|(_, readings)| readings);
         if found >= query.limit && journal.iter().chain(unpacked()).filter(is_before).count() >= query.limit {
             break;
         }
-        let mut readings = fetch.query_row([id], |row| Ok(chunk::read(row)))??;
+        let mut readings =
+            fetch.query_row([id], |row| Ok(chunk::read_found(row, [number, earliest, latest])))??;
         readings.retain(|reading| is_in(query, reading));
         found += readings.len();
         chunks.push((id, readings));

@@ -253,15 +253,18 @@ pub(crate) fn delete(
     resolution: Resolution,
     until: i64,
 ) -> Result<bool, Fault> {
-    let old = "SELECT id FROM rollup WHERE series = ? AND resolution = ? AND start < ? LIMIT 16";
-    let delete = format!("DELETE FROM rollup WHERE id IN ({old})");
+    // The row is asked again, since an index that is damaged leads to another one.
+    let old = "SELECT id FROM rollup WHERE series = ?1 AND resolution = ?2 AND start < ?3 LIMIT 16";
+    let is_old = "+series = ?1 AND +resolution = ?2 AND +start < ?3";
+    let delete = format!("DELETE FROM rollup WHERE id IN ({old}) AND {is_old}");
     let begin = until.saturating_sub(span(resolution));
     Ok(db.prepare_cached(&delete)?.execute([series, resolution.millis(), begin])? > 0)
 }
 
 /// Deletes a little of what a series has, whose node is gone. Tells whether there was anything.
 pub(crate) fn forget(db: &Connection, series: i64) -> Result<bool, Fault> {
-    let rows = "DELETE FROM rollup WHERE id IN (SELECT id FROM rollup WHERE series = ? LIMIT 16)";
+    let rows =
+        "DELETE FROM rollup WHERE id IN (SELECT id FROM rollup WHERE series = ?1 LIMIT 16) AND +series = ?1";
     let open = "DELETE FROM bucket WHERE series = ?1 AND start IN
                 (SELECT start FROM bucket WHERE series = ?1 ORDER BY start LIMIT 256)";
     Ok(db.prepare_cached(rows)?.execute([series])? + db.prepare_cached(open)?.execute([series])? > 0)

@@ -6,6 +6,8 @@ mod care;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod file;
 #[cfg(test)]
 mod given;

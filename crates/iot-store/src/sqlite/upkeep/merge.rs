@@ -57,7 +57,12 @@ fn read_open(db: &Connection, series: i64, readings: &mut Vec<ReadingView>) -> R
     )?;
     let mut rows = select.query([series])?;
     while let Some(row) = rows.next()? {
-        ids.push(row.get("id")?);
+        let (id, is_sealed): (i64, bool) = (row.get("id")?, row.get("sealed")?);
+        // An index that is damaged leads to another row, and what is merged twice would be there twice.
+        if is_sealed || ids.last().is_some_and(|last| *last >= id) {
+            return Err(Fault::Unreadable(format!("chunk {id} stands in the wrong place of its index")));
+        }
+        ids.push(id);
         readings.extend(chunk::read(row)?);
     }
     Ok(ids)

@@ -62,8 +62,9 @@ impl Sweep {
         }
         let mut has_deleted = false;
         if let Some(until) = age.before(retention.readings) {
-            let old = "SELECT id FROM chunk WHERE series = ? AND latest < ? LIMIT ?";
-            let delete = format!("DELETE FROM chunk WHERE id IN ({old})");
+            // The row is asked again, since an index that is damaged leads to another one.
+            let old = "SELECT id FROM chunk WHERE series = ?1 AND latest < ?2 LIMIT ?3";
+            let delete = format!("DELETE FROM chunk WHERE id IN ({old}) AND +series = ?1 AND +latest < ?2");
             has_deleted |= db.prepare_cached(&delete)?.execute([series, until, DELETE])? > 0;
             let gaps = "DELETE FROM gap WHERE source = ? AND arrived < ?";
             db.prepare_cached(gaps)?.execute([row.get(1)?, until])?;
@@ -85,7 +86,8 @@ pub(crate) fn forget(db: &Connection) -> Result<Swept, Fault> {
     let series = "SELECT series FROM forgotten LIMIT 1";
     let series: Option<i64> = db.prepare_cached(series)?.query_row([], |row| row.get(0)).optional()?;
     let Some(series) = series else { return Ok(Swept::All) };
-    let chunks = "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE series = ? LIMIT ?)";
+    let chunks =
+        "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE series = ?1 LIMIT ?2) AND +series = ?1";
     let deleted = db.prepare_cached(chunks)?.execute([series, DELETE])?;
     if !rollup::forget(db, series)? && deleted == 0 {
         db.prepare_cached("DELETE FROM forgotten WHERE series = ?")?.execute([series])?;
