@@ -70,6 +70,7 @@ struct Pressing {
     node: String,
     address: String,
     until: i64,
+    until_words: String,
 }
 
 struct News {
@@ -98,7 +99,7 @@ pub(crate) async fn joining<B: Backend>(web: &Web<B>, refused: Option<&WebError>
         news: news.iter().rev().map(|notice| News::new(notice, &words)).collect(),
         last: last.map(|last| format!("The last window ended {}: {}.", words.time(last.at), last.why)),
         window: joining.window.as_ref().map(|window| Window::new(web, window, &words)),
-        pressing: joining.pressing.iter().map(Pressing::from).collect(),
+        pressing: joining.pressing.iter().map(|pressing| Pressing::new(pressing, &words)).collect(),
     };
     let status = refused.map_or(StatusCode::OK, WebError::status);
     Ok(rendered(status, &page))
@@ -158,13 +159,14 @@ impl Unverified {
     }
 }
 
-impl From<&PressingView> for Pressing {
-    fn from(pressing: &PressingView) -> Self {
+impl Pressing {
+    fn new(pressing: &PressingView, words: &Words) -> Self {
         Self {
             session: pressing.session.0,
             node: pressing.node.to_string(),
             address: pressing.peer.ip().to_string(),
             until: pressing.until.0,
+            until_words: words.time(pressing.until),
         }
     }
 }
