@@ -41,10 +41,15 @@ fn hub(data_dir: &Path, tls: &str) -> (Program, SocketAddr) {
     let mut child = program(data_dir, &[&run[..], &["--announce", "no", "--tls", tls]].concat());
     let mut child = child.spawn().expect("the binary is there");
     let mut log = BufReader::new(child.stderr.take().expect("it was asked for")).lines();
-    let address = log.by_ref().map_while(Result::ok).find_map(|line| {
-        let record: serde_json::Value = serde_json::from_str(&line).ok()?;
-        record["tcp_addr"].as_str()?.parse().ok()
-    });
+    let (mut address, mut url) = (None, None);
+    // The two come in either order, and before the second the command line does not know where the pages are.
+    while address.is_none() || url.is_none() {
+        let line =
+            log.next().expect("the log says where nodes connect, and where the pages are").expect("text");
+        let record: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        address = address.or_else(|| record["tcp_addr"].as_str()?.parse().ok());
+        url = url.or_else(|| record["url"].as_str().map(str::to_owned));
+    }
     // Whoever stops reading a log stops whoever writes it.
     std::thread::spawn(move || log.for_each(drop));
     (Program(child), address.expect("the log says where nodes connect"))
