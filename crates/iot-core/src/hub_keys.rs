@@ -5,6 +5,7 @@
 //!   next --(a person, or when all nodes have it)--> current --(another one takes its place)--> former --(30 days)--> gone
 //! ```
 
+use alloc::{format, string::String};
 use core::time::Duration;
 
 use iot_proto::{HubKey, HubKeyStage, KeyId, NextHubKey, UnixMillis};
@@ -53,6 +54,14 @@ enum Age {
 }
 
 impl HubKeys {
+    /// Which keys there are, as the audit says it: `key 2, taken as well: key 1`.
+    pub fn words(&self) -> String {
+        let key = |what: &str, key: &NumberedKey| format!(", {what} key {}", key.number);
+        let next = self.next.as_ref().map(|next| key("announced", next)).unwrap_or_default();
+        let former = self.former.as_ref().map(|former| key("taken as well:", former)).unwrap_or_default();
+        format!("key {}{next}{former}", self.current.number)
+    }
+
     /// The key that every node should have: the next one, where there is one.
     pub fn newest(&self) -> &NumberedKey {
         self.next.as_ref().unwrap_or(&self.current)

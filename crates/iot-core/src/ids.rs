@@ -36,6 +36,11 @@ impl NodeId {
         &self.0
     }
 
+    /// Whether it is that of a plain node, which proves nothing.
+    pub fn is_plain(&self) -> bool {
+        self.plain_name().is_some()
+    }
+
     /// The name under which a plain node is dialled.
     pub fn plain_name(&self) -> Option<Name<'_>> {
         self.0.strip_prefix("plain:").and_then(|name| Name::new(name).ok())

@@ -266,6 +266,11 @@ pub enum Request {
         /// The keys.
         keys: Box<HubKeys>,
     },
+    /// Put into the audit which keys the hub goes by: they were stored, and the hub ended before the audit was.
+    AuditHubKeys {
+        /// Which it had, as the audit says; empty where that says nothing.
+        before: Box<str>,
+    },
     /// Send one message to an address: on the session of the node there if it has one, else by dialling. It is the word of
     /// whoever asks: whether commands to the node are permitted is not looked at.
     Send {

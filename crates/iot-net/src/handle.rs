@@ -30,6 +30,7 @@ pub struct HubHandle {
     calls: mpsc::Sender<Call>,
     events: broadcast::WeakSender<Event>,
     refusing: watch::Receiver<Option<Refusing>>,
+    names: watch::Receiver<Vec<Box<str>>>,
 }
 
 impl HubHandle {
@@ -37,8 +38,15 @@ impl HubHandle {
         calls: mpsc::Sender<Call>,
         events: broadcast::WeakSender<Event>,
         refusing: watch::Receiver<Option<Refusing>>,
+        names: watch::Receiver<Vec<Box<str>>>,
     ) -> Self {
-        Self { calls, events, refusing }
+        Self { calls, events, refusing, names }
+    }
+
+    /// Whether the hub got this host name on a network where another machine has [`HOST_NAME`](crate::HOST_NAME). Names are
+    /// in lower case, without a dot at the end.
+    pub fn is_announced_as(&self, name: &str) -> bool {
+        self.names.borrow().iter().any(|known| **known == *name)
     }
 
     /// Whether the store refuses what it is given, and every change of that.

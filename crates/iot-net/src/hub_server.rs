@@ -28,7 +28,7 @@ use crate::{
     clock::Clock,
     config::{Discovery, NetConfig, Opening},
     dialler::Dialler,
-    dns_sd::Announced,
+    dns_sd::{Announced, HOST_NAME},
     driver::Driver,
     executor::Executor,
     handle::{Call, HubHandle, Refusing},
@@ -110,7 +110,8 @@ impl HubServer {
         let (calls, asked) = mpsc::channel(config.max_calls);
         let events = broadcast::Sender::new(config.max_events);
         let (refusing, seen) = watch::channel(None);
-        let handle = HubHandle::new(calls, events.downgrade(), seen);
+        let (names, known) = watch::channel(Vec::new());
+        let handle = HubHandle::new(calls, events.downgrade(), seen, known);
         let (address, stop) = (server.local_addr(), CancellationToken::new());
         let parts = Parts {
             config,
@@ -122,6 +123,7 @@ impl HubServer {
             asked,
             events,
             refusing,
+            names,
             stop: stop.clone(),
             opened: opened.clone(),
         };
@@ -202,6 +204,7 @@ struct Parts {
     asked: mpsc::Receiver<Call>,
     events: broadcast::Sender<Event>,
     refusing: watch::Sender<Option<Refusing>>,
+    names: watch::Sender<Vec<Box<str>>>,
     stop: CancellationToken,
     opened: CancellationToken,
 }
@@ -234,7 +237,7 @@ impl Parts {
             driver.open();
             server.listen()?;
             info!(tcp_addr = %server.local_addr(), "nodes are served");
-            announced = announce(discovery, &name, server.local_addr());
+            announced = announce(discovery, &name, server.local_addr(), self.names);
             server.serve_in_local_set(handlers, stop.cancelled()).await
         };
         tokio::select! {
@@ -257,10 +260,15 @@ impl Parts {
     }
 }
 
-fn announce(discovery: Discovery, name: &str, address: SocketAddr) -> Option<Announced> {
+fn announce(
+    discovery: Discovery,
+    name: &str,
+    address: SocketAddr,
+    names: watch::Sender<Vec<Box<str>>>,
+) -> Option<Announced> {
     match discovery {
         Discovery::Quiet => None,
-        Discovery::Announced => Announced::start(name, address)
+        Discovery::Announced => Announced::start(name, HOST_NAME, address, names)
             .inspect_err(|error| warn!(%error, "the hub is not announced: nodes need its address"))
             .ok(),
     }

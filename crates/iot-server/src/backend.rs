@@ -65,6 +65,10 @@ impl Backend for HubBackend {
         iot_net::wall_clock()
     }
 
+    fn is_called(&self, name: &str) -> bool {
+        self.hub.is_announced_as(name)
+    }
+
     fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.catalogue)
     }

@@ -2,7 +2,7 @@
 //! the core's; here they are made and written down, in an order in which a crash at any moment leaves a hub that starts.
 //!
 //! First the file, then whoever answers nodes, then the core, which tells them and keeps the change in the audit. So no
-//! node is ever told a key that the hub could lose.
+//! node is ever told a key that the hub could lose. Where the hub ended in between, the audit has it from the next start.
 
 use core::{fmt::Display, time::Duration};
 use std::{
@@ -10,7 +10,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use iot_core::{IotError, Request, audit::reason, view::HubKeysView};
+use iot_core::{
+    IotError, Request,
+    audit::{AuditQuery, Deed, reason},
+    store::Chronicle,
+    view::HubKeysView,
+};
 use iot_net::{HubHandle, HubIdentity, KeySet, Keyring, wall_clock};
 use tokio::{sync::Mutex, task::spawn_blocking, time::sleep};
 use tracing::warn;
@@ -20,8 +25,14 @@ use crate::identity;
 /// How often it is looked whether the time of the key before is over.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
 
-/// Who ends the key before, in the audit.
+/// Who ends the key before, and finds that a change is not in the audit.
 const THE_HUB: &str = "the hub";
+
+/// Why it puts such a change there.
+const FOUND: &str = "found at the start: the hub ended before the audit had it, or it is older than the keys";
+
+/// The keys of a hub that has had no other, as the audit says it.
+const FIRST: &str = "key 1";
 
 /// Changes the hub's key.
 #[derive(Debug)]
@@ -35,11 +46,40 @@ pub(crate) struct HubKeyChanges {
 }
 
 impl HubKeyChanges {
-    /// Nothing is changed yet, but that a key before ends when its time is over.
-    pub(crate) fn start(data_dir: Option<PathBuf>, keyring: Arc<Keyring>, hub: HubHandle) -> Arc<Self> {
+    /// Nothing is changed yet, but that a key before ends when its time is over. What the audit does not know is put there.
+    pub(crate) fn start(
+        data_dir: Option<PathBuf>,
+        keyring: Arc<Keyring>,
+        hub: HubHandle,
+        chronicle: Arc<dyn Chronicle>,
+    ) -> Arc<Self> {
         let changes = Arc::new(Self { data_dir, keyring, hub, turn: Mutex::new(()) });
-        tokio::spawn(end_in_time(Arc::downgrade(&changes)));
+        let begun = Arc::clone(&changes);
+        tokio::spawn(async move {
+            if let Err(error) = begun.audit_unknown(chronicle).await {
+                warn!(%error, "whether the audit knows the hub's keys could not be seen; it is tried at the next start");
+            }
+            let changes = Arc::downgrade(&begun);
+            drop(begun);
+            end_in_time(changes).await;
+        });
         changes
+    }
+
+    /// Puts the keys into the audit, where what that says last of them is something else.
+    async fn audit_unknown(&self, chronicle: Arc<dyn Chronicle>) -> Result<(), IotError> {
+        let _turn = self.turn.lock().await;
+        let query = AuditQuery { deed: Some(Deed::ChangeHubKey), limit: 1, ..AuditQuery::default() };
+        let last = spawn_blocking(move || chronicle.audit(&query)).await.map_err(|_| IotError::Stopping)?;
+        let last = last.map_err(|error| IotError::NotStored { why: error.why })?.into_iter().next();
+        let before = last.as_ref().map(|entry| &*entry.record.after);
+        // Behind it stands how many nodes lacked the key then.
+        let before = before.map(|after| after.split(';').next().unwrap_or_default());
+        if *self.keyring.get().public().words() == *before.unwrap_or(FIRST) {
+            return Ok(());
+        }
+        let told = Request::AuditHubKeys { before: before.unwrap_or_default().into() };
+        self.hub.ask(THE_HUB, FOUND, told).await.map(drop)
     }
 
     /// How far the nodes have come with the keys.
@@ -124,9 +164,7 @@ async fn end_in_time(changes: Weak<HubKeyChanges>) {
 mod tests {
     use core::net::SocketAddr;
 
-    use iot_core::{
-        UnixMillis, audit::AuditQuery, catalogue::Catalogue, config::HubConfig, store::Chronicle,
-    };
+    use iot_core::{UnixMillis, audit::AuditEntry, catalogue::Catalogue, config::HubConfig};
     use iot_net::{HubServer, NetConfig, Running};
 
     use super::*;
@@ -141,7 +179,8 @@ mod tests {
         let opened = store::open(StoreKind::Disk, data_dir, iot_store::RetentionPolicy::default()).unwrap();
         let catalogue = Arc::new(Catalogue::built_in());
         let hub = HubServer::start(net, HubConfig::default(), catalogue, opened.store).unwrap();
-        let changes = HubKeyChanges::start(Some(data_dir.into()), keyring, hub.handle().clone());
+        let chronicle = Arc::clone(&opened.chronicle);
+        let changes = HubKeyChanges::start(Some(data_dir.into()), keyring, hub.handle().clone(), chronicle);
         (hub, changes, opened.chronicle)
     }
 
@@ -180,6 +219,28 @@ mod tests {
         ];
         assert_eq!(words, expected);
         hub.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_was_written_before_the_hub_ended_is_in_the_audit_from_the_next_start_and_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = directory.path();
+        let (hub, changes, _) = start(data_dir);
+        changes.announce("Ada", "").await.unwrap();
+        let written = changes.keyring.get().changed(wall_clock()).unwrap();
+        hub.stop().await;
+        identity::keep(data_dir, &written).unwrap();
+        for _ in 0..2 {
+            let (hub, changes, chronicle) = start(data_dir);
+            changes.audit_unknown(Arc::clone(&chronicle)).await.unwrap();
+            let query = AuditQuery { limit: 9, ..AuditQuery::default() };
+            let audit: Vec<AuditEntry> = chronicle.audit(&query).unwrap();
+            assert_eq!(audit.len(), 2, "the announcement, and what was found");
+            let found = &audit[0].record;
+            assert_eq!((&*found.by, &*found.before), (THE_HUB, "key 1, announced key 2"));
+            assert_eq!(&*found.after, "key 2, taken as well: key 1; every node has it");
+            hub.stop().await;
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! which address. The token can open windows and nothing that an admin can, and is gone when this ends.
 
 mod page;
+mod pinned;
 
 use core::time::Duration;
 use std::{

@@ -110,8 +110,11 @@ fn known(data_dir: &Path, backup: &Path) -> Key {
 fn document(store: &Path, restored: &Restored, key: &Key) -> Json {
     let Restored { contents: made, cancelled, readmitted, kept } = restored;
     let Readmitted { nodes, users, tokens } = readmitted;
-    let nodes = nodes.iter().map(|ReadmittedNode { id, title, was_turned_away }| {
-        json!({ "id": id.as_str(), "title": title, "was_turned_away": was_turned_away })
+    let nodes = nodes.iter().map(|ReadmittedNode { id, title, was_turned_away, is_commanded_again }| {
+        json!({
+            "id": id.as_str(), "title": title,
+            "was_turned_away": was_turned_away, "is_commanded_again": is_commanded_again,
+        })
     });
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let (key, key_kept) = match key {
@@ -174,11 +177,18 @@ fn readmitted_lines(readmitted: &Readmitted) -> Vec<String> {
         nodes.len(),
         if nodes.is_empty() { "." } else { ":" }
     )];
-    // Those that a person has turned away come first: they are what to look at.
-    let (back, others): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.was_turned_away);
-    for ReadmittedNode { id, title, was_turned_away } in back.into_iter().chain(others).take(NAMED) {
-        let now = if *was_turned_away { ", which the store before does not let in any more" } else { "" };
-        lines.push(format!("  {id} {title:?}{now}"));
+    // What a person has taken back comes first: it is what to look at.
+    let (back, others): (Vec<_>, Vec<_>) =
+        nodes.iter().partition(|node| node.was_turned_away || node.is_commanded_again);
+    for node in back.into_iter().chain(others).take(NAMED) {
+        let ReadmittedNode { id, title, was_turned_away, is_commanded_again } = node;
+        let away = if *was_turned_away { ", which the store before does not let in any more" } else { "" };
+        let commanded = if *is_commanded_again {
+            ", which proves nothing and can be commanded again: the store before does not permit that"
+        } else {
+            ""
+        };
+        lines.push(format!("  {id} {title:?}{away}{commanded}"));
     }
     if let Some(more) = nodes.len().checked_sub(NAMED).filter(|more| *more > 0) {
         lines.push(format!("  and {more} more, which --json lists"));

@@ -118,7 +118,7 @@ impl IotServer {
         let care = Arc::new(Care::start(&config, hub.handle(), restores));
         let key_dir = (config.store == StoreKind::Disk).then(|| config.data_dir.clone());
         let backend = HubBackend {
-            hub_keys: HubKeyChanges::start(key_dir, keyring, hub.handle().clone()),
+            hub_keys: HubKeyChanges::start(key_dir, keyring, hub.handle().clone(), Arc::clone(&chronicle)),
             hub: hub.handle().clone(),
             history,
             chronicle,

@@ -2,6 +2,7 @@
 //! into it, and nothing of it is left behind.
 
 use std::{
+    fs,
     io::{self, BufRead as _, BufReader, Lines, Write as _},
     net::SocketAddr,
     path::Path,
@@ -13,6 +14,7 @@ use iot_node::{
     runner::{Ends, join, join_with_button, new_key, random},
 };
 use iot_proto::JoinSecret;
+use rcgen::generate_simple_self_signed;
 
 /// The binary on a data directory. It is killed where a test ends before it.
 struct Program(Child);
@@ -41,14 +43,13 @@ fn hub(data_dir: &Path, tls: &str) -> (Program, SocketAddr) {
     let mut child = program(data_dir, &[&run[..], &["--announce", "no", "--tls", tls]].concat());
     let mut child = child.spawn().expect("the binary is there");
     let mut log = BufReader::new(child.stderr.take().expect("it was asked for")).lines();
-    let (mut address, mut url) = (None, None);
-    // The two come in either order, and before the second the command line does not know where the pages are.
-    while address.is_none() || url.is_none() {
-        let line =
-            log.next().expect("the log says where nodes connect, and where the pages are").expect("text");
-        let record: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+    // Nodes and pages are served in either order, and the command asks the page.
+    let (mut address, mut has_pages) = (None, false);
+    while address.is_none() || !has_pages {
+        let line = log.next().expect("the hub starts").expect("text");
+        let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         address = address.or_else(|| record["tcp_addr"].as_str()?.parse().ok());
-        url = url.or_else(|| record["url"].as_str().map(str::to_owned));
+        has_pages |= record["url"].is_string();
     }
     // Whoever stops reading a log stops whoever writes it.
     std::thread::spawn(move || log.for_each(drop));
@@ -79,10 +80,30 @@ fn said(data_dir: &Path, arguments: &[&str]) -> (String, String) {
     (text(output.stdout), text(output.stderr))
 }
 
+/// Puts a certificate for another name than any of this machine, and its key, where the configuration names them.
+fn name_certificate(data_dir: &Path) {
+    let made = generate_simple_self_signed(["hub.example".into()]).expect("it can be made");
+    let [certificate, key] = ["named.crt", "named.key"].map(|name| data_dir.join(name));
+    let named = format!("tls_certificate = '{}'\ntls_key = '{}'\n", certificate.display(), key.display());
+    for (path, text) in [
+        (&certificate, made.cert.pem()),
+        (&key, made.signing_key.serialize_pem()),
+        (&data_dir.join("iot-hub.toml"), named),
+    ] {
+        fs::write(path, text).expect("the directory is there");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_node_joins_with_the_secret_that_is_shown_over_plain_and_encrypted_pages() {
-    for tls in ["off", "self-signed"] {
+    for tls in ["off", "self-signed", "files"] {
         let data_dir = tempfile::tempdir().unwrap();
+        name_certificate(data_dir.path());
         let (_hub, address) = hub(data_dir.path(), tls);
         let (command, _stdin, lines, secret) = joining(data_dir.path(), tls);
         let (tokens, _) = said(data_dir.path(), &["token", "list"]);
@@ -144,6 +165,17 @@ async fn a_node_joins_with_digits_that_are_typed_and_its_button_that_the_command
     joined.map_err(io::Error::other).expect("it is let in");
     let (last, is_well) = ends(command, lines);
     assert!(is_well && last.iter().any(|line| line.contains("has joined with digits")), "{last:?}");
+}
+
+#[test]
+fn no_other_certificate_is_believed_than_the_one_that_the_configuration_names() {
+    let data_dir = tempfile::tempdir().unwrap();
+    name_certificate(data_dir.path());
+    let (_hub, _) = hub(data_dir.path(), "files");
+    name_certificate(data_dir.path());
+    let (_, complaint) = said(data_dir.path(), &["join", "--tls", "files"]);
+    assert!(complaint.contains("another certificate than its file has"), "{complaint}");
+    assert_eq!(said(data_dir.path(), &["token", "list"]).0, "", "the token is gone");
 }
 
 #[test]

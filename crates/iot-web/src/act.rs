@@ -13,8 +13,9 @@ use crate::{
     Backend, api,
     body::{self, Reply},
     details::Details,
+    door,
     error::WebError,
-    input::Given,
+    input::{Given, Whole},
     page::{self, Refusal},
     route::{Act, NodeAct},
     web::{Asked, Web},
@@ -64,7 +65,23 @@ pub(crate) async fn by_script<B: Backend>(web: &Web<B>, act: Act, asked: &Asked)
 async fn done<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Answer, WebError> {
     let why = details.why.clone();
     let request = request(web, act, details).await?;
+    if let Some(node) = lets_in(&request) {
+        door::let_in(web, node).await?;
+    }
     Ok(web.backend.ask(&web.author(), &why, request).await?)
+}
+
+/// The node that would be let in, or let in somewhere else.
+fn lets_in(request: &Request) -> Option<&NodeId> {
+    if let Request::Admit { node }
+    | Request::Unarchive { node }
+    | Request::AcceptAddress { node, .. }
+    | Request::Replace { by: node, .. } = request
+    {
+        Some(node)
+    } else {
+        None
+    }
 }
 
 async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> Result<Request, WebError> {
@@ -87,7 +104,7 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
             (node, Wanted::Invoke { module: *module, channel: action.channel, argument })
         }
         Act::Node(node, NodeAct::Identify) => {
-            (node, Wanted::Identify { for_s: details.for_s.unwrap_or(IDENTIFY_FOR_S) })
+            (node, Wanted::Identify { for_s: details.for_s.map_or(IDENTIFY_FOR_S, Whole::get) })
         }
         Act::Node(node, NodeAct::Restart) => (node, Wanted::Restart),
         Act::Node(node, NodeAct::Name) => {
@@ -122,7 +139,8 @@ async fn request<B: Backend>(web: &Web<B>, act: &Act, details: Details<'_>) -> R
         }
         Act::Cancel(id) => return Ok(Request::Cancel { id: *id }),
     };
-    Ok(Request::Command { node: node.clone(), wanted, expires_in_s: details.expires_in_s })
+    let expires_in_s = details.expires_in_s.map(Whole::get);
+    Ok(Request::Command { node: node.clone(), wanted, expires_in_s })
 }
 
 async fn kind_of<B: Backend>(web: &Web<B>, id: &NodeId, index: u8) -> Result<Arc<ModuleKind>, WebError> {

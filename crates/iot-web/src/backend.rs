@@ -25,6 +25,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The hub's clock.
     fn now(&self) -> UnixMillis;
 
+    /// Whether the hub may be addressed under this host name, beside those of its configuration, because a network gave it
+    /// to it. It is in lower case, without a dot at the end.
+    fn is_called(&self, name: &str) -> bool;
+
     /// All module kinds, with their files.
     fn catalogue(&self) -> Arc<Catalogue>;
 
@@ -43,7 +47,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// What would happen if the hardware `by` took the place of `node`.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`]; [`IotError::TooMany`] for one plain node more.
     fn replacement(
         &self,
         node: &NodeId,

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::{
     error::WebError,
-    input::{Given, Query, Told},
+    input::{Given, Query, Told, Whole},
     route::{Act, NodeAct},
     web::Asked,
 };
@@ -18,8 +18,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Details<'a> {
     pub(crate) value: Option<Given<'a>>,
-    pub(crate) expires_in_s: Option<u32>,
-    pub(crate) for_s: Option<u16>,
+    pub(crate) expires_in_s: Option<Whole<u32>>,
+    pub(crate) for_s: Option<Whole<u16>>,
     pub(crate) title: Box<str>,
     pub(crate) place: Box<str>,
     pub(crate) tags: Vec<Box<str>>,
@@ -128,7 +128,7 @@ pub(crate) struct SetBody {
     #[schemars(with = "Told")]
     value: Json,
     /// After so many seconds it is not wanted any more.
-    expires_in_s: Option<u32>,
+    expires_in_s: Option<Whole<u32>>,
     #[serde(default)]
     why: Why,
 }
@@ -141,7 +141,7 @@ pub(crate) struct InvokeBody {
     #[schemars(with = "Option<Told>")]
     argument: Option<Json>,
     /// After so many seconds it is not wanted any more.
-    expires_in_s: Option<u32>,
+    expires_in_s: Option<Whole<u32>>,
     #[serde(default)]
     why: Why,
 }
@@ -151,9 +151,9 @@ pub(crate) struct InvokeBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct IdentifyBody {
     /// For how many seconds; 10 where nobody says.
-    for_s: Option<u16>,
+    for_s: Option<Whole<u16>>,
     /// After so many seconds it is not wanted any more.
-    expires_in_s: Option<u32>,
+    expires_in_s: Option<Whole<u32>>,
     #[serde(default)]
     why: Why,
 }
@@ -163,7 +163,7 @@ pub(crate) struct IdentifyBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpiryBody {
     /// After so many seconds it is not wanted any more.
-    expires_in_s: Option<u32>,
+    expires_in_s: Option<Whole<u32>>,
     #[serde(default)]
     why: Why,
 }

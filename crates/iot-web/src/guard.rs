@@ -68,7 +68,8 @@ pub(crate) fn guarded<B: Backend>(
         async move {
             web.serve();
             let surface = Surface::of(request.uri().path());
-            let reply = if web.hosts.allow(request.uri(), request.headers()) {
+            let is_called = |name: &str| web.backend.is_called(name);
+            let reply = if web.hosts.allow(request.uri(), request.headers(), is_called) {
                 inner.oneshot(request).await?.map(BodyExt::boxed_unsync)
             } else {
                 refused(&web, surface, StatusCode::MISDIRECTED_REQUEST).await

@@ -23,19 +23,19 @@ impl Hosts {
         Self { names }
     }
 
-    /// Whether a request to this target with these headers was meant for this hub.
-    pub(crate) fn allow(&self, target: &Uri, headers: &HeaderMap) -> bool {
+    /// Whether a request to this target with these headers was meant for this hub, which may have got further names since
+    /// it has started.
+    pub(crate) fn allow(&self, target: &Uri, headers: &HeaderMap, is_called: impl Fn(&str) -> bool) -> bool {
+        let knows = |authority: &Authority| {
+            let host = authority.host().trim_end_matches('.').to_lowercase();
+            let address = host.trim_start_matches('[').trim_end_matches(']');
+            address.parse::<IpAddr>().is_ok() || self.names.contains(host.as_str()) || is_called(&host)
+        };
         if let Some(authority) = target.authority() {
-            return self.knows(authority);
+            return knows(authority);
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        host.and_then(|host| host.parse().ok()).is_some_and(|authority| self.knows(&authority))
-    }
-
-    fn knows(&self, authority: &Authority) -> bool {
-        let host = authority.host().trim_end_matches('.').to_lowercase();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        address.parse::<IpAddr>().is_ok() || self.names.contains(host.as_str())
+        host.and_then(|host| host.parse().ok()).is_some_and(|authority| knows(&authority))
     }
 }
 
@@ -55,14 +55,17 @@ mod tests {
             ("pi", true),
             ("PI.local.:80", true),
             ("hub.example", true),
+            ("iot-hub-2.local", true),
+            ("iot-hub-3.local", false),
             ("evil.example", false),
             ("localhost.evil.example", false),
             ("127.0.0.1.evil.example", false),
             ("", false),
         ] {
             let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
-            assert_eq!(hosts.allow(&uri, &headers), expected, "{host}");
+            let is_called = |name: &str| name == "iot-hub-2.local";
+            assert_eq!(hosts.allow(&uri, &headers, is_called), expected, "{host}");
         }
-        assert!(!hosts.allow(&uri, &HeaderMap::new()), "no host at all");
+        assert!(!hosts.allow(&uri, &HeaderMap::new(), |_| true), "no host at all");
     }
 }

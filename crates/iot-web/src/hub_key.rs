@@ -8,6 +8,7 @@ use crate::{
     body::{self, Reply},
     details::{Why, WhyBody},
     error::WebError,
+    input::Whole,
     page,
     route::{HubKeyAct, Surface},
     web::{Asked, Web},
@@ -19,7 +20,7 @@ use crate::{
 pub(crate) struct ChangeHubKeyBody {
     /// So many nodes may lack the next key; none where nobody says.
     #[serde(default)]
-    lacking: usize,
+    lacking: Whole<usize>,
     /// Must be said where any node lacks it.
     #[serde(default)]
     why: Why,
@@ -49,7 +50,7 @@ pub(crate) async fn asked<B: Backend>(
                 HubKeyAct::Announce => (0, asked.document::<WhyBody>()?.why),
                 HubKeyAct::Change => {
                     let ChangeHubKeyBody { lacking, why } = asked.document()?;
-                    (lacking, why)
+                    (lacking.get(), why)
                 }
             };
             done(web, act, lacking, &why.0).await?;

@@ -1,12 +1,12 @@
 //! What people and scripts give: queries, forms and JSON bodies, read against the definition that they are for.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, str::FromStr};
 
 use iot_core::catalogue::{ValueError, ValueType};
 use iot_proto::{Finite, OwnedValue};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value as Json;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Number, Value as Json};
 
 /// Names and values of a query or a form. Of a name that comes twice, the last counts.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,7 @@ fn from_text(text: &str, value: &ValueType) -> Option<OwnedValue> {
 fn from_json(json: &Json, value: &ValueType) -> Option<OwnedValue> {
     match value {
         ValueType::Bool { .. } => json.as_bool().map(OwnedValue::Bool),
-        ValueType::Int { .. } => json.as_i64().map(OwnedValue::Int),
+        ValueType::Int { .. } => whole(json.as_number()?).map(OwnedValue::Int),
         ValueType::Float { .. } => Finite::new(json.as_f64()?).ok().map(OwnedValue::Float),
         ValueType::Enum { .. } | ValueType::Colour | ValueType::Text { .. } => named(json.as_str()?, value),
     }
@@ -118,6 +118,46 @@ fn named(text: &str, value: &ValueType) -> Option<OwnedValue> {
         ValueType::Text { .. } => Some(OwnedValue::Text(text.into())),
         ValueType::Bool { .. } | ValueType::Int { .. } | ValueType::Float { .. } => None,
     }
+}
+
+/// A whole number in a document. `5.0` is 5, as JSON Schema has it, and as programs write it whose numbers all have points.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Whole<T>(T);
+
+impl<T> Whole<T> {
+    /// The number.
+    pub(crate) fn get(self) -> T {
+        self.0
+    }
+}
+
+impl<'de, T: FromStr> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = Number::deserialize(deserializer)?;
+        let wrong = || D::Error::custom(format!("{number} is no whole number that can stand here"));
+        whole(&number).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Whole<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// The number, where it is a whole one of this type.
+fn whole<T: FromStr>(number: &Number) -> Option<T> {
+    // Written out, a number with a point has one only where something is behind it.
+    let text = if number.is_f64() { number.as_f64()?.to_string() } else { number.to_string() };
+    text.parse().ok()
 }
 
 /// A value as it stands in JSON: options by name, colours as `#rrggbb`.
@@ -182,6 +222,17 @@ mod tests {
         assert_eq!(read("#ffb347", &ValueType::Colour), Some(OwnedValue::Int(0xFF_B3_47)));
         assert_eq!(read("#+fb347", &ValueType::Colour), None);
         assert_eq!(read("", &ValueType::Text { max_chars: 4 }), Some(OwnedValue::Text("".into())));
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_point_and_nothing_behind_it() {
+        let read = |text: &str| serde_json::from_str::<Whole<u16>>(text).map(Whole::get).ok();
+        assert_eq!(["5", "5.0", "5e2", "65535.0"].map(read), [Some(5), Some(5), Some(500), Some(65_535)]);
+        assert_eq!(["5.5", "-5.0", "65536.0", "1e300", "\"5\"", "true"].map(read), [None; 6]);
+        let int = ValueType::Int { unit: "%".into(), range: (0, 100), step: 1 };
+        let given = |json: f64| Given::Json(json.into()).read("x", &int).ok();
+        assert_eq!((given(5.0), given(-5.0)), (Some(OwnedValue::Int(5)), Some(OwnedValue::Int(-5))));
+        assert_eq!((given(5.5), given(1e300)), (None, None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     body::{self, Reply},
     details::{Why, WhyBody},
     error::WebError,
-    input::Query,
+    input::{Query, Whole},
     page,
     route::JoinAct,
     web::{Asked, Web},
@@ -36,7 +36,7 @@ struct Given {
 pub(crate) struct OpenBody {
     /// For so long; 5 where nobody says.
     #[schemars(range(max = MAX_WINDOW_S / 60))]
-    minutes: Option<u32>,
+    minutes: Option<Whole<u32>>,
     /// One that is printed on a node; a new one where nobody says.
     secret: Option<String>,
     #[serde(default)]
@@ -68,7 +68,7 @@ pub(crate) struct DigitsBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OneBody {
     /// As `GET /api/v1/joining` tells it.
-    session: u64,
+    session: Whole<u64>,
     #[serde(default)]
     why: Why,
 }
@@ -92,7 +92,7 @@ impl Given {
         Ok(match act {
             JoinAct::Open => {
                 let OpenBody { minutes, secret, why } = asked.document()?;
-                Self { minutes, secret, why: why.0, ..Self::default() }
+                Self { minutes: minutes.map(Whole::get), secret, why: why.0, ..Self::default() }
             }
             JoinAct::Secret => {
                 let SecretBody { secret, why } = asked.document()?;
@@ -104,7 +104,7 @@ impl Given {
             }
             JoinAct::Admit | JoinAct::End => {
                 let OneBody { session, why } = asked.document()?;
-                Self { session: Some(session), why: why.0, ..Self::default() }
+                Self { session: Some(session.get()), why: why.0, ..Self::default() }
             }
             JoinAct::Unverified | JoinAct::Close => {
                 let WhyBody { why } = asked.document()?;

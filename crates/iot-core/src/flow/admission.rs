@@ -27,25 +27,30 @@ impl Hub {
         id: &NodeId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        if self.registry.get(number).is_some_and(|node| node.admission == AdmissionState::Archived) {
-            return Err(IotError::Archived { node: id.clone() });
-        }
-        self.check_room_for_plain(number)?;
+        let number = self.unless(id, AdmissionState::Archived, |node| IotError::Archived { node })?;
+        self.check_room_for_plain(number, None)?;
         self.set_admission(now, asker, number, (AdmissionState::Admitted, Deed::Admit), out);
         self.pump(now, number, out);
         Ok(())
     }
 
-    /// Whether one more plain node may be let in. Anyone can pose as one, so there are few, each known to a person;
-    /// where registration is open, nobody has chosen any of them.
-    fn check_room_for_plain(&self, number: NodeNumber) -> Result<(), IotError> {
+    /// Whether one more plain node may be let in, while another one goes where that is named. Anyone can pose as one, so
+    /// there are few, each known to a person; where registration is open, nobody has chosen any of them.
+    ///
+    /// # Errors
+    /// [`IotError::TooMany`].
+    pub(crate) fn check_room_for_plain(
+        &self,
+        number: NodeNumber,
+        goes: Option<NodeNumber>,
+    ) -> Result<(), IotError> {
         let is_let_in = |node: &Node| node.key().is_none() && node.admission == AdmissionState::Admitted;
         let asks = self.registry.get(number).is_some_and(|node| node.key().is_none() && !is_let_in(node));
         if !asks || self.config.registration == Registration::Open {
             return Ok(());
         }
-        let let_in = self.registry.iter().filter(|(_, node)| is_let_in(node)).count();
+        let stays = |(known, node): &(NodeNumber, &Node)| Some(*known) != goes && is_let_in(node);
+        let let_in = self.registry.iter().filter(stays).count();
         let most = self.config.max_plain;
         if let_in < most { Ok(()) } else { Err(self.too_many(Limit::Plain, most)) }
     }
@@ -91,10 +96,7 @@ impl Hub {
         id: &NodeId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        if self.registry.get(number).is_some_and(|node| node.admission == AdmissionState::Pending) {
-            return Err(IotError::Standing { node: id.clone(), why: "waits: turn it away instead" });
-        }
+        let number = self.unless(id, AdmissionState::Pending, waits)?;
         asker.must_say_why("forgetting a node")?;
         if let Some(node) = self.remove(now, number, id, out) {
             let before = format!("{}, {} modules", node.admission.word(), node.modules.len());
@@ -144,9 +146,8 @@ impl Hub {
     ) -> Result<(), IotError> {
         let number = self.registry.number(id)?;
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
-        let decision = Decision { by: asker.by.into(), why: asker.why.into(), at: asker.at };
         let before = standing(node);
-        node.change_extras(|extras| extras.disabled = (deed == Deed::Disable).then_some(decision));
+        node.change_extras(|extras| extras.disabled = (deed == Deed::Disable).then(|| asker.decision()));
         let (target, after) = (node.target(), standing(node));
         let word = if deed == Deed::Disable { "disabled" } else { "enabled" };
         out.audit(asker, deed, target, before, after);
@@ -166,10 +167,7 @@ impl Hub {
         id: &NodeId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        if self.registry.get(number).is_some_and(|node| node.admission == AdmissionState::Archived) {
-            return Err(IotError::Archived { node: id.clone() });
-        }
+        let number = self.unless(id, AdmissionState::Archived, |node| IotError::Archived { node })?;
         self.set_admission(now, asker, number, (AdmissionState::Revoked, Deed::Revoke), out);
         self.end_service(now, number, &IotError::Revoked { node: id.clone() }, out);
         Ok(())
@@ -186,10 +184,7 @@ impl Hub {
         id: &NodeId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let number = self.registry.number(id)?;
-        if self.registry.get(number).is_some_and(|node| node.admission == AdmissionState::Pending) {
-            return Err(IotError::Standing { node: id.clone(), why: "waits: turn it away instead" });
-        }
+        let number = self.unless(id, AdmissionState::Pending, waits)?;
         self.set_admission(now, asker, number, (AdmissionState::Archived, Deed::Archive), out);
         self.end_service(now, number, &IotError::Archived { node: id.clone() }, out);
         Ok(())
@@ -211,9 +206,24 @@ impl Hub {
         if self.registry.get(number).is_some_and(|node| node.admission != AdmissionState::Archived) {
             return Err(IotError::Standing { node: id.clone(), why: "is not in the archive" });
         }
-        self.check_room_for_plain(number)?;
+        self.check_room_for_plain(number, None)?;
         self.set_admission(now, asker, number, (AdmissionState::Admitted, Deed::Unarchive), out);
         Ok(())
+    }
+
+    /// A node that is known and does not stand so, which is refused.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], and what `refused` says.
+    fn unless(
+        &self,
+        id: &NodeId,
+        stands: AdmissionState,
+        refused: fn(NodeId) -> IotError,
+    ) -> Result<NodeNumber, IotError> {
+        let number = self.registry.number(id)?;
+        let is_so = self.registry.get(number).is_some_and(|node| node.admission == stands);
+        if is_so { Err(refused(id.clone())) } else { Ok(number) }
     }
 
     /// Changes whether a node is let in; nothing where it is so already.
@@ -281,21 +291,32 @@ impl Hub {
     /// Keeps a change of a node's admission, and tells it and all who watch.
     pub(crate) fn admission_changed(&mut self, now: Now, number: NodeNumber, what: &str, out: &mut Effects) {
         let Some(node) = self.registry.get(number) else { return };
-        out.records.records.extend(node.record());
-        if let Some(session) = node.session
+        let session = node.session;
+        if let Some(session) = session
             && let Some(requests) = self.sessions.get_mut(session).map(Session::requests)
         {
             let admission: Admission = node.wire_admission();
             out.send(session, &admission, Correlation::Request(requests.begin(Pending::Admission)));
         }
-        let id = node.id.clone();
-        out.publish(Event::Node { node: id.clone() });
-        let (text, session) = (format!("{} was {what}.", node.title), node.session);
-        self.activity.note(now.wall, Some(&id), text, out);
+        self.node_changed(now, number, &format!(" was {what}"), out);
         if let Some(session) = session {
             self.tell_hub_key(session, number, out);
         }
     }
+
+    /// Keeps a node as it is now, and tells all who watch what has become of it: `words` come behind its title.
+    pub(crate) fn node_changed(&mut self, now: Now, number: NodeNumber, words: &str, out: &mut Effects) {
+        let Some(node) = self.registry.get(number) else { return };
+        out.records.records.extend(node.record());
+        let (id, text) = (node.id.clone(), format!("{}{words}.", node.title));
+        out.publish(Event::Node { node: id.clone() });
+        self.activity.note(now.wall, Some(&id), text, out);
+    }
+}
+
+/// What is refused to one that waits.
+fn waits(node: NodeId) -> IotError {
+    IotError::Standing { node, why: "waits: turn it away instead" }
 }
 
 /// How a node stands, in words.

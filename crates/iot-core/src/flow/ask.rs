@@ -80,6 +80,10 @@ impl Hub {
                 self.change_hub_keys(now, asker, *keys, out);
                 Ok(())
             }
+            Request::AuditHubKeys { before } => {
+                self.audit_hub_keys(asker, before, out);
+                Ok(())
+            }
             // Not done at once: it has been dealt with before.
             Request::Send { .. } => Ok(()),
         }?;

@@ -8,7 +8,7 @@ use crate::{
     Effects, IotError,
     audit::{AuditRecord, Deed, Target, WORDS, reason},
     registry::Node,
-    store::Record,
+    store::{Decision, Record},
 };
 
 /// Who asks, when and why.
@@ -26,6 +26,11 @@ impl<'a> Asker<'a> {
     /// [`IotError::Label`].
     pub(crate) fn new(at: UnixMillis, by: &'a str, why: &'a str) -> Result<Self, IotError> {
         Ok(Self { at, by: Text::<WORDS>::clipped(by).as_str(), why: reason(why)? })
+    }
+
+    /// What they have decided, as it is kept with what it is about.
+    pub(crate) fn decision(self) -> Decision {
+        Decision { by: self.by.into(), why: self.why.into(), at: self.at }
     }
 
     /// The reason, where something is not done without one.

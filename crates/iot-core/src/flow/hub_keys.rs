@@ -1,6 +1,6 @@
 //! The hub changes its own key: nodes are told in their sessions, and it is kept who has stored what.
 
-use alloc::{boxed::Box, format};
+use alloc::{boxed::Box, format, string::String};
 
 use iot_proto::{Correlation, Frame, MessageKind, NodeMessage};
 
@@ -8,7 +8,6 @@ use super::audit::Asker;
 use crate::{
     AdmissionState, Effects, Event, Hub, HubKeys, IotError, Now, SessionId,
     audit::{Deed, Target},
-    hub_keys::NumberedKey,
     registry::{Node, NodeNumber},
     sessions::{Pending, Phase, Session},
 };
@@ -18,17 +17,7 @@ impl Hub {
     pub(crate) fn change_hub_keys(&mut self, now: Now, asker: Asker<'_>, keys: HubKeys, out: &mut Effects) {
         let Some(before) = self.config.keys.replace(keys) else { return };
         let Some(keys) = &self.config.keys else { return };
-        let words = |keys: &HubKeys| {
-            let key = |what: &str, key: &NumberedKey| format!(", {what} key {}", key.number);
-            let next = keys.next.as_ref().map(|next| key("announced", next)).unwrap_or_default();
-            let former = keys.former.as_ref().map(|former| key("taken as well:", former)).unwrap_or_default();
-            format!("key {}{next}{former}", keys.current.number)
-        };
-        let lack = match self.behind().count() {
-            0 => "every node has it".into(),
-            1 => "1 node lacks it".into(),
-            count => format!("{count} nodes lack it"),
-        };
+        let lack = self.lacking();
         let newest = keys.newest().number;
         let text = if keys.current.number != before.current.number {
             format!("{} has changed the hub's key to key {newest}; {lack}.", asker.by)
@@ -37,14 +26,36 @@ impl Hub {
         } else {
             format!("The hub's key before is not taken any more; the present one is key {newest}; {lack}.")
         };
-        let (before, after) = (words(&before), format!("{}; {lack}", words(keys)));
-        let target = Target { title: "the hub's key".into(), ..Target::default() };
-        out.audit(asker, Deed::ChangeHubKey, target, before, after);
+        let ended = before.former.filter(|_| keys.former.is_none()).map(|former| former.number);
+        self.audit_hub_keys(asker, before.words(), out);
         self.activity.note(now.wall, None, text, out);
         let in_session = |(number, node): (NodeNumber, &Node)| Some((number, node.session?));
         let sessions: Box<[_]> = self.registry.iter().filter_map(in_session).collect();
         for (number, session) in sessions {
-            self.tell_hub_key(session, number, out);
+            let by = self.sessions.get(session).and_then(Session::hub_key);
+            if by.is_some() && by == ended {
+                // It makes a new handshake, with the present key if it has that.
+                self.end_session(now, session, &IotError::HandshakeDue, out);
+            } else {
+                self.tell_hub_key(session, number, out);
+            }
+        }
+    }
+
+    /// Puts into the audit which keys the hub goes by now, and which it had before, in words.
+    pub(crate) fn audit_hub_keys(&self, asker: Asker<'_>, before: impl Into<Box<str>>, out: &mut Effects) {
+        let Some(keys) = &self.config.keys else { return };
+        let after = format!("{}; {}", keys.words(), self.lacking());
+        let target = Target { title: "the hub's key".into(), ..Target::default() };
+        out.audit(asker, Deed::ChangeHubKey, target, before, after);
+    }
+
+    /// How many nodes lack the newest key, in words.
+    fn lacking(&self) -> String {
+        match self.behind().count() {
+            0 => "every node has it".into(),
+            1 => "1 node lacks it".into(),
+            count => format!("{count} nodes lack it"),
         }
     }
 

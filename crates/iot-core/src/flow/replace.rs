@@ -23,7 +23,7 @@ impl Hub {
     /// Lets new hardware take a node's place.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`]; [`IotError::TooMany`] for one plain node more.
     pub(crate) fn replace(
         &mut self,
         now: Now,
@@ -72,7 +72,7 @@ impl Hub {
     /// What would happen if the hardware `new` took the place of `old`.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`]; [`IotError::TooMany`] for one plain node more.
     pub(crate) fn replacement(&self, old_id: &NodeId, new_id: &NodeId) -> Result<Replacement, IotError> {
         let (old, new) = self.replaceable(old_id, new_id)?;
         let modules = self.changes(old, new);
@@ -95,7 +95,7 @@ impl Hub {
             }
             (_, Some(AdmissionState::Revoked)) => refused("the new one is revoked"),
             (_, Some(AdmissionState::Archived)) => refused("the new one is in the archive"),
-            _ => Ok((old, new)),
+            _ => self.check_room_for_plain(new, Some(old)).map(|()| (old, new)),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     audit::Deed,
     config::Registration,
     registry::{Node, NodeNumber},
-    store::{Decision, Stranger},
+    store::Stranger,
     view::Permission,
 };
 
@@ -59,8 +59,7 @@ impl Hub {
         let Some(node) = self.registry.get_mut(number).filter(|node| !node.is_permitted()) else {
             return Ok(());
         };
-        let decision = Decision { by: asker.by.into(), why: asker.why.into(), at: asker.at };
-        node.change_terms(|terms| terms.commands = Some(decision));
+        node.change_terms(|terms| terms.commands = Some(asker.decision()));
         self.permission_changed(now, asker, (number, Deed::Permit), out);
         Ok(())
     }
@@ -135,7 +134,7 @@ impl Hub {
             let before = home.map_or_else(Default::default, |home| format!("let in at {home}"));
             let asker = Asker { at: now.wall, by: &address.to_string(), why: "" };
             out.audit(asker, Deed::Refuse, target, before, format!("said its name at {address}"));
-            self.terms_changed(now, number, &format!("somebody said its name at {address}"), out);
+            self.node_changed(now, number, &format!(": somebody said its name at {address}"), out);
         } else {
             out.publish(Event::Node { node: id.clone() });
         }
@@ -170,7 +169,7 @@ impl Hub {
         node.change_terms(|terms| (terms.home, terms.stranger) = (Some(address), None));
         let before = before.map_or_else(Default::default, |home| home.to_string());
         out.audit(asker, Deed::AcceptAddress, node.target(), before, address.to_string());
-        self.terms_changed(now, number, &format!("let in at {address} by {}", asker.by), out);
+        self.node_changed(now, number, &format!(": let in at {address} by {}", asker.by), out);
         self.leave_other_addresses(now, number, out);
         Ok(())
     }
@@ -202,16 +201,7 @@ impl Hub {
         let words = ["commands not permitted", "commands permitted"];
         let [after, before] = if deed == Deed::Permit { [words[1], words[0]] } else { words };
         out.audit(asker, deed, node.target(), before, after);
-        self.terms_changed(now, number, &format!("{after} by {}", asker.by), out);
-    }
-
-    /// Keeps the terms of a node, and tells all who watch.
-    fn terms_changed(&mut self, now: Now, number: NodeNumber, what: &str, out: &mut Effects) {
-        let Some(node) = self.registry.get(number) else { return };
-        out.records.records.extend(node.record());
-        out.publish(Event::Node { node: node.id.clone() });
-        let (id, text) = (node.id.clone(), format!("{}: {what}.", node.title));
-        self.activity.note(now.wall, Some(&id), text, out);
+        self.node_changed(now, number, &format!(": {after} by {}", asker.by), out);
     }
 
     /// A node that has been let in and proves nothing.

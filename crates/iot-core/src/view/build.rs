@@ -17,6 +17,10 @@ use crate::{
     store::CommandRecord,
 };
 
+/// How long a stranger who said a node's name needs a person, in milliseconds: who has not come back since is no news. The
+/// page of the node goes on saying it.
+const STRANGER_IS_NEWS_MS: i64 = 7 * 24 * 3_600_000;
+
 /// Failed commands that the overview names at most.
 const FAILED_SHOWN: usize = 20;
 
@@ -79,7 +83,8 @@ impl<'a> View<'a> {
         }
         let failed = self.hub.ledger.failed().take(FAILED_SHOWN);
         let failed = failed.map(|command| Need::Failed(self.command_view(command).into()));
-        let mut needs = lost;
+        let mut needs = self.strangers();
+        needs.append(&mut lost);
         needs.extend(failed);
         needs.append(&mut overdue);
         needs.append(&mut unsupported);
@@ -87,6 +92,19 @@ impl<'a> View<'a> {
             needs.push(Need::Waiting { count: waiting });
         }
         needs
+    }
+
+    /// Those whose name somebody said at another address than their own.
+    fn strangers(&self) -> Vec<Need> {
+        let asks = |node: &&Node| !self.hub.is_open() && node.admission == AdmissionState::Admitted;
+        let nodes = self.hub.registry.iter().map(|(_, node)| node).filter(asks);
+        let strangers = nodes.filter_map(|node| {
+            let (home, stranger) = node.home().zip(node.stranger())?;
+            let is_news = self.now.wall.0.saturating_sub(stranger.at.0) < STRANGER_IS_NEWS_MS;
+            let (id, title) = (node.id.clone(), node.title.clone());
+            is_news.then_some(Need::Stranger { node: id, title, home, stranger })
+        });
+        strangers.collect()
     }
 
     /// All nodes, by title.
@@ -107,7 +125,7 @@ impl<'a> View<'a> {
     /// What would happen if the hardware `by` took the place of `node`.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`].
+    /// [`IotError::UnknownNode`], [`IotError::Irreplaceable`]; [`IotError::TooMany`] for one plain node more.
     pub fn replacement(&self, node: &NodeId, by: &NodeId) -> Result<Replacement, IotError> {
         self.hub.replacement(node, by)
     }

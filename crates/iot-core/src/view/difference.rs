@@ -19,6 +19,8 @@ pub struct Difference {
     pub left_out: Vec<Changed>,
     /// Nodes that are not let in and would be again, by id.
     pub let_in: Vec<Changed>,
+    /// Nodes that prove nothing, to which commands would be taken and are not now, by id.
+    pub commands_back: Vec<Named>,
     /// Users whom the backup does not know.
     pub users_lost: Vec<UserName>,
     /// Users who would have the role and the password that they had then, and have not now.
@@ -47,6 +49,15 @@ pub struct Changed {
     pub title: Box<str>,
     /// How it stands with the other.
     pub otherwise: Otherwise,
+}
+
+/// A node, and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which.
+    pub id: NodeId,
+    /// What it was called when the backup was made.
+    pub title: Box<str>,
 }
 
 /// Why a node is not let in.

@@ -12,10 +12,11 @@ mod node;
 mod replacement;
 
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::net::IpAddr;
 
 pub use build::View;
 pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
-pub use difference::{Changed, Difference, Held, Otherwise};
+pub use difference::{Changed, Difference, Held, Named, Otherwise};
 pub use hub_keys::{HubKeysView, LackingView};
 use iot_proto::UnixMillis;
 pub use joining::{
@@ -27,7 +28,7 @@ pub use node::{
 };
 pub use replacement::{Fate, ModuleChange, ModuleFacts, Replacement};
 
-use crate::{IotError, Limit, NodeId};
+use crate::{IotError, Limit, NodeId, store::Stranger};
 
 /// How all is, at one glance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,6 +78,18 @@ impl PresenceCounts {
 /// One thing that needs a person.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Need {
+    /// Somebody said the name of a node that proves nothing at another address than its own, and nobody has said yet where
+    /// the node is. It is shown for seven days after the last time.
+    Stranger {
+        /// The node.
+        node: NodeId,
+        /// Its title.
+        title: Box<str>,
+        /// Where it is let in, and nowhere else.
+        home: IpAddr,
+        /// Who said its name.
+        stranger: Stranger,
+    },
     /// A node is lost.
     Lost {
         /// The node.

@@ -151,6 +151,23 @@ fn after_the_change_who_comes_with_the_key_before_is_told_until_it_comes_with_th
 }
 
 #[test]
+fn when_the_key_before_ends_so_do_the_sessions_that_go_by_it_and_no_others() {
+    let mut world = world();
+    opens(&mut world, 1, PUMP, 1);
+    opens(&mut world, 2, METER, 1);
+    world.open(3, "10.0.0.99");
+    world.hello(3, &hello("plain"));
+    change(&mut world, announced());
+    change(&mut world, changed());
+    acknowledges(&mut world, 1);
+    let seen = change(&mut world, ended());
+    assert!(tells(&seen, "2 < close ok") && !world.is_open(2), "it has not stored the present one: {seen:?}");
+    assert!(world.is_open(1), "it goes by the present one");
+    assert!(world.is_open(3), "a plain node goes by none");
+    assert!(!tells(&opens(&mut world, 4, METER, 2), "close"), "it comes back with the present one");
+}
+
+#[test]
 fn a_session_with_a_key_says_as_much_as_an_acknowledgement() {
     let mut world = world();
     opens(&mut world, 1, PUMP, 1);

@@ -144,6 +144,18 @@ fn people_let_in_so_many_plain_nodes_and_any_number_with_keys() {
     assert!(admit(&mut world, id("c")).ends_with(": done"), "there is room again");
     assert!(admit(&mut world, id("a")).contains("limit of 2"), "and not for both");
 
+    world.open(5, "10.0.0.5");
+    world.hello(5, &hello("d"));
+    let replaces = |world: &mut World, node: NodeId| {
+        world.skip();
+        world.ask(Request::Replace { node, by: id("d") });
+        world.take().into_iter().find(|line| line.starts_with("answer")).expect("an answer")
+    };
+    let shown = world.hub.view(world.now()).replacement(&NodeId::of_key(&keyed), &id("d"));
+    assert!(shown.is_err_and(|error| error.to_string().contains("limit of 2")), "it is said before");
+    assert!(replaces(&mut world, NodeId::of_key(&keyed)).contains("limit of 2"), "one more by the back door");
+    assert!(replaces(&mut world, id("b")).ends_with(": done"), "one comes and one goes");
+
     let mut open = World::with(HubConfig { registration: Registration::Open, ..few });
     for (session, name) in (1..).zip(["a", "b", "c"]) {
         open.join(session, "10.0.0.5", &hello(name), &[]);

@@ -3,7 +3,7 @@
 use iot_core::{
     AdmissionState, IotError, NodeId, Request,
     config::{HubConfig, Registration},
-    view::{Permission, Wanted},
+    view::{Need, Permission, Wanted},
 };
 use iot_proto::{Capabilities, Hello, Identity, NodeKey, OutcomeStatus, Value};
 
@@ -288,6 +288,43 @@ fn a_stranger_does_not_fill_the_audit() {
     world.pass(3600);
     says_hello(&mut world, 40, "10.0.1.40");
     assert_eq!(world.kept.audit.len(), 3, "one an hour");
+}
+
+/// Where the hub says that somebody must look, because a stranger said the name of a node.
+fn strangers(world: &World) -> Vec<String> {
+    let needs = world.hub.view(world.now()).overview().needs.into_iter();
+    let strangers = needs.filter_map(|need| match need {
+        Need::Stranger { node, home, stranger, .. } => {
+            Some(format!("{node} at {} and not {home}", stranger.address))
+        }
+        Need::Lost { .. }
+        | Need::Failed(_)
+        | Need::Overdue { .. }
+        | Need::Unsupported { .. }
+        | Need::Waiting { .. } => None,
+    });
+    strangers.collect()
+}
+
+#[test]
+fn a_stranger_needs_a_person_until_somebody_says_where_the_node_is_or_a_week_has_passed() {
+    let mut world = let_in(&hello("pump"));
+    says_hello(&mut world, 2, "10.0.0.66");
+    let shown = ["plain:pump at 10.0.0.66 and not 10.0.0.5"];
+    assert_eq!(strangers(&world), shown);
+    world.restart();
+    assert_eq!(strangers(&world), shown, "also after a restart");
+    accept(&mut world, "10.0.0.5");
+    assert!(strangers(&world).is_empty(), "the address that it has is kept");
+    says_hello(&mut world, 3, "10.0.0.66");
+    assert_eq!(strangers(&world), shown, "who comes again is news again");
+    world.pass(7 * 24 * 3_600 - 1);
+    assert_eq!(strangers(&world), shown);
+    world.pass(1);
+    assert!(strangers(&world).is_empty());
+    says_hello(&mut world, 4, "10.0.0.66");
+    world.ask(Request::Revoke { node: id("pump") });
+    assert!(strangers(&world).is_empty(), "nobody poses as who is not let in");
 }
 
 #[test]

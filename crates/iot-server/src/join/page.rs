@@ -1,6 +1,6 @@
 //! [`Page`]: the API of the hub that runs on this machine, over loopback, encrypted where its pages are.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -14,14 +14,9 @@ use hyper_util::rt::TokioIo;
 use iot_server::{CERTIFICATE, Config, PAGE_FILE, config::TlsWord};
 use serde_json::Value as Json;
 use tokio::net::TcpStream;
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-    },
-};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+
+use super::pinned::believing;
 
 /// Where the hub answers, and as whom it is asked.
 pub(super) struct Page {
@@ -37,15 +32,10 @@ impl Page {
         let url = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
         let url: Uri = url.trim().parse().with_context(|| format!("{} has no address", path.display()))?;
         let authority = url.authority().context("an address without a host")?;
-        let tls = match (url.scheme_str(), config.tls) {
-            (Some("https"), TlsWord::Files) => {
-                bail!(
-                    "the pages are encrypted with a certificate for other names than this machine's own: use the page"
-                )
-            }
-            (Some("https"), _) => {
+        let tls = match url.scheme_str() {
+            Some("https") => {
                 let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-                Some((own_certificate(config)?, name.try_into()?))
+                Some((believing(&certificate(config)?)?, name.try_into()?))
             }
             _ => None,
         };
@@ -75,7 +65,9 @@ impl Page {
         match &self.tls {
             None => answered(TokioIo::new(stream), request).await,
             Some((tls, name)) => {
-                let stream = tls.connect(name.clone(), stream).await.context("the hub's certificate")?;
+                let shaken = tls.connect(name.clone(), stream).await;
+                let stream =
+                    shaken.context("the hub shows another certificate than its file has: restart it")?;
                 answered(TokioIo::new(stream), request).await
             }
         }
@@ -102,14 +94,10 @@ where
     }
 }
 
-/// Believes the certificate that the hub has made for itself, and no other.
-fn own_certificate(config: &Config) -> anyhow::Result<TlsConnector> {
-    let path = config.data_dir.join(CERTIFICATE);
-    let certificate =
-        CertificateDer::from_pem_file(&path).with_context(|| format!("read {}", path.display()))?;
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate)?;
-    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let client = client.with_safe_default_protocol_versions()?.with_root_certificates(roots);
-    Ok(TlsConnector::from(Arc::new(client.with_no_client_auth())))
+/// Where the certificate lies that the hub encrypts its pages with.
+fn certificate(config: &Config) -> anyhow::Result<PathBuf> {
+    match config.tls {
+        TlsWord::Files => config.tls_certificate.clone().context("tls_certificate names no file"),
+        TlsWord::Off | TlsWord::SelfSigned => Ok(config.data_dir.join(CERTIFICATE)),
+    }
 }

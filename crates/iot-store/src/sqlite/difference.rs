@@ -7,7 +7,7 @@ use iot_core::{
     AdmissionState, NodeId, UnixMillis,
     people::{SecretHash, User, UserName},
     store::NodeRecord,
-    view::{Changed, Difference, Held, Otherwise},
+    view::{Changed, Difference, Held, Named, Otherwise},
 };
 use rusqlite::Connection;
 
@@ -33,6 +33,7 @@ pub fn compare(backup: &Path, store: &Path, at: UnixMillis) -> Result<Difference
         lost_readings,
         left_out: now.lets_in_alone(&then),
         let_in: then.lets_in_alone(&now),
+        commands_back: then.permits_alone(&now),
         users_lost: names(now.users.iter().filter(|known| !user(&then, &known.name))),
         users_back: names(then.users.iter().filter(|known| {
             let same = now.users.iter().find(|user| user.name == known.name);
@@ -84,6 +85,14 @@ impl Side {
                 Some(Changed { id: node.id.clone(), title: node.title.clone(), otherwise })
             })
             .collect()
+    }
+
+    /// Nodes that prove nothing, to which this one takes commands and the other does not.
+    fn permits_alone(&self, other: &Self) -> Vec<Named> {
+        let is_permitted = |node: &&NodeRecord| otherwise(node).is_none() && node.terms.commands.is_some();
+        let alone = self.nodes.values().filter(is_permitted);
+        let alone = alone.filter(|node| !other.nodes.get(&node.id).is_some_and(|known| is_permitted(&known)));
+        alone.map(|node| Named { id: node.id.clone(), title: node.title.clone() }).collect()
     }
 }
 

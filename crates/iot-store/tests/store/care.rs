@@ -8,13 +8,13 @@ use std::{
 
 use iot_core::{
     AdmissionState, CommandState, IotError, UnixMillis,
-    store::{NodeRecord, Record, Store as _, Terms, Upkeep},
+    store::{Decision, NodeRecord, Record, Store as _, Terms, Upkeep},
     view::Wanted,
 };
 use iot_proto::{BootId, Capabilities, NodeKey, OwnedValue};
 use iot_store::{
-    BackupError, Existing, Inspection, RestoreError, SealedKey, SqliteHistory, SqliteLimits, SqliteStore,
-    back_up, restore, sealed_key, verify,
+    BackupError, Existing, Inspection, ReadmittedNode, RestoreError, SealedKey, SqliteHistory, SqliteLimits,
+    SqliteStore, back_up, restore, sealed_key, verify,
 };
 use tempfile::TempDir;
 
@@ -154,24 +154,35 @@ fn a_key_is_in_the_backup_that_it_was_given_to_and_in_no_store() {
 }
 
 #[test]
-fn a_restore_says_whom_it_lets_in_and_who_had_been_turned_away() {
+fn a_restore_says_whom_it_lets_in_and_what_had_been_taken_back() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("hub.db");
     let (mut store, history) = SqliteStore::open(&path).unwrap();
-    store.commit(&join(["a", "b", "c"].map(|name| batch(node_record(name))).into())).unwrap();
+    let permitted = |name| {
+        let Record::Node(mut node) = node_record(name) else { panic!("a node") };
+        node.terms.commands = Some(Decision { by: "ada".into(), why: "".into(), at: UnixMillis(5) });
+        node
+    };
+    let nodes = ["a", "b", "c", "d", "e"].map(|name| batch(Record::Node(permitted(name))));
+    store.commit(&join(nodes.into())).unwrap();
     let copy = directory.path().join("copy.db");
     back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
-    let Record::Node(mut revoked) = node_record("b") else { panic!("a node") };
+    let mut revoked = permitted("b");
     revoked.admission = AdmissionState::Revoked;
-    store.commit(&join(vec![batch(Record::Node(revoked)), batch(Record::Gone(node("c")))])).unwrap();
+    let changes = vec![batch(Record::Node(revoked)), batch(Record::Gone(node("c"))), batch(node_record("d"))];
+    store.commit(&join(changes)).unwrap();
     drop((store, history));
     let now = by(1);
     let (elsewhere, aside) = (directory.path().join("new/hub.db"), directory.path().join("aside"));
-    for (place, turned_away) in [(&elsewhere, ["a", "b", "c"].map(|_| false)), (&path, [false, true, true])] {
+    for (place, [away, commanded]) in [(&elsewhere, ["", ""]), (&path, ["bc", "bcd"])] {
         let restored = restore(&copy, (place, Existing::Replace), &aside, now, &mut |_| {}).unwrap();
         let nodes = restored.readmitted.nodes;
-        assert_eq!(nodes.iter().map(|node| &*node.title).collect::<Vec<_>>(), ["a", "b", "c"]);
-        assert_eq!(nodes.iter().map(|node| node.was_turned_away).collect::<Vec<_>>(), turned_away);
+        let of = |has: fn(&ReadmittedNode) -> bool| -> String {
+            nodes.iter().filter(|node| has(node)).map(|node| &*node.title).collect()
+        };
+        assert_eq!(of(|_| true), "abcde");
+        assert_eq!(of(|node| node.was_turned_away), away);
+        assert_eq!(of(|node| node.is_commanded_again), commanded);
     }
 }
 

@@ -8,7 +8,7 @@ use iot_core::{
     audit::{AuditQuery, Deed},
     people::{Change, People as _, Role, User, UserName},
     store::{Chronicle as _, Decision, NodeRecord, Record, Store as _},
-    view::Otherwise,
+    view::{Named, Otherwise},
 };
 use iot_store::{BackupError, Existing, RestoreError, SqliteStore, back_up, compare, prepare, put_back};
 
@@ -107,16 +107,22 @@ fn what_becomes_of_nodes_readings_and_people_is_told_before() {
     };
     store.commit(&named("gate", &|_| {})).unwrap();
     store.commit(&named("pump", &|_| {})).unwrap();
+    let leave = Decision { by: "ada".into(), why: "it waters".into(), at: UnixMillis(4) };
+    for name in ["lamp", "tap"] {
+        store.commit(&named(name, &|node| node.terms.commands = Some(leave.clone()))).unwrap();
+    }
     back_up(&path, (&copy, Existing::Keep), None, &mut go_on).unwrap();
     let same = compare(&copy, &path, UnixMillis(1_000_000)).unwrap();
     assert_eq!((same.then, same.lost_readings), (same.now, 0));
     assert!(same.left_out.is_empty() && same.let_in.is_empty() && same.users_back.is_empty());
+    assert!(same.commands_back.is_empty(), "what is permitted still does not come back");
 
     store.commit(&report("a", 60, &[999_999, 1_000_000, 1_000_001, 1_000_002])).unwrap();
     store.commit(&named("new", &|_| {})).unwrap();
     store.commit(&named("gate", &|node| node.admission = AdmissionState::Revoked)).unwrap();
     let off = Decision { by: "ada".into(), why: "".into(), at: UnixMillis(5) };
     store.commit(&named("pump", &|node| node.disabled = Some(off.clone()))).unwrap();
+    store.commit(&named("tap", &|_| {})).unwrap();
     people.change(&Change::RemoveUser(UserName::new("otto").unwrap()), by(2)).unwrap();
     people.change(&Change::AddUser(user("vera", "$argon2id$v")), by(3)).unwrap();
     let told = compare(&copy, &path, UnixMillis(1_000_000)).unwrap();
@@ -127,10 +133,12 @@ fn what_becomes_of_nodes_readings_and_people_is_told_before() {
     assert_eq!(of(&told.left_out), [(node("new"), Otherwise::Unknown)]);
     let revoked = Otherwise::Not(AdmissionState::Revoked);
     assert_eq!(of(&told.let_in), [(node("gate"), revoked), (node("pump"), Otherwise::Disabled)]);
+    let tap = Named { id: node("tap"), title: "tap".into() };
+    assert_eq!(told.commands_back, [tap], "commands to it were taken back");
     let words = |users: &[UserName]| users.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
         (words(&told.users_back), words(&told.users_lost)),
         (vec!["otto".into()], vec!["vera".into()])
     );
-    assert_eq!((told.then.users, told.now.users, told.then.nodes, told.now.nodes), (2, 2, 3, 4));
+    assert_eq!((told.then.users, told.now.users, told.then.nodes, told.now.nodes), (2, 2, 5, 6));
 }

@@ -76,7 +76,7 @@ struct Leave<'a> {
 
 /// Somebody who said a node's name at another address.
 #[derive(Serialize, JsonSchema)]
-struct Stranger {
+pub(super) struct Stranger {
     address: String,
     /// The last time.
     at: Time,

@@ -10,7 +10,11 @@ use iot_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, command::Command, node::Presence};
+use super::{
+    Error,
+    command::Command,
+    node::{Presence, Stranger},
+};
 use crate::{
     Backend,
     body::{self, Reply},
@@ -56,6 +60,7 @@ struct Presences {
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "need", rename_all = "lowercase")]
 enum Need<'a> {
+    Stranger { node: &'a str, title: &'a str, home: String, stranger: Stranger },
     Lost { node: &'a str, title: &'a str, presence: Presence },
     Overdue { node: &'a str, title: &'a str, presence: Presence },
     Failed { command: Box<Command<'a>> },
@@ -73,6 +78,12 @@ impl From<PresenceCounts> for Presences {
 impl<'a> From<&'a view::Need> for Need<'a> {
     fn from(need: &'a view::Need) -> Self {
         match need {
+            view::Need::Stranger { node, title, home, stranger } => Self::Stranger {
+                node: node.as_str(),
+                title,
+                home: home.to_string(),
+                stranger: Stranger::from(*stranger),
+            },
             view::Need::Lost { node, title, presence } => {
                 Self::Lost { node: node.as_str(), title, presence: presence.into() }
             }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use iot_core::{
     people::UserName,
-    view::{self, Changed},
+    view::{self, Changed, Named},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,6 +28,8 @@ pub(crate) struct Difference<'a> {
     left_out: Vec<ChangedNode<'a>>,
     /// Nodes that are not let in now and would be.
     let_in: Vec<ChangedNode<'a>>,
+    /// Nodes that prove nothing, to which commands would be taken and are not now.
+    commands_back: Vec<NamedNode<'a>>,
     users_lost: Vec<&'a str>,
     /// Users who would have the role and the password that they had then.
     users_back: Vec<&'a str>,
@@ -52,6 +54,13 @@ struct ChangedNode<'a> {
     otherwise: &'static str,
 }
 
+/// A node, and what it was called then.
+#[derive(Serialize, JsonSchema)]
+struct NamedNode<'a> {
+    id: &'a str,
+    title: &'a str,
+}
+
 impl From<&view::Held> for Held {
     fn from(held: &view::Held) -> Self {
         Self { nodes: held.nodes, modules: held.modules, users: held.users }
@@ -61,6 +70,12 @@ impl From<&view::Held> for Held {
 impl<'a> From<&'a Changed> for ChangedNode<'a> {
     fn from(node: &'a Changed) -> Self {
         Self { id: node.id.as_str(), title: &node.title, otherwise: node.otherwise.word() }
+    }
+}
+
+impl<'a> From<&'a Named> for NamedNode<'a> {
+    fn from(Named { id, title }: &'a Named) -> Self {
+        Self { id: id.as_str(), title }
     }
 }
 
@@ -77,6 +92,7 @@ pub(crate) async fn difference<B: Backend>(web: &Web<B>, name: &str) -> Result<R
         lost_readings: shown.lost_readings,
         left_out: shown.left_out.iter().map(ChangedNode::from).collect(),
         let_in: shown.let_in.iter().map(ChangedNode::from).collect(),
+        commands_back: shown.commands_back.iter().map(NamedNode::from).collect(),
         users_lost: shown.users_lost.iter().map(UserName::as_str).collect(),
         users_back: shown.users_back.iter().map(UserName::as_str).collect(),
         tokens_back: shown.tokens_back,

@@ -1,7 +1,11 @@
-//! [`admit`]: whether a request gets as far as its route. The table of the routes says whom each is for.
+//! [`admit`]: whether a request gets as far as its route. The table of the routes says whom each is for; [`let_in`] says
+//! who may let which node in, because that depends on the node.
 
 use http::{HeaderMap, HeaderName, Method, header, request::Parts};
-use iot_core::people::{PeopleError, Role};
+use iot_core::{
+    NodeId,
+    people::{PeopleError, Role},
+};
 
 use super::{Who, With};
 use crate::{Backend, error::WebError, route::May, web::Web};
@@ -31,7 +35,7 @@ pub(crate) async fn admit<B: Backend>(
     }
     let who = match web.door.who(&head.headers, web.now()).await {
         Err(WebError::BadToken) => {
-            note(web, head, &web.stranger(), &WebError::BadToken).await;
+            note(web, place(head), &web.stranger(), &WebError::BadToken).await;
             return Err(WebError::BadToken);
         }
         who => who?,
@@ -43,22 +47,47 @@ pub(crate) async fn admit<B: Backend>(
     if !is_token {
         says_where_it_comes_from(&head.method, &head.headers)?;
     }
+    check(web, may, || place(head)).await
+}
+
+/// Lets whoever asks let this node in, or refuses it.
+///
+/// # Errors
+/// [`WebError::NotLoggedIn`], [`WebError::Forbidden`].
+pub(crate) async fn let_in<B: Backend>(web: &Web<B>, node: &NodeId) -> Result<(), WebError> {
+    check(web, to_let_in(node), || format!("letting {node} in")).await
+}
+
+/// Whom letting a node in is for. One that proves nothing could be anyone: an admin answers for each.
+pub(crate) fn to_let_in(node: &NodeId) -> May {
+    May::Role(if node.is_plain() { Role::Admin } else { Role::Operator })
+}
+
+/// Checks that what is for these is for whoever asks. Where it is not, that is kept in the audit.
+async fn check<B: Backend>(web: &Web<B>, may: May, what: impl FnOnce() -> String) -> Result<(), WebError> {
     match (is_for(may, web.who.as_deref()), web.who.as_deref()) {
         (true, _) => Ok(()),
         (false, None) => Err(WebError::NotLoggedIn),
         (false, Some(who)) => {
-            let role = if is_token { format!("a token for {}", who.role) } else { who.role.to_string() };
+            let role = match who.with {
+                With::Token(_) => format!("a token for {}", who.role),
+                With::Login(_) => who.role.to_string(),
+            };
             let refused =
                 WebError::Forbidden { needs: may, user: who.user.as_str().into(), role: role.into() };
-            note(web, head, &who.author(), &refused).await;
+            note(web, what(), &who.author(), &refused).await;
             Err(refused)
         }
     }
 }
 
-/// Keeps in the audit that a request was refused.
-async fn note<B: Backend>(web: &Web<B>, head: &Parts, who: &str, why: &WebError) {
-    let what = format!("{} {}", head.method, head.uri.path());
+/// What was asked for, as the audit has it.
+fn place(head: &Parts) -> String {
+    format!("{} {}", head.method, head.uri.path())
+}
+
+/// Keeps in the audit that something was refused.
+async fn note<B: Backend>(web: &Web<B>, what: String, who: &str, why: &WebError) {
     web.door.note_refusal(what, who, &why.to_string(), web.now()).await;
 }
 

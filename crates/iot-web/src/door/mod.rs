@@ -28,7 +28,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 pub use self::secret::{Secret, SecretError, hash_password};
 pub(crate) use self::{
-    admit::admit,
+    admit::{admit, let_in},
     cookie::{CookieRule, Transport},
     enter::{claim, local, log_in, log_out},
     rights::Rights,

@@ -1,8 +1,14 @@
-//! [`Rights`]: what somebody may do, so that pages show them nothing else. The table of the routes says it, once.
+//! [`Rights`]: what somebody may do, so that pages show them nothing else. The table of the routes says it, once; only who
+//! lets which node in depends on the node, and is said in `admit.rs`.
 
 use std::sync::Arc;
 
-use super::{Who, admit::is_for};
+use iot_core::NodeId;
+
+use super::{
+    Who,
+    admit::{is_for, to_let_in},
+};
 use crate::route;
 
 /// What somebody may do.
@@ -21,6 +27,11 @@ impl Rights {
     /// one that a browser would ask for.
     pub(crate) fn may(&self, path: &str) -> bool {
         route::may(path).is_some_and(|may| is_for(may, self.who.as_deref()))
+    }
+
+    /// Whether they may let this node in, whatever has to be asked for that.
+    pub(crate) fn may_let_in(&self, node: &NodeId) -> bool {
+        is_for(to_let_in(node), self.who.as_deref())
     }
 }
 

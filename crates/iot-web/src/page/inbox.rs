@@ -3,7 +3,7 @@
 use askama::Template;
 use http::StatusCode;
 use iot_core::{
-    AdmissionState,
+    AdmissionState, NodeId,
     view::{NodeFilter, NodeView},
 };
 
@@ -29,7 +29,7 @@ struct InboxPage {
 }
 
 struct Waiting {
-    id: String,
+    id: NodeId,
     title: Box<str>,
     /// What it says it is.
     says: String,
@@ -72,7 +72,7 @@ impl Waiting {
         let says = says.into_iter().filter(|(_, text)| !text.is_empty());
         let says: Vec<_> = says.map(|(what, text)| format!("{what} {text}")).collect();
         Self {
-            id: node.id.to_string(),
+            id: node.id.clone(),
             title: node.title.clone(),
             says: wording::capital(&says.join(" · ")),
             heard: words.time(node.first_seen),

@@ -34,7 +34,7 @@ const NOTICES: (usize, usize) = (500, 10);
 #[template(path = "node.html")]
 struct NodePage {
     shell: Shell,
-    id: String,
+    id: NodeId,
     title: Box<str>,
     place: Box<str>,
     mark: Option<Mark>,
@@ -86,7 +86,7 @@ pub(crate) async fn node<B: Backend>(
     let about = notices.iter().filter(|notice| notice.node.as_ref() == Some(id)).take(NOTICES.1);
     let rows = commands.iter().map(|command| CommandRow::new(command, &words, Among::Node, &shell.rights));
     let page = NodePage {
-        id: id.to_string(),
+        id: id.clone(),
         title: node.title.clone(),
         place: node.place.clone(),
         mark: Mark::of(&node),

@@ -135,6 +135,19 @@ fn lede(overview: &Overview) -> String {
 impl NeedRow {
     fn new(need: &Need, words: &Words, nodes: &[NodeView]) -> Self {
         match need {
+            Need::Stranger { node, title, home, stranger } => Self {
+                flag: "bad",
+                icon: "cross",
+                href: format!("/nodes/{node}#stranger"),
+                name: title.to_string(),
+                what: format!(": its name was said at {}", stranger.address),
+                detail: format!(
+                    "{}, and refused: it is let in at {home} alone. If it has moved, accept the new address. If not, \
+                     somebody poses as it.",
+                    words.time(stranger.at)
+                ),
+                button: "Look",
+            },
             Need::Lost { node, title, presence } => Self {
                 flag: "bad",
                 icon: "cross",

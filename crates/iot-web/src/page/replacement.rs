@@ -29,7 +29,7 @@ struct Candidate {
 
 /// What would happen.
 struct Difference {
-    by: String,
+    by: NodeId,
     by_title: Box<str>,
     rows: Vec<Row>,
     commands: String,
@@ -91,7 +91,7 @@ impl Difference {
         let Replacement { by, modules, moving, cancelled, .. } = shown;
         Self {
             by_title: title.unwrap_or_else(|| by.as_str().into()),
-            by: by.to_string(),
+            by,
             rows: modules.iter().map(Row::new).collect(),
             commands: match (moving, cancelled) {
                 (0, 0) => "No commands are under way.".into(),

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::{
     people::UserName,
-    view::{Changed, Difference, Otherwise},
+    view::{Changed, Difference, Named, Otherwise},
 };
 
 use super::shell::{Shell, rendered};
@@ -23,6 +23,8 @@ struct RestorePage {
     lost: String,
     nodes: Vec<NodeRow>,
     more_nodes: usize,
+    /// Nodes to which commands would be taken again, in one line.
+    commanded: String,
     people: Vec<String>,
 }
 
@@ -67,6 +69,7 @@ pub(crate) async fn restore<B: Backend>(web: &Web<B>, name: &str) -> Result<Repl
         },
         nodes,
         more_nodes,
+        commanded: commanded(&shown),
         people: people(&shown),
     };
     Ok(rendered(StatusCode::OK, &page))
@@ -91,6 +94,14 @@ fn standing(otherwise: Otherwise) -> &'static str {
         Otherwise::Unknown => "not known",
         Otherwise::Disabled | Otherwise::Not(_) => otherwise.word(),
     }
+}
+
+/// Nodes that prove nothing and could be commanded again.
+fn commanded(shown: &Difference) -> String {
+    let words = |Named { id, title }: &Named| format!("{title} ({id})");
+    let named: Vec<_> = shown.commands_back.iter().take(NAMED).map(words).collect();
+    let more = shown.commands_back.len() - named.len();
+    if more > 0 { format!("{} and {more} more", named.join(", ")) } else { named.join(", ") }
 }
 
 /// What becomes of users and tokens, in sentences.

@@ -3,7 +3,7 @@
 use askama::Template;
 use http::StatusCode;
 use iot_core::{
-    IotError,
+    IotError, NodeId,
     view::{CommandView, Need, NodeView, Overview},
 };
 
@@ -96,6 +96,11 @@ impl Shell {
     /// Whether who looks at it may do or see what is at this path of the table of the routes.
     pub(super) fn may(&self, path: &str) -> bool {
         self.rights.may(path)
+    }
+
+    /// Whether who looks at it may let this node in.
+    pub(super) fn may_let_in(&self, node: &NodeId) -> bool {
+        self.rights.may_let_in(node)
     }
 
     /// Whether the page belongs to this part of the navigation.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use iot_core::{
     AdmissionState, HubKeys, NumberedKey,
     people::UserName,
-    view::{Changed, Difference, Held, HubKeysView, LackingView, Otherwise},
+    view::{Changed, Difference, Held, HubKeysView, LackingView, Named, Otherwise},
 };
 use iot_proto::HubKey;
 use iot_web::{BackupFile, BackupsView, CheckView, Checked, Found, RestoreView, StoreView};
@@ -61,6 +61,7 @@ pub(crate) fn difference() -> Difference {
         lost_readings: 4_312,
         left_out: vec![changed("new-gate", Otherwise::Unknown)],
         let_in: vec![changed("old-gate", Otherwise::Not(AdmissionState::Revoked))],
+        commands_back: vec![Named { id: id("old-boiler"), title: "<b>Boiler</b>".into() }],
         users_lost: vec![user("vera")],
         users_back: vec![user("otto")],
         tokens_back: 2,

@@ -49,7 +49,7 @@ pub(crate) struct Fake {
 /// What the hub knows, and what it was asked.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    nodes: Vec<NodeView>,
+    pub(crate) nodes: Vec<NodeView>,
     commands: Vec<CommandView>,
     /// Who asked, why and what.
     pub(crate) asked: Vec<(String, String, Request)>,

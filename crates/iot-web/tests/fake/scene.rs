@@ -272,8 +272,12 @@ fn wish(value: OwnedValue, state: CommandState, number: u8) -> Desired {
 
 /// What needs a person, besides failed commands.
 pub(crate) fn needs(nodes: &[NodeView]) -> Vec<Need> {
-    let admitted = nodes.iter().filter(|node| node.admission == AdmissionState::Admitted);
-    let needs = admitted.flat_map(|node| {
+    let admitted = || nodes.iter().filter(|node| node.admission == AdmissionState::Admitted);
+    let strangers = admitted().filter_map(|node| {
+        let (home, stranger) = node.home.zip(node.stranger)?;
+        Some(Need::Stranger { node: node.id.clone(), title: node.title.clone(), home, stranger })
+    });
+    let needs = admitted().flat_map(|node| {
         let (id, title, presence) = (node.id.clone(), node.title.clone(), node.presence.clone());
         let presence = match presence.state {
             PresenceState::Lost => Some(Need::Lost { node: id, title, presence }),
@@ -294,7 +298,7 @@ pub(crate) fn needs(nodes: &[NodeView]) -> Vec<Need> {
         });
         presence.into_iter().chain(unsupported).collect::<Vec<_>>()
     });
-    needs.collect()
+    strangers.chain(needs).collect()
 }
 
 /// What would become of the modules: all that both have move.

@@ -140,7 +140,8 @@ async fn form(hub: &Hub, path: &str, body: &str, headers: &[(&str, &str)]) -> An
 /// What makes a request from this machine one that comes from elsewhere.
 const FAR: &[(&str, &str)] = &[("x-forwarded-for", "10.0.0.77")];
 
-fn deeds(hub: &Hub) -> Vec<(Deed, String)> {
+/// What the audit has, newest first, and of whom.
+pub(crate) fn deeds(hub: &Hub) -> Vec<(Deed, String)> {
     let query = AuditQuery { limit: 100, ..AuditQuery::default() };
     let found = hub.fake.people.store.audit(&query).expect("a store in memory");
     found.into_iter().map(|entry| (entry.record.deed, entry.record.by.into())).collect()

@@ -66,6 +66,8 @@ async fn a_host_name_that_is_not_the_hubs_is_misdirected() {
     let hub = Hub::start().await;
     for (host, status) in [
         ("localhost", 200),
+        ("IoT-hub-2.local.", 200),
+        ("iot-hub-3.local", 421),
         ("hub.example", 200),
         ("192.168.137.1", 200),
         ("evil.example", 421),

@@ -112,6 +112,19 @@ async fn every_answer_has_the_security_headers() {
 }
 
 #[tokio::test]
+async fn a_stranger_who_said_a_nodes_name_is_the_first_thing_that_needs_somebody() {
+    let hub = Hub::start().await;
+    let page = hub.get("/").await.text;
+    let stranger = page.find(": its name was said at 192.168.137.66").expect("it is there");
+    assert!(stranger < page.find(" is lost since").expect("it is there too"));
+    assert!(page.contains("href=\"/nodes/plain:old-boiler#stranger\""), "{page}");
+    let told = hub.get("/api/v1/overview").await.json();
+    let first = &told["needs"][0];
+    assert_eq!((&first["need"], &first["home"]), (&"stranger".into(), &"192.168.137.42".into()));
+    assert_eq!(first["stranger"]["address"], "192.168.137.66");
+}
+
+#[tokio::test]
 async fn presence_has_its_word_reason_and_time_on_the_page() {
     let hub = Hub::start().await;
     let page = hub.get("/nodes").await.text;

@@ -4,15 +4,16 @@
 use std::collections::BTreeSet;
 
 use http::{Request, StatusCode, header};
-use iot_core::people::Role;
+use iot_core::{NodeId, audit::Deed, people::Role, view::NodeView};
+use iot_proto::NodeKey;
 use iot_web::{May, RouteInfo, routes};
 
 use crate::{
     client::Hub,
-    doors::{As, is_for},
+    doors::{As, deeds, is_for},
 };
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "/",
     "/nodes",
     "/nodes?archived=only",
@@ -28,6 +29,7 @@ const PAGES: [&str; 16] = [
     "/people",
     "/account",
     "/nodes/plain:well/replacement",
+    "/nodes/plain:well/replacement?by=plain:pump-house",
     "/nothing-here",
 ];
 
@@ -44,8 +46,12 @@ fn paths(text: &str, before: &str) -> BTreeSet<String> {
     found.filter(|path| path.starts_with('/')).map(str::to_owned).collect()
 }
 
-/// Whom a path is for: by the route that names most of it.
+/// Whom a path is for: by the node where that is let in there, else by the route that names most of it.
 fn may(method: &str, path: &str) -> Option<May> {
+    let lets_in = ["/admit", "/unarchive", "/address"].iter().any(|act| path.ends_with(act));
+    if lets_in && path.starts_with("/nodes/plain:") {
+        return Some(May::Role(Role::Admin));
+    }
     let parts: Vec<_> = path.split('/').collect();
     let fits = |route: &RouteInfo| {
         let known: Vec<_> = route.path.split('/').collect();
@@ -110,8 +116,12 @@ async fn controls_are_there_for_those_whom_they_are_for() {
         ("/nodes/plain:pump-house", "action=\"/nodes/plain:pump-house/forbid\"", Role::Admin),
         ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/permit\"", Role::Admin),
         ("/nodes/plain:pump-house/modules/0", "/properties/1/read\"", Role::Operator),
-        ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/address\"", Role::Operator),
-        ("/inbox", "/admit\"", Role::Operator),
+        ("/nodes/plain:old-boiler", "action=\"/nodes/plain:old-boiler/address\"", Role::Admin),
+        ("/nodes/plain:old-boiler", "Keep 192.168.137.42", Role::Admin),
+        ("/nodes/plain:old-gate", "action=\"/nodes/plain:old-gate/admit\"", Role::Admin),
+        ("/nodes/plain:worn-out", "action=\"/nodes/plain:worn-out/unarchive\"", Role::Admin),
+        ("/inbox", "action=\"/nodes/plain:seed-table/admit\"", Role::Admin),
+        ("/inbox", "action=\"/nodes/plain:seed-table/reject\"", Role::Operator),
         ("/commands", "/cancel\"", Role::Operator),
         ("/store", "action=\"/store/backup\"", Role::Operator),
         ("/store", "href=\"/store/restore/", Role::Admin),
@@ -152,6 +162,52 @@ async fn a_node_without_leave_has_no_control_for_anybody_and_says_why() {
         assert!(!proven.contains("Commands are"), "who proves who it is needs no leave");
     }
     hub.stop().await;
+}
+
+/// A node with a key that waits, beside those of the scene.
+fn keyed(hub: &Hub) -> NodeId {
+    let id = NodeId::of_key(&NodeKey([9; 32]));
+    let mut state = hub.fake.state();
+    let waits = state.nodes.iter().find(|node| node.id.as_str() == "plain:seed-table").cloned();
+    state.nodes.push(NodeView { id: id.clone(), ..waits.expect("it is in the scene") });
+    id
+}
+
+#[tokio::test]
+async fn a_node_that_proves_nothing_is_let_in_by_an_admin_and_one_with_a_key_by_an_operator_too() {
+    for role in [Role::Viewer, Role::Operator, Role::Admin] {
+        let hub = Hub::start().await;
+        let keyed = keyed(&hub);
+        let inbox = page(&hub, "/inbox", role).await.expect("it is for all of them");
+        let admits_keyed = inbox.contains(&format!("action=\"/nodes/{keyed}/admit\""));
+        assert_eq!(admits_keyed, role >= Role::Operator, "{role:?}");
+        assert_eq!(inbox.contains("An admin can admit it"), role == Role::Operator, "{role:?}");
+        let replacement = "/nodes/plain:well/replacement?by=plain:pump-house";
+        let replacement = page(&hub, replacement, role).await.unwrap_or_default();
+        assert_eq!(replacement.contains("Put Pump house in its place"), role == Role::Admin, "{role:?}");
+        assert_eq!(replacement.contains("an admin can put it"), role == Role::Operator, "{role:?}");
+        for (node, least) in [("plain:seed-table", Role::Admin), (keyed.as_str(), Role::Operator)] {
+            for (path, body) in [
+                (format!("{node}/admit"), "{}".to_owned()),
+                (format!("{node}/unarchive"), "{}".to_owned()),
+                (format!("{node}/address"), "{\"address\": \"192.168.137.66\"}".to_owned()),
+                ("plain:well/replacement".to_owned(), format!("{{\"by\": \"{node}\"}}")),
+            ] {
+                let before = hub.fake.state().asked.len();
+                let request = Request::post(format!("/api/v1/nodes/{path}"))
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .header(header::AUTHORIZATION, hub.token(role));
+                let status = hub.send(request, &body).await.status;
+                let expected = if role >= least { StatusCode::OK } else { StatusCode::FORBIDDEN };
+                assert_eq!(status, expected, "{path} {body} as {role:?}");
+                let is_asked = hub.fake.state().asked.len() > before;
+                assert_eq!(is_asked, role >= least, "{path} {body} as {role:?}");
+            }
+        }
+        let is_kept = deeds(&hub).iter().any(|(deed, _)| *deed == Deed::Refuse);
+        assert_eq!(is_kept, role < Role::Admin, "{role:?}");
+        hub.stop().await;
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ async fn everything_that_pages_show_can_be_read() {
     assert_eq!((&unsupported["supported"], &unsupported["error"]["code"]), (&json!(false), &json!(30)));
     let overview = hub.get("/api/v1/overview").await.json();
     assert_eq!((&overview["hub"], &overview["presence"]["lost"]), (&json!("Lindenhof"), &json!(1)));
-    assert_eq!(overview["needs"].as_array().unwrap().len(), 5);
+    assert_eq!(overview["needs"].as_array().unwrap().len(), 6);
     let activity = hub.get("/api/v1/activity?limit=2").await.json();
     assert_eq!(activity["activity"].as_array().unwrap().len(), 2);
     let kinds = hub.get("/api/v1/catalogue").await.json();

@@ -130,12 +130,22 @@ async fn a_backup_is_sent_whole_under_its_name_and_nothing_else_is() {
 async fn a_restore_shows_what_would_be_lost_and_who_would_be_let_in_before_anything_is_done() {
     let hub = Hub::start().await;
     let page = hub.get(&format!("/store/restore/{BACKUP}")).await.text;
-    for words in ["4312 readings", "new-gate", "old-gate", "let in again", "otto", "vera", "2 tokens"] {
+    for words in [
+        "4312 readings",
+        "new-gate",
+        "old-gate",
+        "let in again",
+        "otto",
+        "vera",
+        "2 tokens",
+        "plain:old-boiler",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
-    assert!(!page.contains("<b>Gate"), "what nodes call themselves is text");
+    assert!(!page.contains("<b>Gate") && !page.contains("<b>Boiler"), "what nodes call themselves is text");
     let told = hub.get(&format!("/api/v1/backups/{BACKUP}/restore")).await.json();
     assert_eq!((&told["lost_readings"], &told["let_in"][0]["otherwise"]), (&4_312.into(), &"revoked".into()));
+    assert_eq!(told["commands_back"][0]["id"], "plain:old-boiler");
     assert_eq!((&told["then"]["nodes"], &told["now"]["nodes"]), (&9.into(), &11.into()));
     assert_eq!(hub.get("/store/restore/hub-1.db").await.status, StatusCode::NOT_FOUND);
     assert!(hub.fake.restored.lock().expect("no panic").is_empty(), "looking does nothing");

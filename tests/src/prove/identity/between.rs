@@ -166,7 +166,7 @@ impl Attacker<'_> {
 }
 
 /// The first record with which the owner of these keys opens something.
-fn record(keys: &Keys, purpose: Purpose) -> Result<Vec<u8>> {
+pub(super) fn record(keys: &Keys, purpose: Purpose) -> Result<Vec<u8>> {
     let opening = Opening { purpose, versions: VersionRange::OURS, hub_key: keys.hub_key };
     let (own, theirs) = (&keys.own, Some(keys.hub.0));
     let parties = Parties { pattern: Pattern::Ik, role: Role::Initiator, own, theirs, psk: None };

@@ -2,7 +2,8 @@
 //!
 //! Attackers say every kind of message in every way that is open to whoever has not the key of a node: under keys of
 //! their own, in plain, in between, once more. What counts is what the real hub knows afterwards, in its API and in its
-//! file, and not whether it has answered. Genuine nodes are at work beside them.
+//! file, and not whether it has answered. Genuine nodes are at work beside them. And nobody is taken for the hub who tells
+//! a node another key of it.
 
 mod attack;
 mod beside;
@@ -13,6 +14,8 @@ mod impostor;
 mod kept;
 mod keyless;
 mod known;
+mod liar;
+mod misled;
 mod mover;
 mod rounds;
 mod saying;
@@ -27,6 +30,7 @@ use self::{
     cast::{Busy, Cast},
     genuine::Genuine,
     impostor::Impostors,
+    misled::Misled,
     mover::Mover,
     rounds::Tally,
 };
@@ -34,6 +38,9 @@ use super::{
     findings::{Findings, Seen, millis, seconds},
     frame::Frame,
 };
+
+/// So many attempts on the hub come to one lie of each sort to a node.
+const LIES: u32 = 200;
 
 /// How much to attack.
 #[derive(Debug, Args)]
@@ -67,6 +74,7 @@ enum Plant {
 /// When the hub does not start, or a promise was broken; with a planted fault, when it was not found.
 pub fn run(options: &Options) -> Result<()> {
     let (begin, plant) = (Instant::now(), options.frame.plant);
+    let misled = Misled::judge(options.attempts / LIES, plant == Some(Plant::Untouched))?;
     let registration = if plant == Some(Plant::OpenDoor) { "open" } else { "approve" };
     let (cast, Busy { beside, mover, mut sought }) = Cast::gather(registration)?;
     let impostors = Impostors::lie_in_wait(&cast, &mut sought)?;
@@ -95,11 +103,13 @@ pub fn run(options: &Options) -> Result<()> {
     findings.tell("attempts", tally.attempts);
     findings.tell("by_attack", serde_json::to_value(tally.by_attack)?);
     findings.tell("by_kind", serde_json::to_value(tally.by_kind)?);
-    for seen in [&tally.seen, &mover.seen, &dialled.seen, &fared.seen, &seen] {
+    findings.tell("by_lie", serde_json::to_value(misled.by_lie)?);
+    for seen in [&tally.seen, &mover.seen, &dialled.seen, &fared.seen, &seen, &misled.seen] {
         findings.add(seen);
     }
     findings.zero("accepted", tally.accepted);
     findings.zero("answered", tally.answered + dialled.answered);
+    findings.zero("misled", misled.taken);
     findings.tell("dialled", dialled.dials);
     findings.zero("told", dialled.told);
     findings.tell("moves", mover.moves);
@@ -114,10 +124,11 @@ pub fn run(options: &Options) -> Result<()> {
         "identity",
         findings,
         |plant| match plant {
-            Plant::StolenKey | Plant::Untouched | Plant::OpenDoor => tally.accepted > 0 && kept.phantom > 0,
+            Plant::StolenKey | Plant::OpenDoor => tally.accepted > 0 && kept.phantom > 0,
+            Plant::Untouched => tally.accepted > 0 && kept.phantom > 0 && misled.taken > 0,
             Plant::FalseBook => kept.lost > 0 && kept.phantom > 0,
         },
-        "nobody was taken for a node without its key, and no genuine node has lost anything",
+        "nobody was taken for a node without its key or told one a key of its hub, and no genuine node has lost anything",
     )
 }
 

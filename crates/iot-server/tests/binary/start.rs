@@ -4,30 +4,19 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::Path,
-    process::{Command, Stdio},
 };
 
 use iot_server::{Config, IotServer, config::StoreKind};
 
-/// What the binary says that fails to start with these settings beside those that every start here has.
-fn failed(data_dir: &Path, more: &[&str]) -> String {
-    let ended = Command::new(env!("CARGO_BIN_EXE_iot-server"))
-        .args(["--address", "127.0.0.1", "--web-port", "0", "--announce", "no", "--data-dir"])
-        .arg(data_dir)
-        .args(more)
-        .output()
-        .expect("the binary is there");
-    assert!(!ended.status.success(), "it starts");
-    String::from_utf8(ended.stderr).expect("text")
-}
+use crate::program::{Hub, add_owner, refused, said};
 
 #[test]
 fn why_a_start_fails_is_told_in_the_form_of_the_log() {
     let data_dir = tempfile::tempdir().expect("a directory");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let said = failed(data_dir.path(), &["--log-format", "json", "--tcp-port", &port]);
+    let taken = ["--tcp-port", &port];
+    let said = refused(data_dir.path(), &[&taken[..], &["--log-format", "json"]].concat());
     let lines: Vec<serde_json::Value> = said
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
@@ -35,7 +24,7 @@ fn why_a_start_fails_is_told_in_the_form_of_the_log() {
     let last = lines.last().expect("a line");
     assert_eq!(last["level"], "ERROR");
     assert!(last["why"].as_str().is_some_and(|why| why.contains("cannot listen for nodes")), "{last}");
-    let said = failed(data_dir.path(), &["--tcp-port", &port]);
+    let said = refused(data_dir.path(), &taken);
     let last = said.lines().last().expect("a line");
     assert!(last.starts_with("error: cannot listen for nodes"), "people read it as it is: {last}");
 }
@@ -48,7 +37,7 @@ fn pages_are_not_said_to_be_served_where_a_key_file_is_refused() {
     let key = data_dir.path().join("identity.key");
     fs::write(&key, format!("{}\n", "7".repeat(64))).expect("a file");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("its mode");
-    let said = failed(data_dir.path(), &["--tcp-port", "0"]);
+    let said = refused(data_dir.path(), &[]);
     assert!(said.contains("identity.key has mode 644"), "{said}");
     assert!(!said.contains("pages are served"), "{said}");
 }
@@ -87,54 +76,22 @@ async fn pages_are_answered_under_the_names_that_are_announced_certified_and_con
     server.tear_down().await;
 }
 
-/// Runs a command of the binary on a data directory, and gives what it writes.
-#[cfg(unix)]
-fn command(data_dir: &Path, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(data_dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary is there");
-    let mut stdin = child.stdin.take().expect("it was asked for");
-    stdin.write_all(input.as_bytes()).expect("it reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{arguments:?}");
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
-}
-
 #[cfg(unix)]
 #[test]
-fn the_store_takes_its_place_again_where_the_hub_does_not_start_on_a_backup() {
-    use std::{
-        fs,
-        io::{BufRead as _, BufReader},
-        os::unix::fs::PermissionsExt as _,
-    };
+fn the_store_takes_its_place_again_where_the_hub_refused_on_a_backup() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
     let data_dir = tempfile::tempdir().expect("a directory");
     let data = data_dir.path();
-    command(data, &["user", "add", "ada", "--role", "admin"], "four words are good\n");
-    let token = command(data, &["token", "create", "ada", "--label", "then", "--role", "admin"], "");
+    add_owner(data);
+    let token = said(data, &["token", "create", "ada", "--label", "then", "--role", "admin"], "");
+    let token = token.trim();
     let (backups, name) = (data.join("backups"), "hub-20261114T142407Z.db");
     fs::create_dir(&backups).expect("a directory");
-    command(data, &["backup", &backups.join(name).display().to_string()], "");
-    command(data, &["token", "create", "ada", "--label", "since", "--role", "admin"], "");
-    let mut hub = Command::new(env!("CARGO_BIN_EXE_iot-server"))
-        .args(["--log-format", "json", "--address", "127.0.0.1", "--announce", "no"])
-        .args(["--tcp-port", "0", "--web-port", "0", "--data-dir"])
-        .arg(data)
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary is there");
-    let mut log = BufReader::new(hub.stderr.take().expect("it was asked for")).lines().map_while(Result::ok);
-    let pages = log.find_map(|line| {
-        let line: serde_json::Value = serde_json::from_str(&line).ok()?;
-        line["web_addr"].as_str()?.parse::<SocketAddr>().ok()
-    });
-    let mut stream = TcpStream::connect(pages.expect("pages are served")).expect("they are");
+    said(data, &["backup", &backups.join(name).display().to_string()], "");
+    said(data, &["token", "create", "ada", "--label", "since", "--role", "admin"], "");
+    let mut hub = Hub::start(data, &[]);
+    let pages: SocketAddr = hub.told("web_addr").parse().expect("an address");
+    let mut stream = TcpStream::connect(pages).expect("pages are served");
     // A hub refuses to start where others can write its directory.
     fs::set_permissions(data, fs::Permissions::from_mode(0o777)).expect("its mode");
     let request = format!(
@@ -142,13 +99,13 @@ fn the_store_takes_its_place_again_where_the_hub_does_not_start_on_a_backup() {
          content-type: application/json\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).expect("it reads");
-    let said: Vec<_> = log.collect();
-    assert!(!hub.wait().expect("it ends").success(), "it cannot start on anything there");
-    let told = |text: &str| said.iter().any(|line| line.contains(text));
-    assert!(told("a backup was restored") && told("its store takes its place again"), "{said:#?}");
+    let (log, is_well) = hub.ends();
+    assert!(!is_well, "it cannot start on anything there");
+    let told = |text: &str| log.iter().any(|line| line.contains(text));
+    assert!(told("a backup was restored") && told("its store takes its place again"), "{log:#?}");
 
     fs::set_permissions(data, fs::Permissions::from_mode(0o700)).expect("its mode");
-    let tokens = command(data, &["token", "list"], "");
+    let tokens = said(data, &["token", "list"], "");
     assert!(tokens.contains("then") && tokens.contains("since"), "the store is the one of before: {tokens}");
     let files = fs::read_dir(data).expect("a directory").flatten().map(|entry| entry.file_name());
     let refused = files.filter(|name| name.to_string_lossy().ends_with(".refused")).count();

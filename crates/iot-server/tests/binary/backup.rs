@@ -1,64 +1,20 @@
 //! Backups of the real binary, and the way back: what the hub's key needs to come along, and that nothing is changed
 //! where it is refused.
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader, Write as _},
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
+
+use crate::program::{Hub, refused, run, said};
 
 const PASSPHRASE: &str = "four words are good";
 
 /// A data directory on which a hub has run once.
 fn lived() -> TempDir {
     let data_dir = tempfile::tempdir().expect("a directory");
-    let mut hub = Command::new(env!("CARGO_BIN_EXE_iot-server"))
-        .args(["--log-format", "json", "--address", "127.0.0.1", "--tcp-port", "0", "--web-port", "0"])
-        .args(["--announce", "no", "--data-dir"])
-        .arg(data_dir.path())
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary is there");
-    let mut log = BufReader::new(hub.stderr.take().expect("it was asked for")).lines();
-    assert!(log.any(|line| line.is_ok_and(|line| line.contains("know this hub by its key"))));
-    hub.kill().expect("it runs");
-    hub.wait().expect("it ends");
+    Hub::start(data_dir.path(), &[]).until("know this hub by its key");
     data_dir
-}
-
-/// Runs the command line on a data directory, with this on its standard input.
-fn run(data_dir: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_iot-server"))
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(data_dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary is there");
-    // A command that reads nothing may have ended before this.
-    let _ = writeln!(child.stdin.take().expect("it was asked for"), "{input}");
-    child.wait_with_output().expect("it ends")
-}
-
-/// What a command that has to succeed says.
-fn said(data_dir: &Path, arguments: &[&str], input: &str) -> String {
-    let output = run(data_dir, arguments, input);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// What a command that has to fail complains of.
-fn refused(data_dir: &Path, arguments: &[&str]) -> String {
-    let output = run(data_dir, arguments, "");
-    assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr).expect("text")
 }
 
 fn key(data_dir: &Path) -> Option<String> {
