@@ -15,7 +15,6 @@ use crate::{
     deadlines::Timer,
     joining::Stage,
     registry::{Node, NodeNumber},
-    store::Decision,
 };
 
 /// How the audit calls a node that was let in so.
@@ -78,8 +77,7 @@ impl Hub {
         self.deadlines.cancel(Timer::Matched(number));
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
         if !is_in {
-            let decision = Decision { by: asker.by.into(), why: asker.why.into(), at: asker.at };
-            node.change_terms(|terms| terms.unverified = Some(decision));
+            node.change_terms(|terms| terms.unverified = Some(asker.decision()));
         }
         let (id, target, what) = (node.id.clone(), node.target(), outcome(node));
         out.audit(asker, Deed::Admit, target, if is_in { what } else { "" }, what);
