@@ -70,7 +70,7 @@ pub enum Deed {
     TurnAway,
     /// A node is let in no more.
     Revoke,
-    /// Commands to a node that proves nothing were permitted.
+    /// Commands to a node that proves nothing, or that nobody has verified, were permitted.
     Permit,
     /// They are permitted no more.
     Forbid,

@@ -28,7 +28,7 @@ pub enum DeadlineReason {
     Delivery,
     /// A message sent for someone waits for its answer.
     Answer,
-    /// The window for joining closes, or a node that was compared has not come.
+    /// The window for joining closes, or a node that was compared has not come or was not pressed.
     Joining,
     /// A session makes a new handshake.
     Handshake,
@@ -51,6 +51,8 @@ pub(crate) enum Timer {
     Window,
     /// A node whose digits were typed must have come.
     Matched(NodeNumber),
+    /// A node must have said that its button was pressed.
+    Press(SessionId),
     /// A session is as old as it may get.
     Handshake(SessionId),
 }
@@ -63,7 +65,7 @@ impl Timer {
             Self::Command(_) | Self::Expiry(_) | Self::Redial(_) => DeadlineReason::Command,
             Self::Delivery(_) => DeadlineReason::Delivery,
             Self::Answer(_) => DeadlineReason::Answer,
-            Self::Window | Self::Matched(_) => DeadlineReason::Joining,
+            Self::Window | Self::Matched(_) | Self::Press(_) => DeadlineReason::Joining,
             Self::Handshake(_) => DeadlineReason::Handshake,
         }
     }

@@ -118,8 +118,8 @@ pub enum IotError {
         /// Where its name was said.
         address: IpAddr,
     },
-    /// The node proves nothing, and nobody has permitted commands to it.
-    #[error("{node} proves nothing, and no admin permits commands to it")]
+    /// The node proves nothing, or nobody has verified it, and nobody has permitted commands to it.
+    #[error("nobody has verified {node}, and no admin permits commands to it")]
     NotPermitted {
         /// The node.
         node: NodeId,

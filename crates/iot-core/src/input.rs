@@ -185,7 +185,8 @@ pub enum Request {
         /// The node.
         node: NodeId,
     },
-    /// Take commands to a node that proves nothing, although anyone on its network can read and forge them.
+    /// Take commands to a node that proves nothing, although anyone on its network can read and forge them, or to one that
+    /// nobody has verified, although it may be another than was meant.
     Permit {
         /// The node.
         node: NodeId,
@@ -248,7 +249,14 @@ pub enum Request {
         /// The digits.
         digits: Digits,
     },
-    /// Turn a node away that shows digits.
+    /// Let nodes ask in the open window that can show nothing and have no button: for admins.
+    AllowUnverified,
+    /// Let one of them in, although nobody can tell whether it is the one that was meant: for admins.
+    AdmitUnverified {
+        /// Its connection.
+        session: SessionId,
+    },
+    /// Turn a node away that shows digits, whose button is to be pressed, or that can show nothing.
     EndJoining {
         /// Its connection.
         session: SessionId,

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   Asked -- key proven --> Committed -- nonce --> Shown -- digits typed --> Matched -- stored --> admitted
-//!        \__ with a secret: admitted at once
+//!        \__ with a secret: admitted at once              (the node stores the key on the answer, or a press)
 //! ```
 //!
 //! Whoever stands between a node and the hub must guess, and has one guess in each pair of runs, since an honest nonce
@@ -15,7 +15,7 @@ use core::{
     time::Duration,
 };
 
-use iot_proto::{JoinSecret, NodeKey, UnixMillis};
+use iot_proto::{Confirm, Digits, JoinSecret, NodeKey, PRESS_WITHIN, UnixMillis};
 
 use crate::{
     Effects, Event, Instant, NodeId, Now, Origin, SessionId, registry::Node, registry::NodeNumber,
@@ -31,6 +31,9 @@ pub const MAX_SECRETS: usize = 16;
 /// Nodes that may join with digits at one time.
 pub const MAX_JOINING: usize = 8;
 
+/// Of them, those that can show nothing.
+pub(crate) const MAX_UNVERIFIED: usize = 4;
+
 /// Nonces that the hub shows in a window, and to one address.
 const MAX_SHOWN: u32 = 10;
 const MAX_SHOWN_TO_ONE: u32 = 3;
@@ -43,6 +46,9 @@ const MAX_NEWS: usize = 16;
 
 /// How long a node whose digits were typed may take to show that it knows its hub.
 pub(crate) const MATCHED_FOR: Duration = Duration::from_hours(24);
+
+/// How long the hub waits for a press: as long as the node, and a little for what it says then.
+pub(crate) const PRESSED_WITHIN: Duration = PRESS_WITHIN.saturating_add(Duration::from_secs(30));
 
 /// Who joins, and in which window.
 #[derive(Debug, Default)]
@@ -61,6 +67,8 @@ pub(crate) struct Window {
     pub(crate) secrets: Vec<Given>,
     /// Why nobody joins with digits any more.
     pub(crate) no_digits: Option<&'static str>,
+    /// Whether an admin lets nodes ask that can show nothing.
+    pub(crate) takes_unverified: bool,
     shown: u32,
     shown_to: BTreeMap<Origin, u32>,
     wrong: u32,
@@ -104,9 +112,11 @@ pub(crate) enum Stage {
     /// The hub has bound itself to its nonce.
     Committed { key: NodeKey, transcript: [u8; 32], nonce: [u8; 32] },
     /// The hub has shown its nonce, and the node shows digits that begin with this code.
-    Shown { key: NodeKey, code: u32 },
-    /// A person has typed the digits.
-    Matched { node: NodeNumber },
+    Shown { key: NodeKey, code: u32, confirm: Confirm },
+    /// It can show nothing, and waits for an admin.
+    Unverified { key: NodeKey },
+    /// A person has typed the digits. Where the node has a button, somebody has yet to press it.
+    Matched { node: NodeNumber, confirm: Confirm },
 }
 
 impl Window {
@@ -117,6 +127,7 @@ impl Window {
             closes,
             secrets: [Given { secret, taken: None }].into(),
             no_digits: None,
+            takes_unverified: false,
             shown: 0,
             shown_to: BTreeMap::new(),
             wrong: 0,
@@ -128,15 +139,6 @@ impl Window {
     /// The secret of this number.
     pub(crate) fn secret(&mut self, slot: [u8; 4]) -> Option<&mut Given> {
         self.secrets.iter_mut().find(|given| given.secret.slot() == slot)
-    }
-
-    /// Takes note of something that a person should see.
-    pub(crate) fn note(&mut self, at: UnixMillis, node: Option<NodeId>, text: String, out: &mut Effects) {
-        if self.news.len() == MAX_NEWS {
-            self.news.remove(0);
-        }
-        self.news.push(Notice { at, node, text: text.into() });
-        out.publish(Event::Joining);
     }
 
     /// Counts that the hub shows its nonce to a node at this address.
@@ -176,9 +178,33 @@ impl Joining {
         waiting < MAX_JOINING && self.window.as_ref().is_some_and(|window| window.no_digits.is_none())
     }
 
-    /// The connection of the one node that shows this code.
-    pub(crate) fn showing(&self, code: u32) -> Option<SessionId> {
-        let shows = |run: &Run| matches!(run.stage, Stage::Shown { code: shown, .. } if shown == code);
+    /// Takes note of something that a person should see, in the open window or the last one.
+    pub(crate) fn note(&mut self, at: UnixMillis, node: Option<NodeId>, text: String, out: &mut Effects) {
+        let of_window = self.window.as_mut().map(|window| &mut window.news);
+        let Some(news) = of_window.or_else(|| self.last.as_mut().map(|last| &mut last.news)) else { return };
+        if news.len() == MAX_NEWS {
+            news.remove(0);
+        }
+        news.push(Notice { at, node, text: text.into() });
+        out.publish(Event::Joining);
+    }
+
+    /// Whether one more node may ask that can show nothing.
+    pub(crate) fn takes_unverified(&self) -> bool {
+        let waiting = self.runs.values().filter(|run| matches!(run.stage, Stage::Unverified { .. })).count();
+        waiting < MAX_UNVERIFIED && self.window.as_ref().is_some_and(|window| window.takes_unverified)
+    }
+
+    /// The connection of the one node that shows these digits.
+    pub(crate) fn showing(&self, digits: Digits) -> Option<SessionId> {
+        let shows = |run: &Run| match run.stage {
+            Stage::Shown { code, confirm, .. } => code == digits.code && confirm == digits.confirm(),
+            Stage::Named { .. }
+            | Stage::Asked
+            | Stage::Committed { .. }
+            | Stage::Unverified { .. }
+            | Stage::Matched { .. } => false,
+        };
         let mut all = self.runs.iter().filter(|(_, run)| shows(run)).map(|(session, _)| *session);
         let found = all.next()?;
         all.next().is_none().then_some(found)

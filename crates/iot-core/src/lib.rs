@@ -68,7 +68,7 @@
 //! |---|---|
 //! | `hub.rs` | [`Hub`]: which part handles an input, and nothing else |
 //! | `input.rs`, `effect.rs`, `event.rs` | what goes in and out: [`Input`], [`Effects`], [`Event`] |
-//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, send, deliver, ask, admission, window, join, hub keys, naming, replace, session, terms, tick, restore |
+//! | `flow/` | one conversation each: hello, register, report, sleep, command, outcome, send, deliver, ask, admission, window, join, unverified, hub keys, naming, replace, session, terms, tick, restore |
 //! | `registry/` | nodes, their modules with the latest readings, which reports are stored |
 //! | `target.rs` | which addresses are dialled: [`Dialling`] |
 //! | `limit.rs`, `origin.rs` | limits that a peer can reach, and whom they count as one peer |

@@ -4,12 +4,14 @@
 //! the socket, and goes on until it knows the hub's key:
 //!
 //! ```text
-//!   socket ──bytes──▶ room, received ─▶ advance ─▶ Met, Revealed, Show, Trusted
-//!   socket ◀──bytes── waiting, sent ◀──────────── stored
+//!   socket ──bytes──▶ room, received ─▶ advance ─▶ Met, Revealed, Show, Press, Waits, Trusted
+//!   socket ◀──bytes── waiting, sent ◀──────────── pressed, not_pressed, stored
 //! ```
 //!
-//! The firmware gives up a run that takes too long, and keeps the digits out of every log that leaves the node.
+//! The firmware gives up a run that takes too long, and keeps the digits out of every log that leaves the node. What is
+//! still to come in a run is in `join/next.rs`.
 
+mod next;
 mod reveals;
 
 use iot_proto::{
@@ -23,6 +25,8 @@ use crate::{
     going::Going,
     noise::{Handshake, KeyPair, NoiseError, Parties, Pattern, Role, Transport},
 };
+
+use self::next::{By, Next, Way};
 
 pub use self::reveals::Reveals;
 
@@ -38,7 +42,7 @@ pub struct Randomness {
     pub ephemeral: [u8; 32],
     /// What the node adds to the code.
     pub nonce: [u8; 32],
-    /// From which the answer follows.
+    /// From which the answer follows. A node that shows no answer draws none: nothing follows from it there.
     pub answer: [u8; 8],
 }
 
@@ -63,26 +67,11 @@ enum State {
     Over,
 }
 
-/// How the node joins.
-#[derive(Clone, Copy)]
-enum Way {
-    Secret,
-    Code { nonce: [u8; 32], answer: u32 },
-}
-
 #[derive(Debug)]
 struct Talk {
     transport: Transport,
     transcript: [u8; 32],
     hub: HubKey,
-}
-
-#[derive(Clone, Copy)]
-enum Next {
-    Admission,
-    Commitment { nonce: [u8; 32], answer: u32 },
-    Disclosure { commitment: [u8; 32], nonce: [u8; 32], answer: u32 },
-    Answer { answer: u32 },
 }
 
 /// What [`Join::advance`] has found.
@@ -95,6 +84,12 @@ pub enum JoinStep {
     Revealed,
     /// Show these digits, and nothing else of the run, until it ends.
     Show(Digits),
+    /// A person has typed the digits, or somebody in between says so. Go on showing them, wait for a press at most
+    /// [`PRESS_WITHIN`](iot_proto::PRESS_WITHIN), and call [`Join::pressed`] or [`Join::not_pressed`]. Let nothing on
+    /// the node ask for the press, no light and no text: nobody but the page knows whether it is right.
+    Press,
+    /// The node has nothing to show, and waits until an admin of the hub lets it in.
+    Waits,
     /// The hub is the one whose person typed the digits, or gave the secret. Store its key, then call
     /// [`Join::stored`].
     Trusted(HubKey),
@@ -147,14 +142,45 @@ impl Join {
         Self::begin(&parties, Purpose::JoinSecret { slot: secret.slot() }, ephemeral, Way::Secret)
     }
 
-    /// Joins with digits that a person compares. Ask [`Reveals`] first whether it may.
+    /// Joins with twelve digits that a person types, for a node that can show them. Ask [`Reveals`] first whether it
+    /// may.
     ///
     /// # Errors
     /// [`JoinError::Noise`], which no good random bytes give.
     pub fn with_code(own: &KeyPair, random: Randomness) -> Result<Self, JoinError> {
+        let by = By::Answer(below_codes(random.answer));
+        Self::unproven(own, random.ephemeral, Way::Code { nonce: random.nonce, by })
+    }
+
+    /// Joins with six digits that a person types and a press of the node's button, for a node that can show no more. Ask
+    /// [`Reveals`] first whether it may.
+    ///
+    /// Twelve digits are better wherever they can be shown: with them the node itself finds out who is in between, and
+    /// here the person does, who presses only after the page has asked for it.
+    ///
+    /// # Errors
+    /// [`JoinError::Noise`], which no good random bytes give.
+    pub fn with_button(own: &KeyPair, random: Randomness) -> Result<Self, JoinError> {
+        Self::unproven(own, random.ephemeral, Way::Code { nonce: random.nonce, by: By::Press })
+    }
+
+    /// Joins whatever hub answers, **without knowing which one that is**, for a node that can show nothing and has no
+    /// button. Whoever stands in between while it joins is its hub from then on, can read and say all that the hub
+    /// could, and nobody will see it. The hub marks the node *unverified* until it joins in another way, and commands
+    /// it only where an admin permits that.
+    ///
+    /// Join [with a secret](Self::with_secret) wherever one can be typed, scanned, or printed on the board.
+    ///
+    /// # Errors
+    /// [`JoinError::Noise`], which no good random bytes give.
+    #[cfg(feature = "trust-on-first-use")]
+    pub fn on_trust(own: &KeyPair, random: Randomness) -> Result<Self, JoinError> {
+        Self::unproven(own, random.ephemeral, Way::Trust { nonce: random.nonce })
+    }
+
+    fn unproven(own: &KeyPair, ephemeral: [u8; 32], way: Way) -> Result<Self, JoinError> {
         let parties = Parties { pattern: Pattern::Xx, role: Role::Initiator, own, theirs: None, psk: None };
-        let way = Way::Code { nonce: random.nonce, answer: below_codes(random.answer) };
-        Self::begin(&parties, Purpose::JoinCode, random.ephemeral, way)
+        Self::begin(&parties, Purpose::JoinCode, ephemeral, way)
     }
 
     fn begin(
@@ -207,8 +233,33 @@ impl Join {
     /// [`JoinError::OutOfTurn`] before.
     pub fn stored(&mut self) -> Result<(), JoinError> {
         match core::mem::replace(&mut self.state, State::Over) {
-            State::Talking(mut talk, Next::Answer { .. }) => self.say(&mut talk, &JoinMessage::Stored),
-            State::Talking(_, Next::Admission) => Ok(()),
+            State::Talking(mut talk, Next::Storing) => self.say(&mut talk, &JoinMessage::Stored),
+            State::Talking(_, Next::Nothing) => Ok(()),
+            State::Asked(..) | State::Talking(..) | State::Over => Err(JoinError::OutOfTurn),
+        }
+    }
+
+    /// Somebody has pressed the button after [`JoinStep::Press`]. Gives [`JoinStep::Trusted`].
+    ///
+    /// # Errors
+    /// [`JoinError::OutOfTurn`] before, where a press counts for nothing: the run goes on as if there had been none.
+    pub fn pressed(&mut self) -> Result<JoinStep, JoinError> {
+        match &mut self.state {
+            State::Talking(talk, next @ Next::Press) => {
+                *next = Next::Storing;
+                Ok(JoinStep::Trusted(talk.hub))
+            }
+            State::Asked(..) | State::Talking(..) | State::Over => Err(JoinError::OutOfTurn),
+        }
+    }
+
+    /// Nobody has pressed the button in time after [`JoinStep::Press`]: tells the hub, and ends the run.
+    ///
+    /// # Errors
+    /// [`JoinError::OutOfTurn`] before.
+    pub fn not_pressed(&mut self) -> Result<(), JoinError> {
+        match core::mem::replace(&mut self.state, State::Over) {
+            State::Talking(mut talk, Next::Press) => self.say(&mut talk, &JoinMessage::Unstored),
             State::Asked(..) | State::Talking(..) | State::Over => Err(JoinError::OutOfTurn),
         }
     }
@@ -265,7 +316,9 @@ impl Join {
         let talk = Talk { transport: handshake.finish()?, transcript, hub };
         let (next, step) = match way {
             Way::Secret => (Next::Admission, JoinStep::Met(hub)),
-            Way::Code { nonce, answer } => (Next::Commitment { nonce, answer }, JoinStep::Nothing),
+            Way::Code { nonce, by } => (Next::Commitment { nonce, by }, JoinStep::Nothing),
+            #[cfg(feature = "trust-on-first-use")]
+            Way::Trust { nonce } => (Next::Unshown { nonce }, JoinStep::Nothing),
         };
         self.state = State::Talking(talk, next);
         Ok(step)
@@ -278,26 +331,32 @@ impl Join {
                 if id != self.own.id() {
                     return Err(JoinError::WrongNode);
                 }
-                (Next::Admission, JoinStep::Trusted(talk.hub))
+                (Next::Nothing, JoinStep::Trusted(talk.hub))
             }
-            (Next::Commitment { nonce, answer }, JoinMessage::Commitment(commitment)) => {
-                self.say(&mut talk, &JoinMessage::Nonce(nonce))?;
-                (Next::Disclosure { commitment, nonce, answer }, JoinStep::Revealed)
+            #[cfg(feature = "trust-on-first-use")]
+            (Next::Unshown { nonce }, JoinMessage::Commitment(_)) => {
+                self.say(&mut talk, &JoinMessage::Unshown(nonce))?;
+                (Next::Admission, JoinStep::Waits)
             }
-            (Next::Disclosure { commitment: bound, nonce, answer }, JoinMessage::Disclosure(theirs)) => {
+            (Next::Commitment { nonce, by }, JoinMessage::Commitment(commitment)) => {
+                self.say(&mut talk, &JoinMessage::Nonce(nonce, by.confirm()))?;
+                (Next::Disclosure { commitment, nonce, by }, JoinStep::Revealed)
+            }
+            (Next::Disclosure { commitment: bound, nonce, by }, JoinMessage::Disclosure(theirs)) => {
                 if !are_equal(&bound, &commitment(&talk.transcript, &theirs)) {
                     return Err(JoinError::Broken);
                 }
-                let code = join_code(&talk.transcript, &theirs, &nonce);
-                (Next::Answer { answer }, JoinStep::Show(Digits { code, answer }))
+                let code = join_code(by.confirm(), &talk.transcript, &theirs, &nonce);
+                (Next::Word(by), JoinStep::Show(Digits { code, answer: by.answer() }))
             }
-            (Next::Answer { answer }, JoinMessage::Answer(typed)) => {
+            (Next::Word(By::Answer(answer)), JoinMessage::Answer(typed)) => {
                 if !are_equal(&answer.to_le_bytes(), &typed.to_le_bytes()) {
-                    self.say(&mut talk, &JoinMessage::Unequal)?;
+                    self.say(&mut talk, &JoinMessage::Unstored)?;
                     return Err(JoinError::WrongAnswer);
                 }
-                (Next::Answer { answer }, JoinStep::Trusted(talk.hub))
+                (Next::Storing, JoinStep::Trusted(talk.hub))
             }
+            (Next::Word(By::Press), JoinMessage::Matched) => (Next::Press, JoinStep::Press),
             _ => return Err(JoinError::OutOfTurn),
         };
         self.state = State::Talking(talk, next);
@@ -325,26 +384,6 @@ impl Talk {
 fn are_equal(one: &[u8], other: &[u8]) -> bool {
     let differs = one.iter().zip(other).fold(0, |differs, (one, other)| differs | one ^ other);
     one.len() == other.len() && core::hint::black_box(differs) == 0
-}
-
-impl core::fmt::Debug for Way {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Secret => "Secret",
-            Self::Code { .. } => "Code",
-        })
-    }
-}
-
-impl core::fmt::Debug for Next {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Admission => "Admission",
-            Self::Commitment { .. } => "Commitment",
-            Self::Disclosure { .. } => "Disclosure",
-            Self::Answer { .. } => "Answer",
-        })
-    }
 }
 
 #[cfg(test)]

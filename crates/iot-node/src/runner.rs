@@ -21,7 +21,7 @@ use tokio::{
 };
 
 pub use self::device::{Device, Ends};
-pub use self::joining::{JoinFailed, join, new_key, random};
+pub use self::joining::{JoinFailed, join, join_with_button, new_key, random};
 pub use self::socket::{CONNECT_LIMIT, PROOF_LIMIT};
 use self::socket::{Connecting, Socket, accept, connect, listen, open, ready};
 

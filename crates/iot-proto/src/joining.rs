@@ -1,17 +1,14 @@
-//! Joining: the secret that lets one node in, the digits that a person compares, and what the two sides say
-//! under encryption until the node is admitted.
+//! Joining: the secret that lets one node in, and what the two sides say under encryption until the node is admitted.
 //!
-//! The handshakes, their records and their labels are in `opening.rs`. Windows, counts and people are the hub's.
+//! The digits that a person compares are in `digits.rs`; the handshakes, their records and their labels in `opening.rs`.
+//! Windows, counts and people are the hub's.
 
 use core::{fmt, str::FromStr};
 
-use crate::{KeyId, KeyTextError, OpeningError, Origin, base32, key::hash};
+use crate::{Confirm, KeyId, KeyTextError, OpeningError, Origin, base32, key::hash};
 
 /// Digits of a secret's text: 128 bits of it and 12 that check them.
 const SECRET_DIGITS: usize = 28;
-
-/// One more than the greatest code and the greatest answer.
-pub const CODES: u32 = 1_000_000;
 
 /// What lets one node in, and no second one. It is never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,81 +76,31 @@ impl fmt::Debug for JoinSecret {
     }
 }
 
-/// What binds the hub to its nonce before it has seen the node's: `transcript` is the handshake's hash.
-pub fn commitment(transcript: &[u8; 32], hub_nonce: &[u8; 32]) -> [u8; 32] {
-    hash(b"iot1/commit", &[transcript, hub_nonce])
-}
-
-/// The code that follows from what both sides have said: below [`CODES`].
-pub fn join_code(transcript: &[u8; 32], hub_nonce: &[u8; 32], node_nonce: &[u8; 32]) -> u32 {
-    let hash = hash(b"iot1/code", &[transcript, hub_nonce, node_nonce]);
-    below_codes(hash.first_chunk().copied().unwrap_or_default())
-}
-
-/// Eight random bytes as a number below [`CODES`].
-pub fn below_codes(bytes: [u8; 8]) -> u32 {
-    u32::try_from(u64::from_be_bytes(bytes) % u64::from(CODES)).unwrap_or_default()
-}
-
-/// The twelve digits that a node shows and a person types: `482 913 507 226`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Digits {
-    /// What hub and node have both computed.
-    pub code: u32,
-    /// What the node has drawn, and the hub says back.
-    pub answer: u32,
-}
-
-impl fmt::Display for Digits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, answer } = self;
-        write!(f, "{:03} {:03} {:03} {:03}", code / 1000, code % 1000, answer / 1000, answer % 1000)
-    }
-}
-
-impl FromStr for Digits {
-    type Err = KeyTextError;
-
-    /// Reads twelve digits, with or without blanks and dashes.
-    fn from_str(text: &str) -> Result<Self, KeyTextError> {
-        let wrong = KeyTextError { what: "what a node shows: twelve digits" };
-        let (mut number, mut count) = (0_u64, 0);
-        for digit in text.chars().filter(|digit| !matches!(digit, '-' | ' ')) {
-            number = number * 10 + u64::from(digit.to_digit(10).filter(|_| count < 12).ok_or(wrong)?);
-            count += 1;
-        }
-        if count != 12 {
-            return Err(wrong);
-        }
-        let part = |number: u64| u32::try_from(number).map_err(|_| wrong);
-        Ok(Self { code: part(number / u64::from(CODES))?, answer: part(number % u64::from(CODES))? })
-    }
-}
-
-impl fmt::Debug for Digits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Digits").finish_non_exhaustive()
-    }
-}
-
 /// What is said under encryption while a node joins, one in each data record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinMessage {
     /// The hub binds itself to its nonce.
     Commitment([u8; 32]),
-    /// The node's nonce, which it draws only after the commitment has come.
-    Nonce([u8; 32]),
+    /// The node's nonce, which it draws only after the commitment has come, and how the node confirms.
+    Nonce([u8; 32], Confirm),
+    /// The same of a node that can show nothing and has no button: nothing is compared.
+    Unshown([u8; 32]),
     /// The hub shows its nonce.
     Disclosure([u8; 32]),
     /// The answer that a person has typed.
     Answer(u32),
-    /// The answer is the node's own: it has stored the hub's key.
+    /// The node has stored the hub's key: the answer is its own, or somebody has pressed its button.
     Stored,
-    /// The answer is another: the node has stored nothing.
-    Unequal,
+    /// The node has stored nothing: the answer is another, or nobody has pressed.
+    Unstored,
     /// The node is admitted under this id.
     Admitted(KeyId),
+    /// A person has typed the code of a node with a button: a press of it is waited for.
+    Matched,
 }
+
+/// What a node says in place of how it confirms that can show nothing and has no button.
+const UNSHOWN: u8 = 2;
 
 /// Bytes of the longest message.
 const LONGEST: usize = 34;
@@ -167,14 +114,18 @@ impl JoinMessage {
         let (&number, rest) = bytes.split_first().ok_or(OpeningError::Joining(0))?;
         let found = match (from, number, rest) {
             (Origin::Hub, 1, rest) => rest.try_into().ok().map(Self::Commitment),
-            (Origin::Node, 2, [nonce @ .., 0]) => nonce.try_into().ok().map(Self::Nonce),
+            (Origin::Node, 2, [nonce @ .., UNSHOWN]) => nonce.try_into().ok().map(Self::Unshown),
+            (Origin::Node, 2, [nonce @ .., confirm]) => {
+                nonce.try_into().ok().zip(Confirm::of(*confirm)).map(|(nonce, how)| Self::Nonce(nonce, how))
+            }
             (Origin::Hub, 3, rest) => rest.try_into().ok().map(Self::Disclosure),
             (Origin::Hub, 4, rest) => {
                 rest.try_into().ok().map(|answer| Self::Answer(u32::from_le_bytes(answer)))
             }
             (Origin::Node, 5, [1]) => Some(Self::Stored),
-            (Origin::Node, 5, [0]) => Some(Self::Unequal),
+            (Origin::Node, 5, [0]) => Some(Self::Unstored),
             (Origin::Hub, 6, rest) => rest.try_into().ok().map(|id| Self::Admitted(KeyId::from_bytes(id))),
+            (Origin::Hub, 7, []) => Some(Self::Matched),
             _ => None,
         };
         found.ok_or(OpeningError::Joining(number))
@@ -185,12 +136,14 @@ impl JoinMessage {
         let mut bytes = JoinBytes { bytes: [0; LONGEST], len: 0 };
         match self {
             Self::Commitment(commitment) => bytes.fill(1, &[commitment]),
-            Self::Nonce(nonce) => bytes.fill(2, &[nonce, &[0]]),
+            Self::Nonce(nonce, confirm) => bytes.fill(2, &[nonce, &[confirm.number()]]),
+            Self::Unshown(nonce) => bytes.fill(2, &[nonce, &[UNSHOWN]]),
             Self::Disclosure(nonce) => bytes.fill(3, &[nonce]),
             Self::Answer(answer) => bytes.fill(4, &[&answer.to_le_bytes()]),
             Self::Stored => bytes.fill(5, &[&[1]]),
-            Self::Unequal => bytes.fill(5, &[&[0]]),
+            Self::Unstored => bytes.fill(5, &[&[0]]),
             Self::Admitted(id) => bytes.fill(6, &[&id.to_bytes()]),
+            Self::Matched => bytes.fill(7, &[]),
         }
         bytes
     }
@@ -258,26 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_from_a_secret_and_from_nonces_is_as_the_protocol_says() {
+    fn what_follows_from_a_secret_is_as_the_protocol_says() {
         // SHA-256 of the labels, a zero byte and the fields, by another program.
         let secret = JoinSecret::new([1; 16]);
         assert_eq!(secret.slot(), [0x80, 0x45, 0x6e, 0x52]);
         assert_eq!(secret.psk()[..4], [0x5a, 0xcd, 0x82, 0x65]);
         assert_eq!(secret.to_string(), "040G-2081-040G-2081-040G-2081-06CF");
-        assert_eq!(commitment(&[2; 32], &[3; 32])[..4], [0x09, 0x6f, 0xd2, 0x06]);
-        assert_eq!(join_code(&[2; 32], &[3; 32], &[4; 32]), 120_009);
-    }
-
-    #[test]
-    fn digits_read_back_and_nothing_else_is_read() {
-        let digits = Digits { code: 482_913, answer: 7_226 };
-        assert_eq!(digits.to_string(), "482 913 007 226");
-        for text in ["482 913 007 226", "482913007226", "482-913-007-226"] {
-            assert_eq!(text.parse(), Ok(digits));
-        }
-        for text in ["", "48291300722", "4829130072261", "48291300722x", "482913+07226"] {
-            assert!(text.parse::<Digits>().is_err(), "{text}");
-        }
     }
 
     #[test]
@@ -285,12 +224,15 @@ mod tests {
         let (hub, node) = (Origin::Hub, Origin::Node);
         for (message, from, other) in [
             (JoinMessage::Commitment([1; 32]), hub, node),
-            (JoinMessage::Nonce([2; 32]), node, hub),
+            (JoinMessage::Nonce([2; 32], Confirm::Digits), node, hub),
+            (JoinMessage::Nonce([2; 32], Confirm::Button), node, hub),
+            (JoinMessage::Unshown([2; 32]), node, hub),
             (JoinMessage::Disclosure([3; 32]), hub, node),
             (JoinMessage::Answer(999_999), hub, node),
             (JoinMessage::Stored, node, hub),
-            (JoinMessage::Unequal, node, hub),
+            (JoinMessage::Unstored, node, hub),
             (JoinMessage::Admitted(NodeKey([7; 32]).id()), hub, node),
+            (JoinMessage::Matched, hub, node),
         ] {
             let bytes = message.encode();
             let bytes = bytes.as_ref();
@@ -301,6 +243,7 @@ mod tests {
                 assert!(JoinMessage::decode(wrong, from).is_err(), "{wrong:?}");
             }
         }
-        assert!(JoinMessage::decode(&[2; 34], node).is_err(), "a way to confirm that is not defined");
+        let undefined = [&[2; 33][..], &[UNSHOWN + 1]].concat();
+        assert!(JoinMessage::decode(&undefined, node).is_err(), "a way to confirm that is not defined");
     }
 }

@@ -43,6 +43,8 @@ extern crate std;
 #[cfg(feature = "key-ids")]
 mod base32;
 mod body;
+#[cfg(feature = "key-ids")]
+mod digits;
 mod encode;
 mod error;
 mod frame;
@@ -65,6 +67,8 @@ mod value;
 mod version;
 
 pub use body::Body;
+#[cfg(feature = "key-ids")]
+pub use digits::{CODES, Confirm, Digits, PRESS_WITHIN, below_codes, commitment, join_code};
 pub use encode::encode;
 #[cfg(feature = "alloc")]
 pub use encode::encode_to_vec;
@@ -80,7 +84,7 @@ pub use from_node::{
 };
 pub use ids::{BootId, CommandId, HubKey, NodeKey, RequestId, UnixMillis};
 #[cfg(feature = "key-ids")]
-pub use joining::{CODES, Digits, JoinBytes, JoinMessage, JoinSecret, below_codes, commitment, join_code};
+pub use joining::{JoinBytes, JoinMessage, JoinSecret};
 #[cfg(feature = "key-ids")]
 pub use key::{KeyId, KeyTextError};
 pub use kind::MessageKind;

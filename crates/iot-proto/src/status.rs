@@ -79,7 +79,7 @@ codes! {
     KEY_TAKEN = 26, "key-taken";
     /// The name belongs to a node at another address.
     WRONG_ADDRESS = 27, "wrong-address";
-    /// The node proves nothing, and no admin permits commands to it.
+    /// The node proves nothing or was not verified, and no admin permits commands to it.
     NOT_PERMITTED = 28, "not-permitted";
 
     // Modules: 30 to 39.

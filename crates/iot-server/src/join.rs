@@ -7,6 +7,7 @@ mod pinned;
 
 use core::time::Duration;
 use std::{
+    collections::HashSet,
     io::{self, BufRead as _},
     process::ExitCode,
     thread,
@@ -37,8 +38,8 @@ const LABEL: &str = "iot-server join";
 /// How often the hub is asked who joins.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A token outlives its window by so much, so that the window can be closed with it.
-const SPARE_MS: i64 = 60_000;
+/// A token outlives its window by so much, so that the window can be closed with it, and a press waited for.
+const SPARE_MS: i64 = 300_000;
 
 /// Opens the window, shows what lets a node in, and says who joined.
 ///
@@ -107,13 +108,15 @@ fn show(given: &Json) -> anyhow::Result<()> {
     // Light on dark, as most terminals are; scanners take both.
     let squares = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
     out::line(&format!("{squares}\n{invitation}\n\nSecret, for one node:  {secret}"));
-    out::line("Give it to the node; or, if the node shows twelve digits, type them here.");
+    out::line(
+        "Give it to the node; or, if the node shows digits, type all of them here: twelve, or six where it has a button.",
+    );
     Ok(())
 }
 
 /// Says what happens in the window, and hands on what is typed.
 async fn watch(page: &Page, mut told: usize) -> anyhow::Result<ExitCode> {
-    let mut typed = lines();
+    let (mut typed, mut asked) = (lines(), HashSet::new());
     let mut looks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
@@ -123,6 +126,7 @@ async fn watch(page: &Page, mut told: usize) -> anyhow::Result<ExitCode> {
             },
             _ = looks.tick() => {
                 let now = page.get("/joining").await?;
+                let waits = ask_for_presses(&now, &mut asked);
                 let window = if now["window"].is_null() { &now["last"] } else { &now["window"] };
                 let news = window["news"].as_array().map_or(&[][..], Vec::as_slice);
                 for one in news.get(told..).unwrap_or_default() {
@@ -133,12 +137,26 @@ async fn watch(page: &Page, mut told: usize) -> anyhow::Result<ExitCode> {
                     }
                 }
                 told = news.len();
-                if now["window"].is_null() {
+                if now["window"].is_null() && !waits {
                     bail!("no node has joined: {}", now["last"]["why"].as_str().unwrap_or("the window is closed"));
                 }
             }
         }
     }
+}
+
+/// Asks for the press of each button that is waited for, once. Whether there is any.
+fn ask_for_presses(now: &Json, asked: &mut HashSet<u64>) -> bool {
+    let pressing = now["pressing"].as_array().map_or(&[][..], Vec::as_slice);
+    for node in pressing {
+        if node["session"].as_u64().is_some_and(|session| asked.insert(session)) {
+            let id = node["node"].as_str().unwrap_or_default();
+            out::line(&format!(
+                "Now press the button of the node whose digits you typed, and no other: {id}."
+            ));
+        }
+    }
+    !pressing.is_empty()
 }
 
 /// The lines of standard input, for as long as there are any.

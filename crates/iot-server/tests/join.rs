@@ -11,7 +11,7 @@ use std::{
 
 use iot_node::{
     join::{Join, JoinStep, Randomness},
-    runner::{Ends, join, new_key, random},
+    runner::{Ends, join, join_with_button, new_key, random},
 };
 use iot_proto::JoinSecret;
 use rcgen::generate_simple_self_signed;
@@ -129,9 +129,40 @@ async fn a_node_joins_with_digits_that_are_typed() {
     let run = Join::with_code(&new_key().unwrap(), randomness).unwrap();
     let told = |step| match step {
         JoinStep::Show(digits) => writeln!(stdin, "{digits}"),
-        JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Trusted(_) | JoinStep::Nothing => Ok(()),
+        JoinStep::Met(_)
+        | JoinStep::Revealed
+        | JoinStep::Press
+        | JoinStep::Waits
+        | JoinStep::Trusted(_)
+        | JoinStep::Nothing => Ok(()),
     };
     join(Ends::new(address), run, told).await.map_err(io::Error::other).expect("it is let in");
+    let (last, is_well) = ends(command, lines);
+    assert!(is_well && last.iter().any(|line| line.contains("has joined with digits")), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_node_joins_with_digits_that_are_typed_and_its_button_that_the_command_asks_for() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let (_hub, address) = hub(data_dir.path(), "off");
+    let (command, mut stdin, mut lines, _) = joining(data_dir.path(), "off");
+    let randomness = Randomness { ephemeral: random().unwrap(), nonce: random().unwrap(), answer: [0; 8] };
+    let run = Join::with_button(&new_key().unwrap(), randomness).unwrap();
+    let told = |step| match step {
+        JoinStep::Show(digits) => writeln!(stdin, "{digits}"),
+        JoinStep::Met(_)
+        | JoinStep::Revealed
+        | JoinStep::Press
+        | JoinStep::Waits
+        | JoinStep::Trusted(_)
+        | JoinStep::Nothing => Ok(()),
+    };
+    let pressed = async || {
+        let asks = lines.by_ref().map_while(Result::ok).any(|line| line.contains("Now press the button"));
+        asks.then_some(()).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    };
+    let joined = join_with_button(Ends::new(address), run, told, pressed).await;
+    joined.map_err(io::Error::other).expect("it is let in");
     let (last, is_well) = ends(command, lines);
     assert!(is_well && last.iter().any(|line| line.contains("has joined with digits")), "{last:?}");
 }

@@ -1,23 +1,32 @@
 //! One simulated node joins a hub, with a secret or with digits, before it runs.
 
-use core::net::SocketAddr;
-use std::io::{self, Write as _};
+use core::{future::pending, net::SocketAddr};
+use std::{
+    io::{self, Write as _},
+    thread,
+};
 
 use iot_node::{
     join::{Join, JoinStep, Randomness},
     noise::KeyPair,
-    runner::{Ends, JoinFailed, join, new_key, random},
+    runner::{Ends, JoinFailed, join_with_button, new_key, random},
 };
 use iot_proto::{HubKey, JoinSecret, KeyTextError, NodeKey};
 use thiserror::Error;
+use tokio::sync::mpsc;
 
 /// How a node joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
     /// With the secret that the hub's page shows.
     Secret(JoinSecret),
-    /// With digits that a person types into the hub's page.
+    /// With twelve digits that a person types into the hub's page.
     Code,
+    /// With six, and a press of the Enter key, which is the node's button.
+    Button,
+    /// With nothing: it joins whatever hub answers, and an admin lets it in unverified.
+    #[cfg(feature = "trust-on-first-use")]
+    Unverified,
 }
 
 /// The content of a code that the hub's page shows as squares: a secret, and where the hub is.
@@ -60,19 +69,51 @@ pub async fn join_hub(hub: SocketAddr, way: &Way) -> Result<(KeyPair, HubKey), J
     let own = new_key()?;
     let run = match way {
         Way::Secret(secret) => Join::with_secret(&own, secret, random()?)?,
-        Way::Code => {
-            let random = Randomness { ephemeral: random()?, nonce: random()?, answer: random()? };
-            Join::with_code(&own, random)?
-        }
+        Way::Code => Join::with_code(&own, randomness()?)?,
+        Way::Button => Join::with_button(&own, randomness()?)?,
+        #[cfg(feature = "trust-on-first-use")]
+        Way::Unverified => Join::on_trust(&own, randomness()?)?,
     };
     writeln!(io::stderr(), "this node is {}", NodeKey(own.public()).id())?;
     let told = |step| match step {
         JoinStep::Show(digits) => writeln!(io::stderr(), "type into the hub's page: {digits}"),
         JoinStep::Trusted(key) => writeln!(io::stderr(), "joined the hub {}", key.id()),
-        JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Nothing => Ok(()),
+        JoinStep::Waits => writeln!(io::stderr(), "an admin must let it in, unverified, on the hub's page"),
+        JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Press | JoinStep::Nothing => Ok(()),
     };
-    let key = join(Ends::new(hub), run, told).await?;
+    let mut lines = None;
+    if *way == Way::Button {
+        writeln!(io::stderr(), "its button is the Enter key: press it when the hub's page asks for that")?;
+        lines = Some(typed());
+    }
+    let pressed = async || match &mut lines {
+        Some(lines) => {
+            // What was pressed before does not count.
+            while lines.try_recv().is_ok() {}
+            lines.recv().await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        }
+        None => pending().await,
+    };
+    let key = join_with_button(Ends::new(hub), run, told, pressed).await?;
     Ok((own, key))
+}
+
+fn randomness() -> io::Result<Randomness> {
+    Ok(Randomness { ephemeral: random()?, nonce: random()?, answer: random()? })
+}
+
+/// Tells of each line of standard input.
+fn typed() -> mpsc::UnboundedReceiver<()> {
+    let (sender, lines) = mpsc::unbounded_channel();
+    // Ends with the process where nobody types anything.
+    thread::spawn(move || {
+        for line in io::stdin().lines() {
+            if line.is_err() || sender.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 #[cfg(test)]

@@ -91,19 +91,33 @@ struct Args {
 #[derive(Debug, clap::Args)]
 struct JoinArgs {
     /// Join a hub with the secret, or the whole invitation, that its page shows; then run one node that has joined
-    #[arg(long, value_name = "SECRET", conflicts_with_all = ["hub_key", "join_code"])]
+    #[arg(long, value_name = "SECRET", conflicts_with_all = ["hub_key", "join_code", "join_button"])]
     join: Option<Invitation>,
     /// Join a hub with twelve digits to be typed into its page; then run one node that has joined
-    #[arg(long, conflicts_with = "hub_key")]
+    #[arg(long, conflicts_with_all = ["hub_key", "join_button"])]
     join_code: bool,
+    /// Join a hub with six digits to be typed into its page, and the Enter key as the button that the page asks for;
+    /// then run one node that has joined
+    #[arg(long, conflicts_with = "hub_key")]
+    join_button: bool,
+    /// Join whatever hub answers, as a node that can show nothing, without knowing which hub it is; then run one node
+    /// that has joined unverified
+    #[cfg(feature = "trust-on-first-use")]
+    #[arg(long, conflicts_with_all = ["hub_key", "join", "join_code", "join_button"])]
+    join_unverified: bool,
 }
 
 impl JoinArgs {
     /// How to join, where that is wanted.
     fn way(&self) -> Option<Way> {
+        #[cfg(feature = "trust-on-first-use")]
+        if self.join_unverified {
+            return Some(Way::Unverified);
+        }
         match &self.join {
             Some(invitation) => Some(Way::Secret(invitation.secret.clone())),
-            None => self.join_code.then_some(Way::Code),
+            None if self.join_code => Some(Way::Code),
+            None => self.join_button.then_some(Way::Button),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What people and scripts do about joining: the window, its secrets, and the digits of nodes.
+//! What people and scripts do about joining: the window, its secrets, the digits of nodes, and nodes that have none.
 
 use http::StatusCode;
 use iot_core::{MAX_WINDOW_S, Request, SessionId};
@@ -57,15 +57,16 @@ pub(crate) struct SecretBody {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DigitsBody {
+    /// Twelve; or six of a node with a button, which is to be pressed afterwards.
     digits: String,
     #[serde(default)]
     why: Why,
 }
 
-/// The body of a script that turns a node away that shows digits.
+/// The body of a script that turns a node away that joins, or lets one in unverified.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct EndBody {
+pub(crate) struct OneBody {
     /// As `GET /api/v1/joining` tells it.
     session: Whole<u64>,
     #[serde(default)]
@@ -81,6 +82,11 @@ pub(crate) struct SecretDocument {
 }
 
 impl Given {
+    /// Whom it is about.
+    fn session(&self) -> Result<SessionId, WebError> {
+        self.session.map(SessionId).ok_or_else(|| WebError::malformed("the session is missing"))
+    }
+
     /// What a script gives.
     fn of_script(act: JoinAct, asked: &Asked) -> Result<Self, WebError> {
         Ok(match act {
@@ -96,11 +102,11 @@ impl Given {
                 let DigitsBody { digits, why } = asked.document()?;
                 Self { digits, why: why.0, ..Self::default() }
             }
-            JoinAct::End => {
-                let EndBody { session, why } = asked.document()?;
+            JoinAct::Admit | JoinAct::End => {
+                let OneBody { session, why } = asked.document()?;
                 Self { session: Some(session.get()), why: why.0, ..Self::default() }
             }
-            JoinAct::Close => {
+            JoinAct::Unverified | JoinAct::Close => {
                 let WhyBody { why } = asked.document()?;
                 Self { why: why.0, ..Self::default() }
             }
@@ -185,10 +191,9 @@ async fn done<B: Backend>(web: &Web<B>, act: JoinAct, given: Given) -> Result<Op
                 None,
             )
         }
-        JoinAct::End => {
-            let session = given.session.ok_or_else(|| WebError::malformed("the session is missing"))?;
-            (Request::EndJoining { session: SessionId(session) }, None)
-        }
+        JoinAct::Unverified => (Request::AllowUnverified, None),
+        JoinAct::Admit => (Request::AdmitUnverified { session: given.session()? }, None),
+        JoinAct::End => (Request::EndJoining { session: given.session()? }, None),
     };
     web.backend.ask(&web.author(), &given.why, request).await?;
     Ok(secret)

@@ -263,7 +263,7 @@ fn value(number: i64, module: u8, channel: u8) -> OwnedValue {
     }
 }
 
-/// Terms of every second node, which proves nothing.
+/// Terms of every second node.
 fn terms(at: usize, now: i64) -> Terms {
     if at.is_multiple_of(2) {
         return Terms::default();
@@ -271,6 +271,11 @@ fn terms(at: usize, now: i64) -> Terms {
     let (home, now) = (IpAddr::from([192, 168, 137, 20]), UnixMillis(now));
     Terms {
         home: Some(home),
+        unverified: at.is_multiple_of(3).then(|| Decision {
+            by: "ann".into(),
+            why: "no display".into(),
+            at: now,
+        }),
         commands: Some(Decision { by: "ann".into(), why: "it only waters".into(), at: now }),
         stranger: Some(Stranger { address: IpAddr::from([192, 168, 137, 66]), at: now, noted: now }),
     }

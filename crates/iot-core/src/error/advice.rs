@@ -26,14 +26,16 @@ impl IotError {
             Self::Disabled { .. } => "Enable the node on its page.",
             Self::Elsewhere { .. } => "If the node has moved, accept its new address on its page.",
             Self::NotPermitted { .. } => {
-                "An admin may permit them on the node's page; anyone on the network can read and forge them."
+                "An admin may permit them on the node's page, which says what that means."
             }
             Self::Archived { .. } => "Take the node out of the archive on its page.",
             Self::Standing { .. } => "See the node's page for what can be done with it.",
             Self::Irreplaceable { .. } => "Choose a node that waits in the inbox or has been let in.",
             Self::Joining { .. } => "See the page where nodes join.",
             Self::HubKey(_) => "See the page of the hub's key.",
-            Self::WrongDigits { .. } => "Type the twelve digits that the node shows now.",
+            Self::WrongDigits { .. } => {
+                "Type all the digits that the node shows now: twelve, or six where it has a button."
+            }
             Self::UnknownNode { .. } => "See the list of nodes for those that are known.",
             Self::KindUnsupported { .. } => "Put the kind's folder into modules/ of the data directory.",
             Self::KindVersionUnknown { .. } => "Update the kind's folder, or the node's firmware.",

@@ -72,7 +72,9 @@ impl Hub {
             Request::AddSecret { secret } => self.add_secret(asker, secret, out),
             Request::CloseWindow => self.close_window(now, asker, out),
             Request::EnterDigits { digits } => self.enter_digits(now, asker, digits, out),
-            Request::EndJoining { session } => self.end_joining(now, session, out),
+            Request::AllowUnverified => self.allow_unverified(now, asker, out),
+            Request::AdmitUnverified { session } => self.admit_unverified(now, asker, session, out),
+            Request::EndJoining { session } => self.end_joining(now, asker, session, out),
             Request::Replace { node, by } => self.replace(now, asker, (&node, &by), out),
             Request::HubKeys { keys } => {
                 self.change_hub_keys(now, asker, *keys, out);

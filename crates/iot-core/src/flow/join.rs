@@ -3,7 +3,7 @@
 
 use alloc::format;
 
-use iot_proto::{JoinMessage, NodeKey, Refusal, commitment, join_code};
+use iot_proto::{Confirm, JoinMessage, NodeKey, Refusal, commitment, join_code};
 
 use super::{audit::Asker, window::CLOSED};
 use crate::{
@@ -65,7 +65,10 @@ impl Hub {
                 let bound = commitment(&transcript, &nonce);
                 out.join(session, JoinTurn::Say(JoinMessage::Commitment(bound)));
             }
-            Stage::Committed { .. } | Stage::Shown { .. } | Stage::Matched { .. } => {
+            Stage::Committed { .. }
+            | Stage::Shown { .. }
+            | Stage::Unverified { .. }
+            | Stage::Matched { .. } => {
                 self.refuse_joining(now, session, Refusal::OTHER, out);
             }
         }
@@ -100,9 +103,9 @@ impl Hub {
             }
             Err(error) => {
                 let peer = self.sessions.get(session).map(|session| session.peer);
-                if let (Some(window), Some(peer)) = (&mut self.joining.window, peer) {
+                if let (Some(_), Some(peer)) = (&self.joining.window, peer) {
                     let text = format!("{id} at {} was refused: {error}.", peer.ip());
-                    window.note(now.wall, None, text.clone(), out);
+                    self.joining.note(now.wall, None, text.clone(), out);
                     self.activity.note(now.wall, None, text, out);
                 }
                 self.log_refused(session, error, out);
@@ -114,20 +117,17 @@ impl Hub {
     /// Lets a node in for whoever gave the secret.
     fn let_join(&mut self, now: Now, slot: [u8; 4], key: NodeKey, out: &mut Effects) -> Result<(), IotError> {
         let number = self.record_of(now, key, AdmissionState::Admitted)?;
+        let was = self.verified(number);
         let Some(window) = &mut self.joining.window else { return Err(CLOSED) };
         let by = window.opened_by.clone();
         let Some(node) = self.registry.get(number) else { return Ok(()) };
         if let Some(given) = window.secret(slot) {
             given.taken = Some(node.id.clone());
         }
-        window.note(
-            now.wall,
-            Some(node.id.clone()),
-            format!("{} has joined with a secret.", node.title),
-            out,
-        );
+        let text = format!("{} has joined with a secret.", node.title);
+        self.joining.note(now.wall, Some(node.id.clone()), text, out);
         let asker = Asker { at: now.wall, by: &by, why: "" };
-        out.audit(asker, Deed::Admit, node.target(), "", "joined with a secret");
+        out.audit(asker, Deed::Admit, node.target(), was, "joined with a secret");
         self.admission_changed(now, number, &format!("let in with a secret of {by}"), out);
         Ok(())
     }
@@ -135,7 +135,10 @@ impl Hub {
     fn join_says(&mut self, now: Now, session: SessionId, message: JoinMessage, out: &mut Effects) {
         let Some(run) = self.joining.runs.get_mut(&session) else { return };
         match (&run.stage, message) {
-            (&Stage::Committed { key, transcript, nonce }, JoinMessage::Nonce(theirs)) => {
+            (&Stage::Committed { key, .. }, JoinMessage::Unshown(_)) => {
+                self.asks_unverified(now, session, key, out);
+            }
+            (&Stage::Committed { key, transcript, nonce }, JoinMessage::Nonce(theirs, confirm)) => {
                 let Some(window) = &mut self.joining.window else { return };
                 if let Err(why) = window.show(run.peer.ip()) {
                     self.log_refused(session, IotError::Joining { why }, out);
@@ -145,39 +148,48 @@ impl Hub {
                     }
                     return;
                 }
-                run.stage = Stage::Shown { key, code: join_code(&transcript, &nonce, &theirs) };
+                let code = join_code(confirm, &transcript, &nonce, &theirs);
+                run.stage = Stage::Shown { key, code, confirm };
                 // From now on a person is waited for, as long as the window is open.
                 self.deadlines.cancel(Timer::Hello(session));
                 out.join(session, JoinTurn::Say(JoinMessage::Disclosure(nonce)));
                 out.publish(Event::Joining);
             }
-            (&Stage::Matched { node }, JoinMessage::Stored) => {
+            (&Stage::Matched { node, .. }, JoinMessage::Stored) => {
                 self.has_joined(now, node, out);
-                self.joining.runs.remove(&session);
                 self.close_joining(session);
                 out.list.push(Effect::Close { session });
             }
-            (&Stage::Matched { node }, JoinMessage::Unequal) => {
-                let matched =
-                    self.registry.get(node).filter(|node| node.admission == AdmissionState::Matched);
-                if let Some(id) = matched.map(|node| node.id.clone()) {
-                    let why = "its digits are not those that were typed; somebody may be in between";
-                    self.unmatch(now, &id, why, out);
-                }
+            (&Stage::Matched { node, confirm }, JoinMessage::Unstored) => {
+                let why = match confirm {
+                    Confirm::Digits => "its digits are not those that were typed; somebody may be in between",
+                    Confirm::Button => "nobody pressed its button in time",
+                };
+                self.joining.runs.remove(&session);
+                self.unmatch(now, node, why, out);
                 self.refuse_joining(now, session, Refusal::OTHER, out);
             }
             _ => self.refuse_joining(now, session, Refusal::OTHER, out),
         }
     }
 
+    /// The node has not said that its button was pressed. What it said may be lost, so it may still come.
+    pub(crate) fn press_due(&mut self, now: Now, session: SessionId, out: &mut Effects) {
+        self.refuse_joining(now, session, Refusal::OTHER, out);
+    }
+
     /// A node whose digits were typed has shown that it knows its hub.
     pub(crate) fn has_joined(&mut self, now: Now, number: NodeNumber, out: &mut Effects) {
         self.deadlines.cancel(Timer::Matched(number));
+        self.joining
+            .runs
+            .retain(|_, run| !matches!(run.stage, Stage::Matched { node, .. } if node == number));
         self.registry.set_admission(number, AdmissionState::Admitted);
+        self.verified(number);
         self.admission_changed(now, number, "let in with digits", out);
         let joined = self.registry.get(number).map(|node| (node.id.clone(), node.title.clone()));
-        if let (Some(window), Some((id, title))) = (&mut self.joining.window, joined) {
-            window.note(now.wall, Some(id), format!("{title} has joined with digits."), out);
+        if let Some((id, title)) = joined {
+            self.joining.note(now.wall, Some(id), format!("{title} has joined with digits."), out);
         }
         out.publish(Event::Joining);
     }
@@ -228,16 +240,35 @@ impl Hub {
     /// A connection on which a node joined is over.
     pub(crate) fn join_ended(&mut self, now: Now, session: SessionId, out: &mut Effects) {
         let Some(run) = self.joining.runs.remove(&session) else { return };
-        if let (Stage::Shown { key, .. }, Some(window)) = (&run.stage, &mut self.joining.window) {
-            window.unfinished += 1;
-            let id = NodeId::of_key(key);
-            window.note(now.wall, None, format!("{id} at {} did not finish.", run.peer.ip()), out);
-        }
+        self.deadlines.cancel(Timer::Press(session));
+        let text = match &run.stage {
+            Stage::Shown { key, .. } => {
+                let Some(window) = &mut self.joining.window else { return };
+                window.unfinished += 1;
+                format!("{} at {} did not finish.", NodeId::of_key(key), run.peer.ip())
+            }
+            Stage::Matched { node, confirm: Confirm::Button } => {
+                let Some(node) = self.registry.get(*node) else { return };
+                let why =
+                    "has not said that its button was pressed. If it was, it comes by itself within a day";
+                format!("{} {why}.", node.id)
+            }
+            Stage::Matched { confirm: Confirm::Digits, .. }
+            | Stage::Named { .. }
+            | Stage::Asked
+            | Stage::Committed { .. }
+            | Stage::Unverified { .. } => {
+                out.publish(Event::Joining);
+                return;
+            }
+        };
+        self.joining.note(now.wall, None, text, out);
     }
 
     /// Nothing that still arrives on the connection counts.
-    fn close_joining(&mut self, session: SessionId) {
+    pub(crate) fn close_joining(&mut self, session: SessionId) {
         self.deadlines.cancel(Timer::Hello(session));
+        self.deadlines.cancel(Timer::Press(session));
         self.sessions.enter(session, Phase::Closing);
     }
 }

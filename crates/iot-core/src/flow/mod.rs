@@ -23,6 +23,7 @@ mod session;
 mod sleep;
 mod terms;
 mod tick;
+mod unverified;
 mod window;
 
 pub use naming::MAX_TAGS;

@@ -1,5 +1,5 @@
-//! Nodes that prove nothing: an admin permits commands to each, and each is let in at one address. Where registration is
-//! open nobody is asked, and neither holds.
+//! Nodes that prove nothing, and those that nobody has verified: an admin permits commands to each. Those that prove
+//! nothing are let in at one address. Where registration is open nobody is asked, and neither holds.
 
 use alloc::{format, string::ToString};
 use core::net::IpAddr;
@@ -28,7 +28,7 @@ impl Hub {
     /// # Errors
     /// [`IotError::NotPermitted`].
     pub(crate) fn check_permitted(&self, node: &Node) -> Result<(), IotError> {
-        if !node.is_unproven() || self.is_open() || node.is_permitted() {
+        if !node.needs_leave() || self.is_open() || node.is_permitted() {
             return Ok(());
         }
         Err(IotError::NotPermitted { node: node.id.clone() })
@@ -37,17 +37,17 @@ impl Hub {
     /// Whether commands to a node are taken, and by whose word.
     pub(crate) fn permission(&self, node: &Node) -> Permission {
         match node.is_permitted() {
-            _ if !node.is_unproven() => Permission::Needless,
+            _ if !node.needs_leave() => Permission::Needless,
             _ if self.is_open() => Permission::Open,
             true => Permission::Given,
             false => Permission::Missing,
         }
     }
 
-    /// Takes commands to a node that proves nothing; nothing where they are taken already.
+    /// Takes commands to a node that proves nothing, or that nobody has verified; nothing where they are taken already.
     ///
     /// # Errors
-    /// [`IotError::UnknownNode`]; [`IotError::Standing`] for one that waits, or that proves its key.
+    /// [`IotError::UnknownNode`]; [`IotError::Standing`] for one that waits, or that needs no leave.
     pub(crate) fn permit(
         &mut self,
         now: Now,
@@ -55,7 +55,7 @@ impl Hub {
         id: &NodeId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let number = self.unproven(id)?;
+        let number = self.on_terms(id)?;
         let Some(node) = self.registry.get_mut(number).filter(|node| !node.is_permitted()) else {
             return Ok(());
         };
@@ -64,7 +64,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Takes no commands to a node that proves nothing any more: those that are under way are cancelled.
+    /// Takes no commands to such a node any more: those that are under way are cancelled.
     ///
     /// # Errors
     /// As [`permit`](Self::permit).
@@ -75,7 +75,7 @@ impl Hub {
         id: &NodeId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let number = self.unproven(id)?;
+        let number = self.on_terms(id)?;
         let Some(node) = self.registry.get_mut(number).filter(|node| node.is_permitted()) else {
             return Ok(());
         };
@@ -152,7 +152,7 @@ impl Hub {
     /// Lets a node that proves nothing in at this address from now on, and at no other.
     ///
     /// # Errors
-    /// As [`permit`](Self::permit).
+    /// [`IotError::UnknownNode`]; [`IotError::Standing`] for one that waits, or that proves its key.
     pub(crate) fn accept_address(
         &mut self,
         now: Now,
@@ -209,10 +209,24 @@ impl Hub {
     /// # Errors
     /// [`IotError::UnknownNode`], [`IotError::Standing`].
     fn unproven(&self, id: &NodeId) -> Result<NodeNumber, IotError> {
+        let number = self.on_terms(id)?;
+        match self.registry.get(number) {
+            Some(node) if !node.is_unproven() => {
+                Err(IotError::Standing { node: id.clone(), why: "proves its key, and is let in anywhere" })
+            }
+            _ => Ok(number),
+        }
+    }
+
+    /// A node that has been let in and whose commands need an admin's leave.
+    ///
+    /// # Errors
+    /// [`IotError::UnknownNode`], [`IotError::Standing`].
+    fn on_terms(&self, id: &NodeId) -> Result<NodeNumber, IotError> {
         let number = self.registry.number(id)?;
         let standing = |why| Err(IotError::Standing { node: id.clone(), why });
         match self.registry.get(number) {
-            Some(node) if !node.is_unproven() => standing("proves its key, and stands on no terms"),
+            Some(node) if !node.needs_leave() => standing("proves its key, and stands on no terms"),
             Some(node) if node.admission == AdmissionState::Pending => standing("waits: let it in first"),
             _ => Ok(number),
         }

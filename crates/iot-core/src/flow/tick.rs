@@ -27,6 +27,7 @@ impl Hub {
                 Timer::Delivery(delivery) => self.delivery_due(now, delivery, out),
                 Timer::Window => self.window_due(now, out),
                 Timer::Matched(node) => self.match_lapsed(now, node, out),
+                Timer::Press(session) => self.press_due(now, session, out),
                 Timer::Handshake(session) => self.handshake_due(now, session, out),
                 Timer::Answer(ticket) => self.ask_due(now, ticket, out),
             }

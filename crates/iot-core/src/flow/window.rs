@@ -3,14 +3,15 @@
 use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
-use iot_proto::{Digits, JoinMessage, JoinSecret, Refusal};
+use iot_proto::{Confirm, Digits, JoinMessage, JoinSecret, Refusal};
 
-use super::audit::Asker;
+use super::{audit::Asker, unverified::UNVERIFIED};
 use crate::{
-    AdmissionState, Effects, Event, Hub, IotError, JoinTurn, NodeId, Now, SessionId,
+    AdmissionState, Effects, Event, Hub, IotError, JoinTurn, Now, SessionId,
     audit::{Deed, Target},
     deadlines::Timer,
-    joining::{Ended, Given, MATCHED_FOR, MAX_SECRETS, MAX_WINDOW_S, Stage, Window},
+    joining::{Ended, Given, MATCHED_FOR, MAX_SECRETS, MAX_WINDOW_S, PRESSED_WITHIN, Stage, Window},
+    registry::NodeNumber,
 };
 
 impl Hub {
@@ -90,7 +91,7 @@ impl Hub {
         self.end_window(now, "its time was over".into(), out);
     }
 
-    /// Lets the node in that shows these digits, as soon as it has the hub's answer.
+    /// Lets the node in that shows these digits, as soon as it has the hub's answer, or somebody has pressed its button.
     ///
     /// # Errors
     /// [`IotError::Joining`] where nobody joins with digits, [`IotError::WrongDigits`], why the node cannot be let in.
@@ -105,7 +106,7 @@ impl Hub {
         if let Some(why) = window.no_digits {
             return Err(IotError::Joining { why });
         }
-        let Some(session) = self.joining.showing(digits.code) else {
+        let Some(session) = self.joining.showing(digits) else {
             let left = self.joining.window.as_mut().map_or(0, Window::wrong_entry);
             if left == 0 {
                 self.end_digits(now, out);
@@ -114,35 +115,57 @@ impl Hub {
             return Err(IotError::WrongDigits { left });
         };
         let Some(run) = self.joining.runs.get_mut(&session) else { return Err(CLOSED) };
-        let Stage::Shown { key, .. } = run.stage else { return Err(CLOSED) };
+        let Stage::Shown { key, confirm, .. } = run.stage else { return Err(CLOSED) };
         let number = self.record_of(now, key, AdmissionState::Matched)?;
         if let Some(run) = self.joining.runs.get_mut(&session) {
-            run.stage = Stage::Matched { node: number };
+            run.stage = Stage::Matched { node: number, confirm };
         }
         if let Some(node) = self.registry.get(number) {
             out.records.records.extend(node.record());
-            out.audit(asker, Deed::Admit, node.target(), "", "joins with digits");
+            let how = match confirm {
+                Confirm::Digits => "joins with digits",
+                Confirm::Button => "joins with digits and its button",
+            };
+            let was = if node.is_unverified() { UNVERIFIED } else { "" };
+            out.audit(asker, Deed::Admit, node.target(), was, how);
         }
         self.deadlines.set(Timer::Matched(number), now.instant + MATCHED_FOR);
-        self.deadlines.set(Timer::Hello(session), now.instant + self.config.hello_within);
-        out.join(session, JoinTurn::Say(JoinMessage::Answer(digits.answer)));
+        let word = if let Some(answer) = digits.answer {
+            self.deadlines.set(Timer::Hello(session), now.instant + self.config.hello_within);
+            JoinMessage::Answer(answer)
+        } else {
+            self.deadlines.set(Timer::Press(session), now.instant + PRESSED_WITHIN);
+            JoinMessage::Matched
+        };
+        out.join(session, JoinTurn::Say(word));
         out.publish(Event::Joining);
         Ok(())
     }
 
-    /// Turns a node away that joins with digits.
+    /// Turns a node away that joins with digits, also while a press of its button is waited for, or with nothing.
     ///
     /// # Errors
     /// [`IotError::Joining`] where it does not join any more.
     pub(crate) fn end_joining(
         &mut self,
         now: Now,
+        asker: Asker<'_>,
         session: SessionId,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let stage = self.joining.runs.get(&session).map(|run| &run.stage);
-        if !matches!(stage, Some(Stage::Asked | Stage::Committed { .. } | Stage::Shown { .. })) {
-            return Err(IotError::Joining { why: "this node does not join any more" });
+        match self.joining.runs.get(&session).map(|run| &run.stage) {
+            Some(Stage::Asked | Stage::Committed { .. } | Stage::Shown { .. } | Stage::Unverified { .. }) => {
+            }
+            Some(&Stage::Matched { node, confirm: Confirm::Button }) => {
+                self.joining.runs.remove(&session);
+                if let Some(node) = self.registry.get(node) {
+                    out.audit(asker, Deed::TurnAway, node.target(), node.admission.word(), "");
+                }
+                self.unmatch(now, node, "it was turned away", out);
+            }
+            Some(Stage::Named { .. } | Stage::Matched { .. }) | None => {
+                return Err(IotError::Joining { why: "this node does not join any more" });
+            }
         }
         self.refuse_joining(now, session, Refusal::NOT_JOINING, out);
         Ok(())
@@ -150,11 +173,13 @@ impl Hub {
 
     /// Nobody joins with digits any more; secrets go on.
     pub(crate) fn end_digits(&mut self, now: Now, out: &mut Effects) {
-        self.refuse_all(now, |stage| !matches!(stage, Stage::Named { .. } | Stage::Matched { .. }), out);
-        let Some(window) = &mut self.joining.window else { return };
-        if let Some(why) = window.no_digits {
+        let goes_on = |stage: &Stage| {
+            matches!(stage, Stage::Named { .. } | Stage::Unverified { .. } | Stage::Matched { .. })
+        };
+        self.refuse_all(now, |stage| !goes_on(stage), out);
+        if let Some(why) = self.joining.window.as_ref().and_then(|window| window.no_digits) {
             let text = format!("Nobody joins with digits any more: {why}. Use a secret.");
-            window.note(now.wall, None, text.clone(), out);
+            self.joining.note(now.wall, None, text.clone(), out);
             self.activity.note(now.wall, None, text, out);
         }
     }
@@ -179,20 +204,17 @@ impl Hub {
     }
 
     /// A node whose digits were typed has not come.
-    pub(crate) fn match_lapsed(&mut self, now: Now, number: crate::registry::NodeNumber, out: &mut Effects) {
-        let matched = self.registry.get(number).filter(|node| node.admission == AdmissionState::Matched);
-        let Some(id) = matched.map(|node| node.id.clone()) else { return };
-        self.unmatch(now, &id, "it did not come within a day", out);
+    pub(crate) fn match_lapsed(&mut self, now: Now, number: NodeNumber, out: &mut Effects) {
+        self.unmatch(now, number, "it did not come within a day", out);
     }
 
-    /// Forgets a node whose digits were typed, since it does not know its hub.
-    pub(crate) fn unmatch(&mut self, now: Now, id: &NodeId, why: &str, out: &mut Effects) {
-        let Some(number) = self.registry.find(id) else { return };
-        self.remove(now, number, id, out);
+    /// Forgets a node whose digits were typed, since it does not know its hub. One that was let in meanwhile stays.
+    pub(crate) fn unmatch(&mut self, now: Now, number: NodeNumber, why: &str, out: &mut Effects) {
+        let matched = self.registry.get(number).filter(|node| node.admission == AdmissionState::Matched);
+        let Some(id) = matched.map(|node| node.id.clone()) else { return };
+        self.remove(now, number, &id, out);
         let text = format!("{id} is not let in: {why}.");
-        if let Some(window) = &mut self.joining.window {
-            window.note(now.wall, None, text.clone(), out);
-        }
+        self.joining.note(now.wall, None, text.clone(), out);
         self.activity.note(now.wall, None, text, out);
     }
 }
@@ -202,6 +224,6 @@ pub(crate) const CLOSED: IotError =
     IotError::Joining { why: "nodes may not join now: open the window first" };
 
 /// The window as the target of a change.
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target { title: "window for joining".into(), ..Target::default() }
 }

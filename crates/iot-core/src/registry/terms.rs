@@ -1,4 +1,5 @@
-//! On what terms a node is let in that proves nothing: at one address, and commanded only where that is permitted. Owns
+//! On what terms a node is let in that proves nothing, or that nobody has verified: commanded only where that is
+//! permitted, and where it proves nothing at one address. Owns
 //! what holds of one node; whether registration is open, who is told and what is kept is in `flow/terms.rs`.
 
 use core::net::IpAddr;
@@ -13,6 +14,16 @@ impl Node {
     /// Whether nothing proves that it is the node that it says it is.
     pub(crate) fn is_unproven(&self) -> bool {
         self.key().is_none()
+    }
+
+    /// Whether it was let in although nobody could compare anything.
+    pub(crate) fn is_unverified(&self) -> bool {
+        self.terms().is_some_and(|terms| terms.unverified.is_some())
+    }
+
+    /// Whether commands to it need an admin's leave.
+    pub(crate) fn needs_leave(&self) -> bool {
+        self.is_unproven() || self.is_unverified()
     }
 
     /// On what terms it is let in; `None` where nothing was laid down.

@@ -1,4 +1,5 @@
-//! [`Terms`]: on what terms a node is let in that proves nothing. What follows from them is the core's.
+//! [`Terms`]: on what terms a node is let in that proves nothing, or that nobody has verified. What follows from them is
+//! the core's.
 
 use core::net::IpAddr;
 
@@ -6,11 +7,15 @@ use iot_proto::UnixMillis;
 
 use super::Decision;
 
-/// On what terms a node is let in that proves nothing: anyone on its network can pose as it. One that proves a key has none.
+/// On what terms a node is let in that proves nothing, so that anyone on its network can pose as it, or that nobody has
+/// verified, so that it may be another than was meant. All others have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     /// The address at which it is let in, and no other; `None` where that was not laid down yet.
     pub home: Option<IpAddr>,
+    /// Who let it in although it could show nothing, why and since when; `None` for one that was compared, or that proves
+    /// nothing at all.
+    pub unverified: Option<Decision>,
     /// Who permits commands to it, why and since when; `None` where nobody does.
     pub commands: Option<Decision>,
     /// Who else said its name.

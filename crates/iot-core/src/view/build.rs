@@ -198,6 +198,7 @@ impl<'a> View<'a> {
             tags: node.extras().tags.clone(),
             admission: node.admission,
             permission,
+            unverified: node.terms().and_then(|terms| terms.unverified.clone()),
             permitted: permitted.filter(|_| permission == Permission::Given),
             home: node.home().filter(|_| !self.hub.is_open()),
             stranger: node.stranger().filter(|_| !self.hub.is_open()),

@@ -3,11 +3,12 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{JoinSecret, UnixMillis};
+use iot_proto::{Confirm, JoinSecret, UnixMillis};
 
 use super::{Notice, View};
 use crate::{
     NodeId, SessionId,
+    deadlines::Timer,
     joining::{Run, Stage, Window},
 };
 
@@ -16,6 +17,8 @@ use crate::{
 pub struct JoiningView {
     /// The open window; `None` where nodes may not join.
     pub window: Option<WindowView>,
+    /// The nodes whose digits were typed and whose button is to be pressed now, also when the window has closed since.
+    pub pressing: Vec<PressingView>,
     /// What became of the last window; `None` while one is open, and since the hub started.
     pub last: Option<EndedView>,
 }
@@ -33,6 +36,8 @@ pub struct WindowView {
     pub no_digits: Option<&'static str>,
     /// The nodes that show digits, in the order in which they came.
     pub showing: Vec<ShowingView>,
+    /// The nodes that can show nothing and wait for an admin; `None` where no admin lets such nodes ask.
+    pub unverified: Option<Vec<UnverifiedView>>,
     /// How many showed digits and went away.
     pub unfinished: u32,
     /// What happened, the newest last.
@@ -59,6 +64,34 @@ pub struct ShowingView {
     pub peer: SocketAddr,
     /// Since when it joins.
     pub since: UnixMillis,
+    /// How it confirms, as whoever is at its address says: in twelve digits, or in six with a button.
+    pub confirm: Confirm,
+}
+
+/// A node that says that it can show nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedView {
+    /// Its connection.
+    pub session: SessionId,
+    /// Its id.
+    pub node: NodeId,
+    /// Where it is.
+    pub peer: SocketAddr,
+    /// Since when it joins.
+    pub since: UnixMillis,
+}
+
+/// A node whose button is to be pressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PressingView {
+    /// Its connection.
+    pub session: SessionId,
+    /// Its id.
+    pub node: NodeId,
+    /// Where it is.
+    pub peer: SocketAddr,
+    /// Until when a press is waited for.
+    pub until: UnixMillis,
 }
 
 /// A window that is closed.
@@ -79,7 +112,9 @@ impl View<'_> {
     pub fn joining(&self) -> JoiningView {
         let joining = &self.hub.joining;
         let showing = joining.runs.iter().filter_map(|(session, run)| showing(*session, run));
+        let pressing = joining.runs.iter().filter_map(|(session, run)| self.pressing(*session, run));
         JoiningView {
+            pressing: pressing.collect(),
             window: joining.window.as_ref().map(|window| self.window(window, showing.collect())),
             last: joining.last.as_ref().map(|last| EndedView {
                 why: last.why.clone(),
@@ -88,6 +123,13 @@ impl View<'_> {
                 news: last.news.clone(),
             }),
         }
+    }
+
+    fn pressing(&self, session: SessionId, run: &Run) -> Option<PressingView> {
+        let Stage::Matched { node, confirm: Confirm::Button } = run.stage else { return None };
+        let until = self.hub.deadlines.get(Timer::Press(session))?;
+        let node = self.hub.registry.get(node)?.id.clone();
+        Some(PressingView { session, node, peer: run.peer, until: self.now.wall_at(until) })
     }
 
     fn window(&self, window: &Window, showing: Vec<ShowingView>) -> WindowView {
@@ -101,13 +143,23 @@ impl View<'_> {
             secrets: window.secrets.iter().map(secret).collect(),
             no_digits: window.no_digits,
             showing,
+            unverified: window.takes_unverified.then(|| {
+                let runs = self.hub.joining.runs.iter();
+                runs.filter_map(|(session, run)| unverified(*session, run)).collect()
+            }),
             unfinished: window.unfinished,
             news: window.news.clone(),
         }
     }
 }
 
+fn unverified(session: SessionId, run: &Run) -> Option<UnverifiedView> {
+    let Stage::Unverified { key } = &run.stage else { return None };
+    Some(UnverifiedView { session, node: NodeId::of_key(key), peer: run.peer, since: run.since })
+}
+
 fn showing(session: SessionId, run: &Run) -> Option<ShowingView> {
-    let Stage::Shown { key, .. } = &run.stage else { return None };
-    Some(ShowingView { session, node: NodeId::of_key(key), peer: run.peer, since: run.since })
+    let Stage::Shown { key, confirm, .. } = &run.stage else { return None };
+    let (peer, since) = (run.peer, run.since);
+    Some(ShowingView { session, node: NodeId::of_key(key), peer, since, confirm: *confirm })
 }

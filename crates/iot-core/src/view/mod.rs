@@ -19,7 +19,9 @@ pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
 pub use difference::{Changed, Difference, Held, Named, Otherwise};
 pub use hub_keys::{HubKeysView, LackingView};
 use iot_proto::UnixMillis;
-pub use joining::{EndedView, JoiningView, SecretView, ShowingView, WindowView};
+pub use joining::{
+    EndedView, JoiningView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView,
+};
 pub use node::{
     AdmissionState, Archived, Desired, KeyStanding, KeyView, ModuleView, NodeFilter, NodeView, Permission,
     PropertyView, ReadingView,

@@ -110,6 +110,8 @@ pub struct NodeView {
     pub admission: AdmissionState,
     /// Whether commands to it are taken.
     pub permission: Permission,
+    /// Who let it in although nothing could be compared, why and when: it may be another node than was meant.
+    pub unverified: Option<Decision>,
     /// Who has permitted them, why and when, where that is by whose word they are.
     pub permitted: Option<Decision>,
     /// The address at which it is let in, and no other; `None` where any will do.
@@ -151,18 +153,23 @@ impl NodeView {
     pub fn is_unproven(&self) -> bool {
         self.keys.is_empty()
     }
+
+    /// Whether it was let in although nothing could be compared.
+    pub fn is_unverified(&self) -> bool {
+        self.unverified.is_some()
+    }
 }
 
 /// Whether commands to a node are taken, and by whose word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// They are: it proves who it is.
+    /// They are: it proves who it is, and somebody has verified that.
     Needless,
-    /// They are, although it proves nothing: registration is open, and nobody is asked.
+    /// They are, although nobody has verified it: registration is open, and nobody is asked.
     Open,
-    /// They are, although it proves nothing: an admin has permitted them.
+    /// They are, although nobody has verified it: an admin has permitted them.
     Given,
-    /// They are not: it proves nothing, and no admin has permitted them.
+    /// They are not: nobody has verified it, and no admin has permitted them.
     Missing,
 }
 

@@ -3,22 +3,22 @@
 use iot_core::{
     AdmissionState, Input, JoinNews, JoinWay, MAX_WINDOW_S, Request, SessionId, config::HubConfig,
 };
-use iot_proto::{Digits, Hello, Identity, JoinMessage, JoinSecret, NodeKey, join_code};
+use iot_proto::{Confirm, Digits, Hello, Identity, JoinMessage, JoinSecret, NodeKey, join_code};
 
 use crate::{node::hello, world::World};
 
-const ADA: NodeKey = NodeKey([7; 32]);
-const EVE: NodeKey = NodeKey([8; 32]);
+pub(crate) const ADA: NodeKey = NodeKey([7; 32]);
+pub(crate) const EVE: NodeKey = NodeKey([8; 32]);
 
-const TRANSCRIPT: [u8; 32] = [1; 32];
-const HUB_NONCE: [u8; 32] = [2; 32];
+pub(crate) const TRANSCRIPT: [u8; 32] = [1; 32];
+pub(crate) const HUB_NONCE: [u8; 32] = [2; 32];
 
-fn secret() -> JoinSecret {
+pub(crate) fn secret() -> JoinSecret {
     JoinSecret::new([5; 16])
 }
 
 /// A world in which nodes may join for five minutes.
-fn opened() -> World {
+pub(crate) fn opened() -> World {
     let mut world = World::new();
     world.ask(Request::OpenWindow { for_s: 300, secret: secret() });
     world.skip();
@@ -30,13 +30,13 @@ fn news(world: &mut World, session: u64, news: JoinNews) {
 }
 
 /// A node comes with this key as far as it can prove it.
-fn proves(world: &mut World, session: u64, way: JoinWay, key: NodeKey) {
+pub(crate) fn proves(world: &mut World, session: u64, way: JoinWay, key: NodeKey) {
     world.open(session, &format!("10.0.0.{session}"));
     news(world, session, JoinNews::Asks(way));
     news(world, session, JoinNews::Proven { key, transcript: TRANSCRIPT, nonce: HUB_NONCE });
 }
 
-fn joins(world: &mut World, session: u64, key: NodeKey) {
+pub(crate) fn joins(world: &mut World, session: u64, key: NodeKey) {
     proves(world, session, JoinWay::Secret { slot: secret().slot() }, key);
 }
 
@@ -44,25 +44,25 @@ fn joins(world: &mut World, session: u64, key: NodeKey) {
 fn shows(world: &mut World, session: u64, key: NodeKey) -> u32 {
     proves(world, session, JoinWay::Code, key);
     let nonce = [u8::try_from(session % 256).expect("a byte"); 32];
-    says(world, session, JoinMessage::Nonce(nonce));
-    join_code(&TRANSCRIPT, &HUB_NONCE, &nonce)
+    says(world, session, JoinMessage::Nonce(nonce, Confirm::Digits));
+    join_code(Confirm::Digits, &TRANSCRIPT, &HUB_NONCE, &nonce)
 }
 
-fn says(world: &mut World, session: u64, message: JoinMessage) {
+pub(crate) fn says(world: &mut World, session: u64, message: JoinMessage) {
     news(world, session, JoinNews::Says(message));
 }
 
 fn enters(world: &mut World, code: u32) {
-    world.ask(Request::EnterDigits { digits: Digits { code, answer: 42 } });
+    world.ask(Request::EnterDigits { digits: Digits { code, answer: Some(42) } });
 }
 
-fn admission(world: &World, key: NodeKey) -> Option<AdmissionState> {
+pub(crate) fn admission(world: &World, key: NodeKey) -> Option<AdmissionState> {
     let id = iot_core::NodeId::of_key(&key);
     world.hub.view(world.now()).node(&id).ok().map(|node| node.admission)
 }
 
 /// The node says hello in a session.
-fn comes(world: &mut World, session: u64, key: NodeKey) {
+pub(crate) fn comes(world: &mut World, session: u64, key: NodeKey) {
     world.open(session, "10.0.0.5");
     world.proves(session, key);
     world.hello(session, &Hello { identity: Identity::Key(key), ..hello("unused") });
@@ -179,7 +179,7 @@ fn a_node_that_finds_other_digits_typed_is_forgotten() {
     let mut world = opened();
     let code = shows(&mut world, 1, ADA);
     enters(&mut world, code);
-    says(&mut world, 1, JoinMessage::Unequal);
+    says(&mut world, 1, JoinMessage::Unstored);
     assert_eq!(admission(&world, ADA), None);
     assert!(world.take().contains(&format!("forget {}", ADA.id())));
 }

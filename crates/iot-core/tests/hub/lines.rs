@@ -125,7 +125,8 @@ fn turn_words(turn: &JoinTurn) -> String {
         JoinMessage::Disclosure(_) => "disclosure".into(),
         JoinMessage::Answer(answer) => format!("answer {answer}"),
         JoinMessage::Admitted(id) => format!("admitted {id}"),
-        JoinMessage::Nonce(_) | JoinMessage::Stored | JoinMessage::Unequal => {
+        JoinMessage::Matched => "matched".into(),
+        JoinMessage::Nonce(..) | JoinMessage::Unshown(_) | JoinMessage::Stored | JoinMessage::Unstored => {
             panic!("{message:?} is the node's")
         }
     };

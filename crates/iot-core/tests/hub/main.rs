@@ -6,6 +6,7 @@
 mod archive;
 mod ask;
 mod audit;
+mod button;
 mod clock;
 mod command;
 mod delivery;
@@ -34,4 +35,5 @@ mod sleep;
 mod steps;
 mod store;
 mod terms;
+mod unverified;
 mod world;

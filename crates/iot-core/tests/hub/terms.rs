@@ -12,7 +12,7 @@ use crate::{
     world::World,
 };
 
-const PROVES_NOTHING: &str = "plain:pump proves nothing, and no admin permits commands to it";
+const PROVES_NOTHING: &str = "nobody has verified plain:pump, and no admin permits commands to it";
 
 /// A plain node with a relay that a person has let in, on session 1.
 fn let_in(said: &Hello<'_>) -> World {
@@ -177,7 +177,7 @@ fn leave_does_not_move_to_another_board_and_a_board_with_a_key_needs_none() {
     world.skip();
     world.switch("pump-2", 0, true);
     let refused = world.take();
-    assert!(refused[0].contains("plain:pump-2 proves nothing"), "{refused:?}");
+    assert!(refused[0].contains("nobody has verified plain:pump-2"), "{refused:?}");
 
     let keyed = NodeId::of_key(&key);
     world.open(3, "10.0.0.7");

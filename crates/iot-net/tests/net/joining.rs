@@ -20,7 +20,7 @@ use crate::{
     node::SOON,
 };
 
-fn start() -> Running {
+pub(crate) fn start() -> Running {
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.server.identity = Some(Arc::new(identity().into()));
     config.server.drain = Duration::from_millis(100);
@@ -28,18 +28,22 @@ fn start() -> Running {
     HubServer::start(config, hub, Arc::new(Catalogue::built_in()), store).expect("it starts")
 }
 
-async fn ask(hub: &Running, request: Request) -> Result<(), IotError> {
+pub(crate) async fn ask(hub: &Running, request: Request) -> Result<(), IotError> {
     hub.handle().ask("Ada", "", request).await.map(|_| ())
 }
 
 /// A hub in which nodes may join, and the secret for one of them.
-async fn opened() -> (Running, JoinSecret) {
+pub(crate) async fn opened() -> (Running, JoinSecret) {
     let (hub, secret) = (start(), new_secret().expect("random bytes"));
     ask(&hub, Request::OpenWindow { for_s: 300, secret: secret.clone() }).await.expect("it opens");
     (hub, secret)
 }
 
-async fn with_secret(hub: &Running, own: &KeyPair, secret: &JoinSecret) -> Result<HubKey, JoinFailed> {
+pub(crate) async fn with_secret(
+    hub: &Running,
+    own: &KeyPair,
+    secret: &JoinSecret,
+) -> Result<HubKey, JoinFailed> {
     let run = Join::with_secret(own, secret, random()).expect("a genuine key");
     let joined = join(Ends::new(hub.local_addr()), run, |_| Ok(()));
     timeout(SOON, joined).await.expect("in time")
@@ -57,17 +61,22 @@ fn with_digits(
     let run = Join::with_code(own, randomness).expect("a genuine key");
     let told = move |step| match step {
         JoinStep::Show(digits) => shown.send(digits).map_err(io::Error::other),
-        JoinStep::Met(_) | JoinStep::Revealed | JoinStep::Trusted(_) | JoinStep::Nothing => Ok(()),
+        JoinStep::Met(_)
+        | JoinStep::Revealed
+        | JoinStep::Press
+        | JoinStep::Waits
+        | JoinStep::Trusted(_)
+        | JoinStep::Nothing => Ok(()),
     };
     (join(Ends::new(hub.local_addr()), run, told), digits)
 }
 
-async fn admission(hub: &Running, own: &KeyPair) -> Option<AdmissionState> {
+pub(crate) async fn admission(hub: &Running, own: &KeyPair) -> Option<AdmissionState> {
     let id = NodeId::of_key(&NodeKey(own.public()));
     hub.handle().read(move |view| view.node(&id).ok().map(|node| node.admission)).await.expect("it runs")
 }
 
-fn refused(result: &Result<HubKey, JoinFailed>) -> Option<u8> {
+pub(crate) fn refused(result: &Result<HubKey, JoinFailed>) -> Option<u8> {
     match result {
         Err(JoinFailed::Run(JoinError::Refused(why))) => Some(*why),
         _ => None,
@@ -149,7 +158,8 @@ async fn a_node_stores_no_key_where_another_answer_was_typed() {
     let (joining, mut shown) = with_digits(&hub, &own);
     let person = async {
         let Digits { code, answer } = shown.recv().await.expect("the node shows digits");
-        let digits = Digits { code, answer: (answer + 1) % iot_proto::CODES };
+        let other = answer.map(|answer| (answer + 1) % iot_proto::CODES);
+        let digits = Digits { code, answer: other };
         ask(&hub, Request::EnterDigits { digits }).await
     };
     let (joined, typed) = timeout(SOON, async { tokio::join!(joining, person) }).await.expect("in time");

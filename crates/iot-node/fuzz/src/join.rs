@@ -5,8 +5,8 @@ use iot_node::{
     noise::{Handshake, KeyPair, Parties, Pattern, Role, Transport},
 };
 use iot_proto::{
-    Digits, HubKey, JoinMessage, JoinSecret, MAX_UNPROVEN, NodeKey, Opening, Origin, Record, RecordType,
-    TAG_LEN, below_codes, commitment, join_code,
+    Confirm, Digits, HubKey, JoinMessage, JoinSecret, MAX_UNPROVEN, NodeKey, Opening, Origin, Record,
+    RecordType, TAG_LEN, below_codes, commitment, join_code,
 };
 
 use super::{Script, hub, node};
@@ -15,11 +15,19 @@ const RANDOM: Randomness = Randomness { ephemeral: [3; 32], nonce: [5; 32], answ
 const HUB_NONCE: [u8; 32] = [7; 32];
 const SECRET: [u8; 16] = [8; 16];
 
+/// How the node joins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum With {
+    Digits,
+    Secret,
+    Button,
+}
+
 /// The hub's side, and how far the run has come.
 struct World {
     join: Join,
     own: NodeKey,
-    is_with_digits: bool,
+    with: With,
     handshake: Option<Handshake>,
     talk: Option<(Transport, [u8; 32])>,
     /// How many of the hub's messages were genuine and in order; `None` once one was not.
@@ -29,16 +37,21 @@ struct World {
     trusted: bool,
 }
 
-/// A script of a run of joining, with digits or with a secret.
+/// A script of a run of joining: with digits, with a secret, or with a button.
 ///
 /// # Panics
 /// Where the node trusts or shows digits too early, after something that was not genuine, or other digits than the hub
-/// has; or where a genuine run leads nowhere.
+/// has; where a press counts that nobody waits for; or where a genuine run leads nowhere.
 pub fn join(script: &[u8]) {
     let mut script = Script(script);
-    let Some(mut world) = World::new(script.byte().unwrap_or(0) % 2 == 0) else { return };
+    let with = match script.byte().unwrap_or(0) % 3 {
+        0 => With::Digits,
+        1 => With::Secret,
+        _ => With::Button,
+    };
+    let Some(mut world) = World::new(with) else { return };
     while let Some(act) = script.byte() {
-        match act % 4 {
+        match act % 5 {
             0 => {
                 let bytes = script.bytes();
                 if !bytes.is_empty() {
@@ -58,32 +71,34 @@ pub fn join(script: &[u8]) {
                 world.genuine = None;
                 world.feed(&bytes);
             }
-            _ => world.says_out_of_turn(script.byte().unwrap_or(0)),
+            3 => world.says_out_of_turn(script.byte().unwrap_or(0)),
+            _ => world.presses(),
         }
     }
 }
 
 impl World {
     /// A run that the node has begun, and the hub has heard of.
-    fn new(is_with_digits: bool) -> Option<Self> {
+    fn new(with: With) -> Option<Self> {
         let (own, secret) = (node(), JoinSecret::new(SECRET));
-        let mut join = if is_with_digits {
-            Join::with_code(&own, RANDOM).ok()?
-        } else {
-            Join::with_secret(&own, &secret, RANDOM.ephemeral).ok()?
+        let join = match with {
+            With::Digits => Join::with_code(&own, RANDOM),
+            With::Button => Join::with_button(&own, RANDOM),
+            With::Secret => Join::with_secret(&own, &secret, RANDOM.ephemeral),
         };
+        let mut join = join.ok()?;
         let first = taken(&mut join);
         let (record, _) = Record::split(&first, MAX_UNPROVEN).expect("a record").expect("a whole one");
         let (opening, message) = Opening::decode(record, Origin::Node).expect("an opening");
         let (hub, psk): (KeyPair, _) = (hub(), secret.psk());
-        let pattern = if is_with_digits { Pattern::Xx } else { Pattern::XxPsk0 };
-        let psk = (!is_with_digits).then_some(&psk);
+        let pattern = if with == With::Secret { Pattern::XxPsk0 } else { Pattern::Xx };
+        let psk = (with == With::Secret).then_some(&psk);
         let parties = Parties { pattern, role: Role::Responder, own: &hub, theirs: None, psk };
         let mut handshake = Handshake::new(&parties, opening.prologue().as_ref(), [4; 32]);
         handshake.read(message, &mut []).expect("it is genuine");
         let (own, handshake) = (NodeKey(own.public()), Some(handshake));
         let (talk, genuine, shown, trusted) = (None, Some(0), false, false);
-        Some(Self { join, own, is_with_digits, handshake, talk, genuine, shown, trusted })
+        Some(Self { join, own, with, handshake, talk, genuine, shown, trusted })
     }
 
     /// The record that the hub says next, where it has come so far.
@@ -96,11 +111,12 @@ impl World {
             return Some([&header[..], &answer].concat());
         }
         let transcript = self.talk.as_ref()?.1;
-        let message = match (self.is_with_digits, said) {
-            (true, 1) => JoinMessage::Commitment(commitment(&transcript, &HUB_NONCE)),
-            (true, 2) => JoinMessage::Disclosure(HUB_NONCE),
-            (true, 3) => JoinMessage::Answer(below_codes(RANDOM.answer)),
-            (false, 1) => JoinMessage::Admitted(self.own.id()),
+        let message = match (self.with, said) {
+            (With::Secret, 1) => JoinMessage::Admitted(self.own.id()),
+            (With::Digits | With::Button, 1) => JoinMessage::Commitment(commitment(&transcript, &HUB_NONCE)),
+            (With::Digits | With::Button, 2) => JoinMessage::Disclosure(HUB_NONCE),
+            (With::Digits, 3) => JoinMessage::Answer(below_codes(RANDOM.answer)),
+            (With::Button, 3) => JoinMessage::Matched,
             _ => return None,
         };
         self.sealed(&message)
@@ -129,15 +145,23 @@ impl World {
         }
         assert_eq!(
             self.shown,
-            self.is_with_digits && said >= 3,
+            self.with != With::Secret && said >= 3,
             "digits are shown when both nonces are known"
         );
-        assert_eq!(self.trusted, said == if self.is_with_digits { 4 } else { 2 }, "a genuine run ends well");
+        let is_over = match self.with {
+            With::Digits => said == 4,
+            With::Secret => said == 2,
+            With::Button => false,
+        };
+        assert_eq!(self.trusted, is_over, "a genuine run ends well, and with a button not without a press");
     }
 
     /// The hub says something genuine that does not come now, or now means no.
     fn says_out_of_turn(&mut self, which: u8) {
-        let message = match which % 4 {
+        let message = match which % 5 {
+            0 if self.with == With::Button => JoinMessage::Answer(0),
+            4 if self.with == With::Button => JoinMessage::Stored,
+            4 => JoinMessage::Matched,
             0 => JoinMessage::Answer(below_codes(RANDOM.answer) ^ 1),
             1 => JoinMessage::Disclosure([9; 32]),
             2 => JoinMessage::Admitted(NodeKey([9; 32]).id()),
@@ -146,6 +170,18 @@ impl World {
         let Some(record) = self.sealed(&message) else { return };
         self.genuine = None;
         self.feed(&record);
+    }
+
+    /// Somebody presses the button, at whatever time.
+    fn presses(&mut self) {
+        let is_wanted = self.with == With::Button && self.genuine == Some(4) && !self.trusted;
+        match self.join.pressed() {
+            Ok(step) => {
+                assert!(is_wanted, "a press counts only where it is waited for");
+                self.stepped(step);
+            }
+            Err(error) => assert!(!is_wanted, "a press counts where it is waited for: {error}"),
+        }
     }
 
     /// Bytes arrive.
@@ -181,11 +217,13 @@ impl World {
             }
             JoinStep::Show(Digits { code, answer }) => {
                 let transcript = self.talk.as_ref().map(|(_, transcript)| *transcript).unwrap_or_default();
-                assert_eq!(code, join_code(&transcript, &HUB_NONCE, &RANDOM.nonce));
-                assert_eq!(answer, below_codes(RANDOM.answer));
+                let confirm = if self.with == With::Button { Confirm::Button } else { Confirm::Digits };
+                assert_eq!(code, join_code(confirm, &transcript, &HUB_NONCE, &RANDOM.nonce));
+                let own = (self.with == With::Digits).then(|| below_codes(RANDOM.answer));
+                assert_eq!(answer, own);
                 self.shown = true;
             }
-            JoinStep::Revealed | JoinStep::Nothing => {}
+            JoinStep::Revealed | JoinStep::Press | JoinStep::Waits | JoinStep::Nothing => {}
         }
     }
 }

@@ -17,13 +17,14 @@ pub(crate) const SINCE: i32 = 6;
 
 /// Tables by whose rows and indexes a hub finds all others, so that they are looked at whole when it starts. The
 /// ledger is the largest: 100,000 commands take less than half a second.
-pub(crate) const SMALL: [&str; 17] = [
+pub(crate) const SMALL: [&str; 18] = [
     "state",
     "node",
     "module",
     "node_key",
     "known_hub_key",
     "terms",
+    "unverified",
     "command",
     "command_step",
     "source",

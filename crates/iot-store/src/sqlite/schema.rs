@@ -11,7 +11,7 @@ use super::{fault::Fault, rollup, rows, upkeep::merge};
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
 
 /// The newest schema that this hub knows.
-pub(crate) const NEWEST: i32 = 10;
+pub(crate) const NEWEST: i32 = 11;
 
 /// Each step from one schema to the next.
 pub(crate) fn migrations() -> Migrations<'static> {
@@ -37,6 +37,9 @@ pub(crate) fn migrations() -> Migrations<'static> {
         }),
         M::up_with_hook(include_str!("schema/10.sql"), |db: &Transaction<'_>| -> HookResult {
             rows::begin_table(db, "known_hub_key").map_err(|fault| HookError::Hook(fault.to_string()))
+        }),
+        M::up_with_hook(include_str!("schema/11.sql"), |db: &Transaction<'_>| -> HookResult {
+            rows::begin_table(db, "unverified").map_err(|fault| HookError::Hook(fault.to_string()))
         }),
     ])
 }

@@ -186,6 +186,7 @@ fn terms(bits: u16, decision: Decision) -> Terms {
     let at = UnixMillis(bits.into());
     Terms {
         home: (bits % 4 > 1).then(|| if bits % 8 > 4 { address(5) } else { "fe80::1".parse().unwrap() }),
+        unverified: (bits % 3 > 1).then(|| decision.clone()),
         commands: (bits % 5 > 2).then_some(decision),
         stranger: (bits % 7 > 4).then(|| Stranger { address: address(7), at, noted: UnixMillis(-1) }),
     }

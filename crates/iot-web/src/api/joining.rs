@@ -3,8 +3,9 @@
 use http::StatusCode;
 use iot_core::{
     NodeId,
-    view::{EndedView, SecretView, ShowingView, WindowView},
+    view::{EndedView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView},
 };
+use iot_proto::Confirm;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) struct Joining<'a> {
     /// `null` where nodes may not join.
     window: Option<Window<'a>>,
+    /// The nodes whose digits were typed: press the button of each now.
+    pressing: Vec<Pressing<'a>>,
     /// What became of the last window.
     last: Option<Ended<'a>>,
 }
@@ -36,6 +39,8 @@ struct Window<'a> {
     no_digits: Option<&'static str>,
     /// The nodes that show digits; the digits themselves are only on the nodes.
     showing: Vec<Showing<'a>>,
+    /// The nodes that can show nothing and wait for an admin; `null` where no admin lets such nodes ask.
+    unverified: Option<Vec<Unverified<'a>>>,
     /// How many showed digits and went away: someone may be in between.
     unfinished: u32,
     news: Vec<Happened<'a>>,
@@ -55,6 +60,37 @@ struct Showing<'a> {
     node: &'a str,
     address: String,
     since: Time,
+    /// As whoever is at the address says: compare it with the node before you.
+    shows: Shows,
+}
+
+/// A node that says that it can show nothing.
+#[derive(Serialize, JsonSchema)]
+struct Unverified<'a> {
+    session: u64,
+    node: &'a str,
+    address: String,
+    since: Time,
+}
+
+/// What a node shows that joins.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Shows {
+    /// Twelve digits.
+    TwelveDigits,
+    /// Six digits, and it has a button.
+    SixDigitsAndButton,
+}
+
+/// A node whose button is to be pressed.
+#[derive(Serialize, JsonSchema)]
+struct Pressing<'a> {
+    session: u64,
+    node: &'a str,
+    address: String,
+    /// Until when a press is waited for.
+    until: Time,
 }
 
 /// A window that is closed.
@@ -74,6 +110,7 @@ impl<'a> From<&'a WindowView> for Window<'a> {
             secrets: window.secrets.iter().map(GivenSecret::from).collect(),
             no_digits: window.no_digits,
             showing: window.showing.iter().map(Showing::from).collect(),
+            unverified: window.unverified.as_ref().map(|all| all.iter().map(Unverified::from).collect()),
             unfinished: window.unfinished,
             news: window.news.iter().map(Happened::from).collect(),
         }
@@ -93,6 +130,38 @@ impl<'a> From<&'a ShowingView> for Showing<'a> {
             node: showing.node.as_str(),
             address: showing.peer.to_string(),
             since: showing.since.into(),
+            shows: showing.confirm.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a UnverifiedView> for Unverified<'a> {
+    fn from(unverified: &'a UnverifiedView) -> Self {
+        Self {
+            session: unverified.session.0,
+            node: unverified.node.as_str(),
+            address: unverified.peer.to_string(),
+            since: unverified.since.into(),
+        }
+    }
+}
+
+impl From<Confirm> for Shows {
+    fn from(confirm: Confirm) -> Self {
+        match confirm {
+            Confirm::Digits => Self::TwelveDigits,
+            Confirm::Button => Self::SixDigitsAndButton,
+        }
+    }
+}
+
+impl<'a> From<&'a PressingView> for Pressing<'a> {
+    fn from(pressing: &'a PressingView) -> Self {
+        Self {
+            session: pressing.session.0,
+            node: pressing.node.as_str(),
+            address: pressing.peer.to_string(),
+            until: pressing.until.into(),
         }
     }
 }
@@ -116,6 +185,7 @@ pub(crate) async fn joining<B: Backend>(web: &Web<B>) -> Result<Reply, WebError>
     let joining = web.backend.joining().await?;
     let document = Joining {
         window: joining.window.as_ref().map(Window::from),
+        pressing: joining.pressing.iter().map(Pressing::from).collect(),
         last: joining.last.as_ref().map(Ended::from),
     };
     Ok(body::json(StatusCode::OK, &document))

@@ -42,8 +42,10 @@ pub(crate) struct Node<'a> {
     admission: Word<view::AdmissionState>,
     /// Whether commands are taken.
     permission: Word<view::Permission>,
-    /// By whose word they are, where the node proves nothing.
-    permitted: Option<Permitted<'a>>,
+    /// By whose word they are, where the node proves nothing or is unverified.
+    permitted: Option<Leave<'a>>,
+    /// By whose word it was let in although nothing was compared: it may be another node than was meant.
+    unverified: Option<Leave<'a>>,
     /// Where the node is let in, and nowhere else.
     home: Option<String>,
     /// Who else said its name, and was refused.
@@ -64,9 +66,9 @@ pub(crate) struct Node<'a> {
     modules: Vec<Module<'a>>,
 }
 
-/// An admin's leave to command a node that proves nothing.
+/// The word of an admin on a node.
 #[derive(Serialize, JsonSchema)]
-struct Permitted<'a> {
+struct Leave<'a> {
     by: &'a str,
     why: &'a str,
     at: Time,
@@ -182,7 +184,8 @@ impl<'a> From<&'a NodeView> for Node<'a> {
             tags: &node.tags,
             admission: Word(node.admission),
             permission: Word(node.permission),
-            permitted: node.permitted.as_ref().map(Permitted::from),
+            permitted: node.permitted.as_ref().map(Leave::from),
+            unverified: node.unverified.as_ref().map(Leave::from),
             home: node.home.map(|home| home.to_string()),
             stranger: node.stranger.map(Stranger::from),
             presence: Presence::from(&node.presence),
@@ -201,7 +204,7 @@ impl<'a> From<&'a NodeView> for Node<'a> {
     }
 }
 
-impl<'a> From<&'a Decision> for Permitted<'a> {
+impl<'a> From<&'a Decision> for Leave<'a> {
     fn from(Decision { by, why, at }: &'a Decision) -> Self {
         Self { by, why, at: (*at).into() }
     }

@@ -11,6 +11,7 @@ use super::{
     control::{Control, Field, Target},
     refusal::{Back, Refusal},
     sketch::{self, Sketch, Trust},
+    terms::Mark,
 };
 use crate::{
     Backend,
@@ -284,8 +285,10 @@ impl Cell {
             icon: kind.map_or_else(|_| "warning".into(), |kind| kind.icon.clone()),
             title: module.title.clone(),
             sub: match setting.back {
-                Back::Overview if node.is_unproven() => format!("{} · unproven", node.title),
-                Back::Overview => node.title.to_string(),
+                Back::Overview => match Mark::of(node) {
+                    Some(mark) => format!("{} · {}", node.title, mark.word),
+                    None => node.title.to_string(),
+                },
                 Back::Node | Back::Module => kind_words(module),
             },
             shape: shape(shown.as_ref()),

@@ -10,6 +10,7 @@ use iot_core::{
 use super::{
     overview,
     shell::{Shell, by_title, rendered},
+    terms::Mark,
 };
 use crate::{
     Backend,
@@ -35,6 +36,7 @@ struct Waiting {
     heard: String,
     address: String,
     is_unproven: bool,
+    mark: Option<Mark>,
     modules: Vec<Module>,
 }
 
@@ -76,6 +78,7 @@ impl Waiting {
             heard: words.time(node.first_seen),
             address: node.address.map_or_else(|| "unknown".into(), |address| address.to_string()),
             is_unproven: node.is_unproven(),
+            mark: Mark::of(node),
             modules: node
                 .modules
                 .iter()

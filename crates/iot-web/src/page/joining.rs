@@ -1,9 +1,10 @@
-//! The page where nodes join: the window with its count-down, secrets as text and as squares, and the digits that a
-//! person types.
+//! The page where nodes join: the window with its count-down, secrets as text and as squares, the digits that a person
+//! types, and the button that is to be pressed.
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::view::{Notice, ShowingView, WindowView};
+use iot_core::view::{Notice, PressingView, ShowingView, UnverifiedView, WindowView};
+use iot_proto::Confirm;
 use qrcode::{EcLevel, QrCode, render::svg};
 
 use super::shell::{Shell, rendered};
@@ -20,6 +21,8 @@ struct JoiningPage {
     /// What was not done, and what to do.
     refused: Option<(String, &'static str)>,
     window: Option<Window>,
+    /// The nodes whose button is to be pressed.
+    pressing: Vec<Pressing>,
     /// What became of the last window.
     last: Option<String>,
     /// How many showed digits and went away, in a sentence.
@@ -33,6 +36,8 @@ struct Window {
     secrets: Vec<Secret>,
     no_digits: Option<&'static str>,
     showing: Vec<Showing>,
+    /// The nodes that can show nothing, where they may ask.
+    unverified: Option<Vec<Unverified>>,
 }
 
 struct Secret {
@@ -49,6 +54,23 @@ struct Showing {
     node: String,
     address: String,
     since: String,
+    /// What it shows, as it says itself.
+    shows: &'static str,
+}
+
+struct Unverified {
+    session: u64,
+    node: String,
+    address: String,
+    since: String,
+}
+
+struct Pressing {
+    session: u64,
+    node: String,
+    address: String,
+    until: i64,
+    until_words: String,
 }
 
 struct News {
@@ -77,6 +99,7 @@ pub(crate) async fn joining<B: Backend>(web: &Web<B>, refused: Option<&WebError>
         news: news.iter().rev().map(|notice| News::new(notice, &words)).collect(),
         last: last.map(|last| format!("The last window ended {}: {}.", words.time(last.at), last.why)),
         window: joining.window.as_ref().map(|window| Window::new(web, window, &words)),
+        pressing: joining.pressing.iter().map(|pressing| Pressing::new(pressing, &words)).collect(),
     };
     let status = refused.map_or(StatusCode::OK, WebError::status);
     Ok(rendered(status, &page))
@@ -102,6 +125,10 @@ impl Window {
             secrets: window.secrets.iter().map(secret).collect(),
             no_digits: window.no_digits,
             showing: window.showing.iter().map(|showing| Showing::new(showing, words)).collect(),
+            unverified: window
+                .unverified
+                .as_ref()
+                .map(|all| all.iter().map(|one| Unverified::new(one, words)).collect()),
         }
     }
 }
@@ -113,6 +140,33 @@ impl Showing {
             node: showing.node.to_string(),
             address: showing.peer.ip().to_string(),
             since: words.time(showing.since),
+            shows: match showing.confirm {
+                Confirm::Digits => "twelve digits",
+                Confirm::Button => "six digits, and it has a button",
+            },
+        }
+    }
+}
+
+impl Unverified {
+    fn new(unverified: &UnverifiedView, words: &Words) -> Self {
+        Self {
+            session: unverified.session.0,
+            node: unverified.node.to_string(),
+            address: unverified.peer.ip().to_string(),
+            since: words.time(unverified.since),
+        }
+    }
+}
+
+impl Pressing {
+    fn new(pressing: &PressingView, words: &Words) -> Self {
+        Self {
+            session: pressing.session.0,
+            node: pressing.node.to_string(),
+            address: pressing.peer.ip().to_string(),
+            until: pressing.until.0,
+            until_words: words.time(pressing.until),
         }
     }
 }

@@ -21,6 +21,7 @@ use super::{
     range::Range,
     refusal::{Back, Refusal},
     shell::{self, Shell, rendered},
+    terms::Mark,
     trend::{self, Trend},
 };
 use crate::{
@@ -47,7 +48,7 @@ struct ModulePage {
     shell: Shell,
     node: String,
     node_title: Box<str>,
-    is_unproven: bool,
+    mark: Option<Mark>,
     is_commanded: bool,
     title: Box<str>,
     /// Where a name for it is sent.
@@ -137,7 +138,7 @@ pub(crate) async fn module<B: Backend>(
     let page = ModulePage {
         node: id.to_string(),
         node_title: node.title.clone(),
-        is_unproven: node.is_unproven(),
+        mark: Mark::of(&node),
         is_commanded: node.permission.is_there(),
         title: module.title.clone(),
         name_at: format!("/nodes/{id}/modules/{}/name", module.index),

@@ -14,7 +14,7 @@ use super::{
     overview::LogRow,
     refusal::{Back, Refusal},
     shell::{self, Shell, rendered},
-    terms::{Leave, TermsWords},
+    terms::{Leave, Mark, TermsWords},
 };
 use crate::{
     Backend,
@@ -37,7 +37,7 @@ struct NodePage {
     id: NodeId,
     title: Box<str>,
     place: Box<str>,
-    is_unproven: bool,
+    mark: Option<Mark>,
     is_commanded: bool,
     terms: TermsWords,
     presence: PresenceWords,
@@ -89,7 +89,7 @@ pub(crate) async fn node<B: Backend>(
         id: id.clone(),
         title: node.title.clone(),
         place: node.place.clone(),
-        is_unproven: node.is_unproven(),
+        mark: Mark::of(&node),
         is_commanded: node.permission.is_there(),
         terms: TermsWords::new(&node, &words),
         presence: words.presence(&node.presence),

@@ -10,6 +10,7 @@ use iot_core::{
 use super::{
     shell::{Shell, by_title, rendered},
     sketch::{Sketch, Trust},
+    terms::Mark,
 };
 use crate::{
     Backend,
@@ -71,7 +72,7 @@ struct Row {
     presence: PresenceWords,
     /// How it stands, where it is not simply let in: class and word.
     standing: Option<(&'static str, &'static str)>,
-    is_unproven: bool,
+    mark: Option<Mark>,
     tags: Vec<Box<str>>,
     place: Box<str>,
     address: String,
@@ -229,7 +230,7 @@ impl Row {
                 AdmissionState::Archived | AdmissionState::Matched => Some(("tag", node.admission.word())),
                 AdmissionState::Pending | AdmissionState::Admitted => None,
             },
-            is_unproven: node.is_unproven(),
+            mark: Mark::of(node),
             tags: node.tags.clone(),
             place: node.place.clone(),
             address: node.address.map_or_else(|| "unknown".into(), |address| address.ip().to_string()),

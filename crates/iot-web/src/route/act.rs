@@ -54,7 +54,11 @@ pub(crate) enum JoinAct {
     Secret,
     /// Let the node in that shows these digits.
     Digits,
-    /// Turn a node away that shows digits.
+    /// Let nodes ask that can show nothing.
+    Unverified,
+    /// Let one of them in.
+    Admit,
+    /// Turn a node away that joins.
     End,
 }
 

@@ -25,7 +25,7 @@ use crate::{
         SetBody, TagsBody, WhyBody,
     },
     hub_key::ChangeHubKeyBody,
-    joining::{DigitsBody, EndBody, OpenBody, SecretBody, SecretDocument},
+    joining::{DigitsBody, OneBody, OpenBody, SecretBody, SecretDocument},
     openapi::Operation,
     restore::RestoreBody,
     upload::FILE_TYPES,
@@ -219,7 +219,9 @@ impl JoinAct {
                 tells::<SecretDocument>("Lets one more node join, with a secret.").takes::<SecretBody>()
             }
             Self::Digits => does("Lets the node in that shows these digits.").takes::<DigitsBody>(),
-            Self::End => does("Turns a node away that shows digits.").takes::<EndBody>(),
+            Self::Unverified => does("Lets nodes ask that can show nothing.").takes::<WhyBody>(),
+            Self::Admit => does("Lets one of them in, unverified.").takes::<OneBody>(),
+            Self::End => does("Turns a node away that joins.").takes::<OneBody>(),
             Self::Close => does("Lets no more nodes join.").takes::<WhyBody>(),
         }
     }

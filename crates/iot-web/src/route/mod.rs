@@ -285,6 +285,8 @@ mod tests {
             ("close", JoinAct::Close),
             ("secret", JoinAct::Secret),
             ("digits", JoinAct::Digits),
+            ("unverified", JoinAct::Unverified),
+            ("admit", JoinAct::Admit),
             ("end", JoinAct::End),
         ] {
             let path = format!("/joining/{word}");

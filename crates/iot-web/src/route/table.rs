@@ -17,7 +17,7 @@ const OPERATORS: May = May::Role(Role::Operator);
 const ADMINS: May = May::Role(Role::Admin);
 
 /// Every path, in the order in which people think of them, and whom it is for.
-pub(super) const PATHS: [(&str, Place, May); 89] = [
+pub(super) const PATHS: [(&str, Place, May); 93] = [
     ("/", Place::Page(Thing::Overview), VIEWERS),
     ("/nodes", Place::Page(Thing::Nodes), VIEWERS),
     ("/nodes/{node}", Place::Page(Thing::Node), VIEWERS),
@@ -29,6 +29,8 @@ pub(super) const PATHS: [(&str, Place, May); 89] = [
     ("/joining/close", Place::Join(JoinAct::Close, Surface::Page), OPERATORS),
     ("/joining/secret", Place::Join(JoinAct::Secret, Surface::Page), OPERATORS),
     ("/joining/digits", Place::Join(JoinAct::Digits, Surface::Page), OPERATORS),
+    ("/joining/unverified", Place::Join(JoinAct::Unverified, Surface::Page), ADMINS),
+    ("/joining/admit", Place::Join(JoinAct::Admit, Surface::Page), ADMINS),
     ("/joining/end", Place::Join(JoinAct::End, Surface::Page), OPERATORS),
     ("/store", Place::Page(Thing::Store), VIEWERS),
     ("/store/backup", Place::BackUp, OPERATORS),
@@ -75,6 +77,8 @@ pub(super) const PATHS: [(&str, Place, May); 89] = [
     ("/api/v1/joining/close", Place::Join(JoinAct::Close, Surface::Api), OPERATORS),
     ("/api/v1/joining/secret", Place::Join(JoinAct::Secret, Surface::Api), OPERATORS),
     ("/api/v1/joining/digits", Place::Join(JoinAct::Digits, Surface::Api), OPERATORS),
+    ("/api/v1/joining/unverified", Place::Join(JoinAct::Unverified, Surface::Api), ADMINS),
+    ("/api/v1/joining/admit", Place::Join(JoinAct::Admit, Surface::Api), ADMINS),
     ("/api/v1/joining/end", Place::Join(JoinAct::End, Surface::Api), OPERATORS),
     ("/api/v1/store", Place::Api(Thing::Store), VIEWERS),
     ("/api/v1/backup", Place::Backups, OPERATORS),

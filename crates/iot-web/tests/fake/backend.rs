@@ -252,6 +252,8 @@ impl Backend for Fake {
             | Request::AddSecret { .. }
             | Request::CloseWindow
             | Request::EnterDigits { .. }
+            | Request::AllowUnverified
+            | Request::AdmitUnverified { .. }
             | Request::EndJoining { .. }
             | Request::Replace { .. }
             | Request::HubKeys { .. }

@@ -136,6 +136,7 @@ fn node(name: &str, title: &str, state: PresenceState, reason: PresenceReason, m
         tags: if name == "x" { vec![HOSTILE.into()] } else { vec!["south".into(), "wet".into()] },
         admission: AdmissionState::Admitted,
         permission: Permission::Given,
+        unverified: None,
         permitted: Some(Decision { by: "ada".into(), why: "it only waters".into(), at: ago(9 * MINUTE) }),
         home: Some([192, 168, 137, 42].into()),
         stranger: None,
@@ -180,13 +181,20 @@ fn admission(nodes: &mut [NodeView]) {
     }
 }
 
-/// One node proves who it is, and to one that does not nobody permits commands; its name was said elsewhere.
+/// One node proves who it is, one was let in unverified, and to one that proves nothing nobody permits commands; its name
+/// was said elsewhere.
 fn terms(nodes: &mut [NodeView]) {
     let (address, at) = ([192, 168, 137, 66].into(), ago(2 * MINUTE));
     for node in nodes {
         match node.id.as_str() {
             "plain:main-gate" => {
                 (node.permission, node.permitted, node.home) = (Permission::Needless, None, None);
+            }
+            "plain:mist-bench" => {
+                node.keys = keys().into_iter().take(1).collect();
+                node.home = None;
+                let why = "no display".into();
+                node.unverified = Some(Decision { by: "ada".into(), why, at: ago(MINUTE) });
             }
             "plain:old-boiler" => {
                 (node.permission, node.permitted) = (Permission::Missing, None);

@@ -3,9 +3,9 @@
 use http::StatusCode;
 use iot_core::{
     IotError, NodeId, Request, SessionId,
-    view::{JoiningView, SecretView, ShowingView, WindowView},
+    view::{JoiningView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView},
 };
-use iot_proto::{Digits, JoinSecret, NodeKey, UnixMillis};
+use iot_proto::{Confirm, Digits, JoinSecret, NodeKey, UnixMillis};
 
 use crate::{client::Hub, fake::now};
 
@@ -29,14 +29,16 @@ fn window() -> WindowView {
             node: NodeId::of_key(&NodeKey([1; 32])),
             peer: ([10, 0, 0, 5], 40_000).into(),
             since: now(),
+            confirm: Confirm::Button,
         }],
+        unverified: None,
         unfinished: 7,
         news: Vec::new(),
     }
 }
 
 fn opens(hub: &Hub) {
-    hub.fake.joining.send_replace(JoiningView { window: Some(window()), last: None });
+    hub.fake.joining.send_replace(JoiningView { window: Some(window()), ..JoiningView::default() });
 }
 
 fn last_request(hub: &Hub) -> Option<Request> {
@@ -68,7 +70,10 @@ async fn digits_are_typed_and_a_wrong_entry_is_said_on_the_page() {
     opens(&hub);
     let sent = hub.form("/joining/digits", "digits=482+913+507+226").await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER);
-    let digits = Digits { code: 482_913, answer: 507_226 };
+    let digits = Digits { code: 482_913, answer: Some(507_226) };
+    assert_eq!(last_request(&hub), Some(Request::EnterDigits { digits }));
+    hub.form("/joining/digits", "digits=482+913").await;
+    let digits = Digits { code: 482_913, answer: None };
     assert_eq!(last_request(&hub), Some(Request::EnterDigits { digits }));
     let refused = hub.form("/joining/digits", "digits=48291350722").await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
@@ -96,6 +101,62 @@ async fn a_script_is_told_the_secret_that_it_had_made_and_nobody_else_is() {
     assert_eq!(last_request(&hub), Some(Request::AddSecret { secret: printed }));
     let wrong = hub.json("/api/v1/joining/secret", "{\"secret\":\"0000\"}").await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_says_what_a_node_shows_and_asks_for_the_press_of_its_button_also_when_the_window_has_closed()
+ {
+    let hub = Hub::start().await;
+    opens(&hub);
+    let page = hub.get("/joining").await.text;
+    assert!(page.contains("six digits, and it has a button") && !page.contains("Now press the button"));
+    let showing = &hub.get("/api/v1/joining").await.json()["window"]["showing"][0];
+    assert_eq!(showing["shows"], "six-digits-and-button");
+    let pressing = PressingView {
+        session: SessionId(78),
+        node: NodeId::of_key(&NodeKey([1; 32])),
+        peer: ([10, 0, 0, 6], 40_000).into(),
+        until: UnixMillis(now().0 + 180_000),
+    };
+    hub.fake.joining.send_replace(JoiningView { pressing: vec![pressing], ..JoiningView::default() });
+    let page = hub.get("/joining").await.text;
+    assert!(
+        page.contains("Now press the button of the node whose digits you typed") && page.contains("10.0.0.6")
+    );
+    let pressing = &hub.get("/api/v1/joining").await.json()["pressing"][0];
+    assert_eq!((&pressing["session"], &pressing["address"]), (&78.into(), &"10.0.0.6:40000".into()));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn nodes_that_can_show_nothing_ask_where_an_admin_lets_them_and_each_is_let_in_with_a_warning() {
+    let hub = Hub::start().await;
+    opens(&hub);
+    let page = hub.get("/joining").await.text;
+    assert!(page.contains("action=\"/joining/unverified\"") && !page.contains("/joining/admit"));
+    assert!(hub.get("/api/v1/joining").await.json()["window"]["unverified"].is_null());
+    hub.form("/joining/unverified", "").await;
+    assert_eq!(last_request(&hub), Some(Request::AllowUnverified));
+    let node = NodeId::of_key(&NodeKey([5; 32]));
+    let asks = UnverifiedView {
+        session: SessionId(79),
+        node: node.clone(),
+        peer: ([10, 0, 0, 7], 40_000).into(),
+        since: now(),
+    };
+    let window = Some(WindowView { unverified: Some(vec![asks]), ..window() });
+    hub.fake.joining.send_replace(JoiningView { window, ..JoiningView::default() });
+    let page = hub.get("/joining").await.text;
+    for words in ["must not get in here", "takes no commands until an admin permits them", node.as_str()] {
+        assert!(page.contains(words), "{words}");
+    }
+    hub.form("/joining/admit", "session=79&why=no+display").await;
+    assert_eq!(last_request(&hub), Some(Request::AdmitUnverified { session: SessionId(79) }));
+    hub.json("/api/v1/joining/admit", r#"{"session": 79, "why": "no display"}"#).await;
+    assert_eq!(last_request(&hub), Some(Request::AdmitUnverified { session: SessionId(79) }));
+    let told = &hub.get("/api/v1/joining").await.json()["window"]["unverified"][0];
+    assert_eq!((&told["session"], &told["node"]), (&79.into(), &node.as_str().into()));
     hub.stop().await;
 }
 

@@ -212,6 +212,18 @@ async fn a_node_that_proves_nothing_is_let_in_by_an_admin_and_one_with_a_key_by_
 }
 
 #[test]
+fn only_an_admin_lets_nodes_ask_that_can_show_nothing_and_lets_them_in() {
+    for path in
+        ["/joining/unverified", "/joining/admit", "/api/v1/joining/unverified", "/api/v1/joining/admit"]
+    {
+        for role in [Role::Viewer, Role::Operator, Role::Admin] {
+            let may = may("POST", path).expect("it is in the table");
+            assert_eq!(is_for(may, As::Login(role)), role == Role::Admin, "{path} as {role:?}");
+        }
+    }
+}
+
+#[test]
 fn only_an_admin_permits_commands_and_forbids_them() {
     for act in ["permit", "forbid"] {
         for surface in ["", "/api/v1"] {

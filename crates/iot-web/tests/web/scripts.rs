@@ -31,6 +31,18 @@ async fn everything_that_pages_show_can_be_read() {
         assert!(page.contains(">unproven<") && page.contains("pose as"), "{path}");
     }
     assert!(hub.get("/").await.text.contains(" · unproven"));
+    for path in ["/nodes", "/nodes/plain:mist-bench", "/nodes/plain:mist-bench/modules/0"] {
+        let page = hub.get(path).await.text;
+        assert!(page.contains(">unverified<") && page.contains("may be another"), "{path}");
+    }
+    let unverified = hub.get("/nodes/plain:mist-bench").await.text;
+    assert!(unverified.contains("Let in unverified</strong> by ada") && unverified.contains("no display"));
+    let unverified = hub.get("/api/v1/nodes/plain:mist-bench").await.json();
+    assert_eq!(
+        (&unverified["unverified"]["by"], &unverified["permission"]),
+        (&"ada".into(), &"given".into())
+    );
+    assert!(keyed["unverified"].is_null());
     assert!(hub.get("/inbox").await.text.contains("Admit unproven"));
     for (key, words) in [(0, ", since "), (1, ", not taken any more since "), (2, ", announced ")] {
         let shown = format!("{}{words}", keyed["keys"][key]["id"].as_str().unwrap());

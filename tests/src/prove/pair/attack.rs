@@ -8,14 +8,16 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use iot_core::Request;
 use iot_node::{
-    join::{Join, JoinError, JoinStep, Randomness},
+    join::{Join, JoinError, JoinStep},
     noise::{Handshake, KeyPair, Parties, Pattern, Role},
 };
-use iot_proto::{CODES, Digits, JoinMessage, NodeKey, Opening, Purpose, VersionRange, commitment, join_code};
+use iot_proto::{
+    CODES, Confirm, Digits, JoinMessage, NodeKey, Opening, Purpose, VersionRange, commitment, join_code,
+};
 
 use super::{
     Attack, Plant,
-    posed::{Posed, grind, key, random, taken},
+    posed::{Posed, grind, key, random, randomness, taken},
     site::Site,
 };
 use crate::prove::{chance::Chance, low_order::POINTS};
@@ -71,6 +73,12 @@ impl Site {
                 ensure!(told.len() <= 5, "the hub answered a key that leads to zero");
             }
             Attack::Relay | Attack::Ground => self.between(attack, plant, &own)?,
+            Attack::ButtonRelay => self.relay_to_button(plant, &own)?,
+            Attack::EarlyPress => self.press_early()?,
+            Attack::FalsePress => self.say_pressed(before, &own)?,
+            Attack::Turned => self.turn(before, plant)?,
+            Attack::Downgraded => self.downgrade(before, plant, &own)?,
+            Attack::Commanded => self.command_unverified(&own)?,
         }
         Ok(())
     }
@@ -103,12 +111,12 @@ impl Site {
         let nonce = random()?;
         posed.say(&mut victim, &JoinMessage::Commitment(commitment(&posed.transcript, &nonce)))?;
         ensure!(victim.advance()? == JoinStep::Revealed, "the node says its nonce");
-        let JoinMessage::Nonce(victims) = posed.hear(&mut victim)? else { bail!("a nonce") };
+        let JoinMessage::Nonce(victims, _) = posed.hear(&mut victim)? else { bail!("a nonce") };
         let shown = match (attack, plant) {
             (Attack::Ground, Some(_)) => {
                 let ground = grind(&posed.transcript, &victims, theirs.code);
-                let code = join_code(&posed.transcript, &ground, &victims);
-                Some(Digits { code, answer: 0 })
+                let code = join_code(Confirm::Digits, &posed.transcript, &ground, &victims);
+                Some(Digits { code, answer: Some(0) })
             }
             (Attack::Ground, None) => {
                 posed.say(&mut victim, &JoinMessage::Disclosure(random()?))?;
@@ -122,6 +130,8 @@ impl Site {
                     JoinStep::Show(digits) => Some(digits),
                     step @ (JoinStep::Met(_)
                     | JoinStep::Revealed
+                    | JoinStep::Press
+                    | JoinStep::Waits
                     | JoinStep::Trusted(_)
                     | JoinStep::Nothing) => {
                         bail!("{step:?} in place of digits")
@@ -132,7 +142,8 @@ impl Site {
         if let Some(digits) = shown {
             // The person reads them from the node, and means well.
             drop(self.ask(Request::EnterDigits { digits })?);
-            posed.say(&mut victim, &JoinMessage::Answer((digits.answer + 1) % CODES)).ok();
+            let other = (digits.answer.unwrap_or_default() + 1) % CODES;
+            posed.say(&mut victim, &JoinMessage::Answer(other)).ok();
             if attack == Attack::Relay {
                 self.trusted += u64::from(matches!(victim.advance(), Ok(JoinStep::Trusted(_))));
             }
@@ -178,7 +189,11 @@ impl Site {
 }
 
 /// Goes on with a run until a step is the one that is waited for.
-fn until(run: &mut Join, stream: &mut TcpStream, is_it: impl Fn(&JoinStep) -> bool) -> Result<JoinStep> {
+pub(super) fn until(
+    run: &mut Join,
+    stream: &mut TcpStream,
+    is_it: impl Fn(&JoinStep) -> bool,
+) -> Result<JoinStep> {
     loop {
         let step = run.advance()?;
         stream.write_all(&taken(run))?;
@@ -194,6 +209,5 @@ fn until(run: &mut Join, stream: &mut TcpStream, is_it: impl Fn(&JoinStep) -> bo
 }
 
 fn code(own: &KeyPair) -> Result<Join> {
-    let randomness = Randomness { ephemeral: random()?, nonce: random()?, answer: random()? };
-    Ok(Join::with_code(own, randomness)?)
+    Ok(Join::with_code(own, randomness()?)?)
 }

@@ -5,8 +5,11 @@
 //! The person types what the node shows. The node is the state machine that runs on chips.
 
 mod attack;
+mod button;
 mod posed;
+mod puppet;
 mod site;
+mod unverified;
 
 use std::time::Instant;
 
@@ -40,6 +43,25 @@ enum Plant {
     SeenSecret,
     /// The node takes any nonce of the hub, whatever it was bound to
     UncheckedNonce,
+    /// The code does not tell how the node confirms
+    UnboundWay,
+    /// The person presses a button that the page has not asked for
+    UnaskedPress,
+    /// An admin lets in whatever asks unverified, although the node before them shows digits
+    CarelessAdmin,
+}
+
+impl Plant {
+    /// In which attack it shows.
+    fn attack(self) -> Attack {
+        match self {
+            Self::SeenSecret => Attack::WrongSecret,
+            Self::UncheckedNonce => Attack::Ground,
+            Self::UnboundWay => Attack::Turned,
+            Self::UnaskedPress => Attack::ButtonRelay,
+            Self::CarelessAdmin => Attack::Downgraded,
+        }
+    }
 }
 
 /// What an attacker tries.
@@ -59,9 +81,21 @@ enum Attack {
     Relay,
     /// Does so, and opens another nonce than it was bound to, with which the codes are equal.
     Ground,
+    /// Stands in between the hub and a node with a button.
+    ButtonRelay,
+    /// Poses as a hub to a node whose button is pressed too early.
+    EarlyPress,
+    /// Says that its button was pressed, and its digits were not typed.
+    FalsePress,
+    /// Changes how a node confirms, and nothing else.
+    Turned,
+    /// Says that a node which shows digits can show nothing, where no admin lets such nodes ask, and where one does.
+    Downgraded,
+    /// Is let in unverified by an admin, and has commands sent to it.
+    Commanded,
 }
 
-const ATTACKS: [Attack; 7] = [
+const ATTACKS: [Attack; 13] = [
     Attack::WrongSecret,
     Attack::NamedSecret,
     Attack::Replay,
@@ -69,6 +103,12 @@ const ATTACKS: [Attack; 7] = [
     Attack::LowOrder,
     Attack::Relay,
     Attack::Ground,
+    Attack::ButtonRelay,
+    Attack::EarlyPress,
+    Attack::FalsePress,
+    Attack::Turned,
+    Attack::Downgraded,
+    Attack::Commanded,
 ];
 
 /// Runs it and prints its figures.
@@ -81,17 +121,15 @@ pub fn run(options: &Options) -> Result<()> {
     let mut site = Site::start()?;
     let mut counts = [0_u64; ATTACKS.len()];
     for run in 0..options.runs {
-        let at = match plant {
-            Some(Plant::SeenSecret) => 0,
-            Some(Plant::UncheckedNonce) => 6,
-            None => usize::try_from(run)? % ATTACKS.len(),
-        };
-        let (attack, count) = ATTACKS.into_iter().zip(&mut counts).nth(at).context("an attack")?;
+        let next = ATTACKS.get(usize::try_from(run)? % ATTACKS.len()).copied().context("an attack")?;
+        let attack = plant.map_or(next, Plant::attack);
+        let place = ATTACKS.iter().position(|known| *known == attack);
+        let count = place.and_then(|place| counts.get_mut(place)).context("an attack")?;
         site.window()?;
         site.attack(attack, *count, plant, &mut chance).with_context(|| format!("run {run}: {attack:?}"))?;
         *count += 1;
         site.judge().with_context(|| format!("run {run}: {attack:?}"))?;
-        if plant.is_some() && site.accepted > 0 {
+        if plant.is_some() && site.accepted + site.trusted > 0 {
             break;
         }
     }
@@ -103,8 +141,9 @@ pub fn run(options: &Options) -> Result<()> {
     findings.tell("joined", site.joined);
     findings.zero("accepted", site.accepted);
     findings.zero("trusted", site.trusted);
+    findings.zero("commanded", site.commanded);
     findings.tell("seconds", seconds(begin.elapsed()));
-    let accepted = site.accepted;
+    let broken = site.accepted + site.trusted;
     site.stop();
-    options.frame.conclude("pair", findings, |_| accepted > 0, "nobody was let in whom no person had let in")
+    options.frame.conclude("pair", findings, |_| broken > 0, "nobody was let in whom no person had let in")
 }

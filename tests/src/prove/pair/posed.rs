@@ -2,10 +2,12 @@
 
 use anyhow::{Context as _, Result, ensure};
 use iot_node::{
-    join::{Join, JoinStep},
+    join::{Join, JoinStep, Randomness},
     noise::{Handshake, KeyPair, Parties, Pattern, Role, Transport},
 };
-use iot_proto::{JoinMessage, MAX_UNPROVEN, Opening, Origin, Record, RecordType, TAG_LEN, join_code};
+use iot_proto::{
+    Confirm, JoinMessage, MAX_UNPROVEN, Opening, Origin, Record, RecordType, TAG_LEN, join_code,
+};
 
 /// The attacker as a hub, to a node that joins with digits.
 pub(super) struct Posed {
@@ -62,7 +64,7 @@ pub(super) fn grind(transcript: &[u8; 32], victims: &[u8; 32], code: u32) -> [u8
         if let Some(start) = nonce.first_chunk_mut() {
             *start = number.to_le_bytes();
         }
-        if join_code(transcript, &nonce, victims) == code {
+        if join_code(Confirm::Digits, transcript, &nonce, victims) == code {
             break;
         }
     }
@@ -76,7 +78,8 @@ pub(super) fn taken(run: &mut Join) -> Vec<u8> {
     waiting
 }
 
-fn give(run: &mut Join, bytes: &[u8]) {
+/// Gives a run what arrives.
+pub(super) fn give(run: &mut Join, bytes: &[u8]) {
     run.room().iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     run.received(bytes.len());
 }
@@ -89,4 +92,9 @@ pub(super) fn key() -> Result<KeyPair> {
 /// Random bytes, never the same.
 pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(iot_node::runner::random()?)
+}
+
+/// What a run with a code needs.
+pub(super) fn randomness() -> Result<Randomness> {
+    Ok(Randomness { ephemeral: random()?, nonce: random()?, answer: random()? })
 }

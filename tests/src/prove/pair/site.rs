@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use iot_core::{AdmissionState, IotError, Request, catalogue::Catalogue, config::HubConfig};
+use iot_core::{AdmissionState, IotError, Request, SessionId, catalogue::Catalogue, config::HubConfig};
 use iot_net::{HubIdentity, HubServer, NetConfig, Running};
 use iot_proto::{JoinSecret, NodeKey};
 use iot_store::MemoryStore;
@@ -34,6 +34,8 @@ pub(super) struct Site {
     pub(super) accepted: u64,
     /// Nodes that trusted another hub.
     pub(super) trusted: u64,
+    /// Unverified nodes to which commands were taken.
+    pub(super) commanded: u64,
 }
 
 impl Site {
@@ -54,6 +56,7 @@ impl Site {
             joined: 0,
             accepted: 0,
             trusted: 0,
+            commanded: 0,
         })
     }
 
@@ -74,6 +77,20 @@ impl Site {
         self.secret = iot_net::new_secret()?;
         let opened = self.ask(Request::OpenWindow { for_s: 300, secret: self.secret.clone() })?;
         opened.context("the window opens")
+    }
+
+    /// Those that ask to be let in unverified, as the page shows them.
+    pub(super) fn asking(&self) -> Result<Vec<SessionId>> {
+        let hub = self.hub.as_ref().context("a hub")?;
+        let window = self.runtime.block_on(hub.handle().read(|view| view.joining().window))?;
+        let asking = window.and_then(|window| window.unverified).unwrap_or_default();
+        Ok(asking.into_iter().map(|node| node.session).collect())
+    }
+
+    /// Whether the page asks for the press of any button.
+    pub(super) fn asks_for_press(&self) -> Result<bool> {
+        let hub = self.hub.as_ref().context("a hub")?;
+        Ok(self.runtime.block_on(hub.handle().read(|view| !view.joining().pressing.is_empty()))?)
     }
 
     /// Counts whom the hub has let in, and forgets them.
