@@ -32,7 +32,8 @@ pub(crate) struct Owned {
 
 /// Where nodes connect, and where pages are.
 fn addresses(hub: &Hub) -> (SocketAddr, SocketAddr) {
-    let [nodes, pages] = ["tcp_addr", "web_addr"].map(|key| hub.told(key).parse().expect("an address"));
+    let [nodes, pages] =
+        hub.told_all(["tcp_addr", "web_addr"]).map(|address| address.parse().expect("an address"));
     (nodes, pages)
 }
 

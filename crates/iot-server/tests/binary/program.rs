@@ -84,9 +84,23 @@ impl Hub {
 
     /// What the log says under this key, as soon as it does.
     pub(crate) fn told(&self, key: &str) -> String {
-        let line = self.until(&format!("\"{key}\":")).pop().expect("the last line has it");
-        let event: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        event[key].as_str().expect("a text").to_owned()
+        let [told] = self.told_all([key]);
+        told
+    }
+
+    /// What the log says under these keys, as soon as it has said it of all, in whatever order.
+    pub(crate) fn told_all<const N: usize>(&self, keys: [&str; N]) -> [String; N] {
+        let mut told = [const { None }; N];
+        while told.contains(&None) {
+            let lines = self.until("\":");
+            let event: serde_json::Value =
+                lines.last().and_then(|line| serde_json::from_str(line).ok()).expect("JSON");
+            for (key, told) in keys.iter().zip(&mut told) {
+                let says = event[key].as_str().map(str::to_owned);
+                *told = told.take().or(says);
+            }
+        }
+        told.map(|told| told.expect("it was told"))
     }
 
     /// Whether the process that was started still runs.
