@@ -31,8 +31,8 @@ pub const MAX_SECRETS: usize = 16;
 /// Nodes that may join with digits at one time.
 pub const MAX_JOINING: usize = 8;
 
-/// Of them, those that can show nothing.
-pub(crate) const MAX_UNVERIFIED: usize = 4;
+/// Nodes that can show nothing and wait for an admin at one time.
+pub const MAX_UNVERIFIED: usize = 4;
 
 /// Nonces that the hub shows in a window, and to one address.
 const MAX_SHOWN: u32 = 10;

@@ -141,7 +141,7 @@ pub use hub::Hub;
 pub use hub_keys::{HUB_KEY_GRACE, HubKeys, NumberedKey};
 pub use ids::{DeliveryId, NodeId, Series, SessionId, Ticket};
 pub use input::{Answer, Input, JoinNews, JoinWay, Request};
-pub use joining::{MAX_JOINING, MAX_SECRETS, MAX_WINDOW_S};
+pub use joining::{MAX_JOINING, MAX_SECRETS, MAX_UNVERIFIED, MAX_WINDOW_S};
 pub use limit::{Limit, Reached};
 pub use origin::Origin;
 pub use target::{Dialling, NamedBy};

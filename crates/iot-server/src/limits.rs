@@ -6,7 +6,7 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use iot_core::{
-    Limit, MAX_JOINING, MAX_SECRETS, MAX_TAGS,
+    Limit, MAX_JOINING, MAX_SECRETS, MAX_TAGS, MAX_UNVERIFIED,
     config::HubConfig,
     people::{FREE_TRIES, MAX_LOGINS, MAX_TOKENS, MAX_USERS},
 };
@@ -124,7 +124,7 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
 }
 
 /// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
-fn unnamed() -> [(&'static str, String, &'static str); 21] {
+fn unnamed() -> [(&'static str, String, &'static str); 22] {
     let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
     let slow = "closed";
     [
@@ -168,6 +168,7 @@ fn unnamed() -> [(&'static str, String, &'static str); 21] {
         ("tags of one node", MAX_TAGS.to_string(), "whoever tags is told `too-many`"),
         ("secrets of one window", MAX_SECRETS.to_string(), "whoever wants one more is told `too-many`"),
         ("nodes that join with digits at one time", MAX_JOINING.to_string(), "refused, asked back later"),
+        ("nodes that wait for an admin unverified", MAX_UNVERIFIED.to_string(), "refused"),
         ("lists of nodes held for answers", NODE_LISTS.to_string(), "wait for their turn"),
     ]
 }

@@ -152,6 +152,9 @@ fn one_that_is_cut_off_leaves_nothing_and_neither_does_a_hub_that_is_killed_mean
         assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
     }
     assert_eq!(part.len(), 1);
+    let (status, refused) = hub.send(&file);
+    assert_eq!(status, 409, "one comes at a time: {refused}");
+    assert_eq!(hub.backups(), part, "and the other one goes on");
     drop(stream);
     until("the hub knows of it", || hub.get("/backup")["upload"]["under_way"].is_null().then_some(()));
     assert!(hub.backups().is_empty());

@@ -6,7 +6,7 @@ use iot_server::limits;
 use serde_json::{Value, json};
 
 /// Limits that other proofs fill, and which.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("lists of nodes held for answers", "tests of iot-web"),
     ("bytes to send", "tests of iot-net"),
     ("attempts at one address", "dial"),
@@ -15,6 +15,11 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("time for the body of a request", "slow"),
     ("time in which a reader must take something", "slow"),
     ("time of a delivery, from its turn", "dial"),
+    ("bytes of a backup that is sent", "tests of iot-web and iot-server"),
+    ("backups that are sent at one time", "tests of iot-server"),
+    ("time for each 64 KiB of a backup that is sent", "tests of iot-web"),
+    ("bytes that such a backup leaves free on the disk", "tests of iot-server"),
+    ("nodes that wait for an admin unverified", "tests of iot-core"),
 ];
 
 /// A limit that was filled.
