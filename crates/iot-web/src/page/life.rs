@@ -46,7 +46,7 @@ impl CommandRow {
         let under_way = command.state.is_under_way();
         let mut meta = format!("by {}", command.author);
         // A name where others have the digits of their key.
-        if command.node.plain_name().is_some() {
+        if command.node.is_plain() {
             meta.push_str(" · to an unproven node");
         }
         if !command.why.is_empty() {
