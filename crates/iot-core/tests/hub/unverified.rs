@@ -2,7 +2,7 @@
 
 use iot_core::{
     AdmissionState, IotError, JoinWay, NodeId, Request, SessionId,
-    view::{CommandFilter, NodeView, Permission, UnverifiedView, Wanted},
+    view::{CommandFilter, NodeView, Permission, RunView, Wanted},
 };
 use iot_proto::{Confirm, Digits, JoinMessage, JoinSecret, NodeKey, join_code};
 
@@ -39,7 +39,7 @@ fn let_in() -> World {
     world
 }
 
-fn waiting(world: &World) -> Option<Vec<UnverifiedView>> {
+fn waiting(world: &World) -> Option<Vec<RunView>> {
     world.hub.view(world.now()).joining().window.and_then(|window| window.unverified)
 }
 
