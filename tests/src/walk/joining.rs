@@ -161,7 +161,7 @@ pub(super) fn with_nothing(walk: &mut Walk) -> Result<String> {
     let (fleet, id) = goes_online(walk, &own, node.joined()?, Ipv4Addr::new(127, 23, 0, 1))?;
     let known = api.node(&id)?.context("the node")?;
     ensure!(*field(&known, "/unverified/why")? == "it has no display", "{known}");
-    for page in [format!("/nodes/{id}"), "/nodes".to_owned()] {
+    for page in [format!("/nodes/{id}"), format!("/nodes?q={id}")] {
         ensure!(api.page(&page)?.1.contains(">unverified</span>"), "{page} does not mark it");
     }
     commanded_by_leave(api, &operator, &id)?;
@@ -189,7 +189,9 @@ fn commanded_by_leave(api: &Api, operator: &Api, id: &str) -> Result<()> {
     ensure!(api.form(&permit, &[("why", "the walk")])? == 303, "an admin permits commands");
     let (status, done) = identify(operator, id)?;
     ensure!(status == 200 && *field(&done, "/state")? == "done", "{status}: {done}");
-    let (_, page) = api.page(&format!("/commands?q={id}"))?;
-    ensure!(page.contains(">unverified</span>"), "the list of commands does not mark it");
-    Ok(())
+    // What has just ended is in the list once it is stored.
+    until("the list of commands marks it", SOON, || {
+        let (_, page) = api.page(&format!("/commands?q={id}"))?;
+        Ok(page.contains(">unverified</span>").then_some(()))
+    })
 }
