@@ -17,6 +17,9 @@ const SHORT_ACKNOWLEDGED: u64 = 20_000;
 
 /// Short runs of the proofs that read their options themselves, and their controls.
 const SHORT: &[(&str, &[&str])] = &[
+    ("diskfull", &["--rounds", "1"]),
+    ("diskfull", &["--rounds", "1", "--plant", "memory"]),
+    ("diskfull", &["--rounds", "1", "--plant", "leftover"]),
     ("powerloss", &["--images", "4000"]),
     ("powerloss", &["--images", "1000", "--plant", "dropped-sync"]),
     ("iofail", &["--batches", "12", "--every", "11"]),
@@ -95,21 +98,7 @@ pub(crate) enum Proof {
     /// Name third parties to the hub in every way: it dials admitted nodes alone, and seldom.
     Dial(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
-    Diskfull(Diskfull),
-}
-
-/// How to fill the disk.
-#[derive(Debug, Args)]
-pub(crate) struct Diskfull {
-    /// How often the disk is filled.
-    #[arg(long, default_value_t = 5)]
-    rounds: u32,
-    /// Print the figures as JSON.
-    #[arg(long)]
-    json: bool,
-    /// Plant a fault, which must be found.
-    #[arg(long)]
-    plant: Option<Plant>,
+    Diskfull(Passed),
 }
 
 /// Options that the program reads itself; `--help` after `--` tells them.
@@ -158,7 +147,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Powerloss(Passed { options }) => in_process(sh, "powerloss", options),
         Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
-        Proof::Diskfull(options) => diskfull(sh, options),
+        Proof::Diskfull(Passed { options }) => in_process(sh, "diskfull", options),
         Proof::Claim(Passed { options }) => in_process(sh, "claim", options),
         Proof::Secrets(Passed { options }) => in_process(sh, "secrets", options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),
@@ -182,7 +171,6 @@ pub(crate) fn short(sh: &Shell) -> anyhow::Result<()> {
     for plant in [None, Some(Plant::Memory)] {
         let (kills, acknowledged) = (SHORT_KILLS, SHORT_ACKNOWLEDGED);
         kill9(sh, &Kill9 { kills, acknowledged, seed: 1, json: true, plant })?;
-        diskfull(sh, &Diskfull { rounds: 1, json: true, plant })?;
     }
     SHORT.iter().try_for_each(|(proof, options)| in_process(sh, proof, options.iter().chain(&["--json"])))
 }
@@ -207,13 +195,6 @@ fn kill9(sh: &Shell, options: &Kill9) -> anyhow::Result<()> {
         sh,
         "target/release/prove kill9 --kills {kills} --acknowledged {acknowledged} --seed {seed} {json...} {plant...}"
     ))
-}
-
-fn diskfull(sh: &Shell, options: &Diskfull) -> anyhow::Result<()> {
-    let rounds = options.rounds.to_string();
-    let json = options.json.then_some("--json");
-    let plant = options.plant.map_or([].as_slice(), |Plant::Memory| &["--plant", "memory"]);
-    exec::run(cmd!(sh, "target/release/prove diskfull --rounds {rounds} {json...} {plant...}"))
 }
 
 fn build(sh: &Shell) -> anyhow::Result<()> {

@@ -261,7 +261,7 @@ pub enum Request {
         /// Its connection.
         session: SessionId,
     },
-    /// Go by these keys from now on, whose secrets are stored: for whoever keeps them.
+    /// Go by these keys from now on, whose secrets are stored: for whoever keeps them. The same ones again change nothing.
     HubKeys {
         /// The keys.
         keys: Box<HubKeys>,

@@ -20,6 +20,18 @@ pub const HOST_NAME: &str = "iot-hub.local";
 /// Most names that the hub is known to have got in place of [`HOST_NAME`]; where there are more, the oldest is forgotten.
 const NAMES: usize = 8;
 
+/// The host names that the hub gets where other machines have [`HOST_NAME`]: the first one that nobody has. Where all of
+/// these are taken too, it goes on counting.
+pub fn other_host_names() -> impl Iterator<Item = String> {
+    in_place_of(HOST_NAME)
+}
+
+/// What is tried in place of a name: `iot-hub-2.local` for `iot-hub.local`, and so on.
+fn in_place_of(host: &str) -> impl Iterator<Item = String> {
+    let name = host.strip_suffix(".local").unwrap_or(host);
+    (2..).take(NAMES).map(move |number| format!("{name}-{number}.local"))
+}
+
 /// How long the farewell to the network may take.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -152,7 +164,7 @@ mod tests {
             let announced = Announced::start("The second hub", host, HERE, names).unwrap();
             let got = learnt.wait_for(|names: &Vec<Box<str>>| !names.is_empty());
             let got = timeout(SOON, got).await.expect("in time").expect("it is announced").clone();
-            assert!(got[0].starts_with("second-hub-") && got[0].ends_with(".local"), "{got:?}");
+            assert_eq!(in_place_of(host).next().as_deref(), Some(&*got[0]), "as it was foretold");
             announced.stop().await;
             other.shutdown().unwrap();
         };

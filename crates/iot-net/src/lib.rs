@@ -56,7 +56,7 @@ pub use clock::wall_clock;
 pub use codec::{CodecError, FrameCodec, RawFrame};
 pub use commit::{GATHER, GroupCommit, Released};
 pub use config::{DialConfig, Discovery, NetConfig, Opening, ServerConfig};
-pub use dns_sd::{HOST_NAME, SERVICE};
+pub use dns_sd::{HOST_NAME, SERVICE, other_host_names};
 pub use handle::{HubHandle, Refusing};
 pub use handler::{Context, End, RequestHandler};
 pub use hub_handler::HubHandler;

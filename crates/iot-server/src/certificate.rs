@@ -25,9 +25,9 @@ use crate::{
     private,
 };
 
-/// Names of the files in the data directory.
 /// Name of the file in the data directory in which a hub keeps the certificate that it has made for itself.
 pub const CERTIFICATE: &str = "tls.crt";
+/// Name of the file beside it that has its key.
 const KEY: &str = "tls.key";
 
 /// Names of a hub on any machine, beside those of its own.
@@ -137,6 +137,8 @@ fn sign(config: &Config, address: IpAddr, key: &KeyPair) -> Result<String, Certi
 fn names(config: &Config, address: IpAddr) -> Vec<String> {
     let machine = gethostname::gethostname().to_string_lossy().to_lowercase();
     let mut names = BTreeSet::from(NAMES.map(str::to_owned));
+    // The network may give it any of these later, and a certificate that is made anew must be compared anew.
+    names.extend(iot_net::other_host_names());
     names.extend([format!("{machine}.local"), machine]);
     names.extend(config.web_hosts.iter().map(|name| name.to_lowercase()));
     // A certificate has no room for others, and no browser asks for them.
@@ -251,7 +253,9 @@ mod tests {
     fn it_holds_for_the_names_and_addresses_under_which_pages_are_opened() {
         let config = Config { web_hosts: vec!["Hub.example".into(), "höhle".into()], ..Config::default() };
         let names = names(&config, Ipv4Addr::UNSPECIFIED.into());
-        for name in ["localhost", "hub.local", "hub.example", "127.0.0.1", "::1"] {
+        let in_a_conflict = ["iot-hub-2.local", "iot-hub-9.local"];
+        for name in ["localhost", "hub.local", "hub.example", "127.0.0.1", "::1"].iter().chain(&in_a_conflict)
+        {
             assert!(names.iter().any(|known| known == name), "{name}: {names:?}");
         }
         assert!(!names.iter().any(|name| name == "0.0.0.0"));

@@ -74,6 +74,18 @@ fn ends(mut program: Program, lines: Lines<BufReader<ChildStdout>>) -> (Vec<Stri
     (said, program.0.wait().expect("it ends").success())
 }
 
+/// What a node draws for one run.
+fn randomness() -> Randomness {
+    let drawn =
+        || Ok::<_, io::Error>(Randomness { ephemeral: random()?, nonce: random()?, answer: random()? });
+    drawn().expect("random bytes")
+}
+
+/// Somebody who types the digits that the node shows.
+fn types(mut stdin: ChildStdin) -> impl FnMut(JoinStep) -> io::Result<()> {
+    move |step| if let JoinStep::Show(digits) = step { writeln!(stdin, "{digits}") } else { Ok(()) }
+}
+
 fn said(data_dir: &Path, arguments: &[&str]) -> (String, String) {
     let output = program(data_dir, arguments).output().expect("the binary is there");
     let text = |bytes| String::from_utf8(bytes).expect("text");
@@ -123,20 +135,9 @@ async fn a_node_joins_with_the_secret_that_is_shown_over_plain_and_encrypted_pag
 async fn a_node_joins_with_digits_that_are_typed() {
     let data_dir = tempfile::tempdir().unwrap();
     let (_hub, address) = hub(data_dir.path(), "off");
-    let (command, mut stdin, lines, _) = joining(data_dir.path(), "off");
-    let randomness =
-        Randomness { ephemeral: random().unwrap(), nonce: random().unwrap(), answer: random().unwrap() };
-    let run = Join::with_code(&new_key().unwrap(), randomness).unwrap();
-    let told = |step| match step {
-        JoinStep::Show(digits) => writeln!(stdin, "{digits}"),
-        JoinStep::Met(_)
-        | JoinStep::Revealed
-        | JoinStep::Press
-        | JoinStep::Waits
-        | JoinStep::Trusted(_)
-        | JoinStep::Nothing => Ok(()),
-    };
-    join(Ends::new(address), run, told).await.map_err(io::Error::other).expect("it is let in");
+    let (command, stdin, lines, _) = joining(data_dir.path(), "off");
+    let run = Join::with_code(&new_key().unwrap(), randomness()).unwrap();
+    join(Ends::new(address), run, types(stdin)).await.map_err(io::Error::other).expect("it is let in");
     let (last, is_well) = ends(command, lines);
     assert!(is_well && last.iter().any(|line| line.contains("has joined with digits")), "{last:?}");
 }
@@ -145,23 +146,13 @@ async fn a_node_joins_with_digits_that_are_typed() {
 async fn a_node_joins_with_digits_that_are_typed_and_its_button_that_the_command_asks_for() {
     let data_dir = tempfile::tempdir().unwrap();
     let (_hub, address) = hub(data_dir.path(), "off");
-    let (command, mut stdin, mut lines, _) = joining(data_dir.path(), "off");
-    let randomness = Randomness { ephemeral: random().unwrap(), nonce: random().unwrap(), answer: [0; 8] };
-    let run = Join::with_button(&new_key().unwrap(), randomness).unwrap();
-    let told = |step| match step {
-        JoinStep::Show(digits) => writeln!(stdin, "{digits}"),
-        JoinStep::Met(_)
-        | JoinStep::Revealed
-        | JoinStep::Press
-        | JoinStep::Waits
-        | JoinStep::Trusted(_)
-        | JoinStep::Nothing => Ok(()),
-    };
+    let (command, stdin, mut lines, _) = joining(data_dir.path(), "off");
+    let run = Join::with_button(&new_key().unwrap(), randomness()).unwrap();
     let pressed = async || {
         let asks = lines.by_ref().map_while(Result::ok).any(|line| line.contains("Now press the button"));
         asks.then_some(()).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     };
-    let joined = join_with_button(Ends::new(address), run, told, pressed).await;
+    let joined = join_with_button(Ends::new(address), run, types(stdin), pressed).await;
     joined.map_err(io::Error::other).expect("it is let in");
     let (last, is_well) = ends(command, lines);
     assert!(is_well && last.iter().any(|line| line.contains("has joined with digits")), "{last:?}");

@@ -1,7 +1,7 @@
 //! What the store does on this machine: commits a second, bytes a reading, how long opening and reading take.
 //!
 //! `cargo run --release -p iot-store --example figures [directory]` measures. The directory has to be on the
-//! disk that is meant; a file is made there and deleted.
+//! disk that is meant, and is made where it is not there; a file is made there and deleted.
 
 mod opening;
 
@@ -89,6 +89,7 @@ impl Fleet {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = env::args_os().nth(1).map_or_else(env::temp_dir, PathBuf::from);
+    fs::create_dir_all(&directory)?;
     let directory = tempfile::tempdir_in(directory)?;
     let path = directory.path().join("hub.db");
     let mut out = stdout().lock();

@@ -1,7 +1,8 @@
 //! What a file of many readings costs: bytes a reading with its roll-ups, how long opening and reading take.
 //!
 //! `cargo run --release -p iot-store --example many [directory] [readings of each series] [seconds between them]`
-//! makes a file of 1,000 temperatures in that directory, tells, and deletes it. Without more it is 100 million
+//! makes a file of 1,000 temperatures in that directory, tells, and deletes it; the directory is made where it is not
+//! there. Without more it is 100 million
 //! readings, one a minute of each.
 
 mod opening;
@@ -89,6 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(word.unwrap_or(otherwise))
     };
     let (readings, every) = (number(100_000)?, number(60)? * 1_000);
+    fs::create_dir_all(&directory)?;
     let directory = tempfile::tempdir_in(directory)?;
     let path = directory.path().join("hub.db");
     let mut out = stdout().lock();

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::{NODE_PORT, Walk, field};
 use crate::{
+    api::Api,
     hand_node::{HandNode, hello},
     people::{OWNER, command},
     wait::until,
@@ -45,6 +46,13 @@ fn reported(walk: &Walk, node: &str, module: u8) -> Result<serde_json::Value> {
     Ok(field(&module, "/properties/0/latest/value").cloned().unwrap_or_default())
 }
 
+/// The hub asked by a program of an operator, whose token has this label.
+pub(super) fn operator(walk: &Walk, label: &str) -> Result<Api> {
+    let create = ["token", "create", OWNER.0, "--label", label, "--role", "operator"];
+    let token = command(walk.data_dir.path(), &create, "")?;
+    Ok(walk.hub()?.api.apart().with_token(token.trim()))
+}
+
 /// A node that proves nothing takes no command until an admin permits it, on its page or by the API; for an operator there
 /// is no button and no way. Then so do all others of the fleet.
 pub(super) fn need_leave(walk: &mut Walk) -> Result<String> {
@@ -53,8 +61,7 @@ pub(super) fn need_leave(walk: &mut Walk) -> Result<String> {
     let switch = format!("/nodes/{node}/modules/{module}/properties/on");
     let (status, answer) = api.post(&switch, &json!({ "value": true }))?;
     ensure!(status == 409 && field(&answer, "/error/name")? == "not-permitted", "{status}: {answer}");
-    let create = ["token", "create", OWNER.0, "--label", "leave", "--role", "operator"];
-    let operator = api.apart().with_token(command(walk.data_dir.path(), &create, "")?.trim());
+    let operator = operator(walk, "leave")?;
     let (page, permit) = (format!("/nodes/{node}"), format!("/nodes/{node}/permit"));
     let (_, shown) = operator.page(&page)?;
     ensure!(shown.contains("Commands are not permitted") && !shown.contains(&permit), "{shown}");

@@ -9,6 +9,7 @@ mod commands;
 mod encrypted;
 mod faults;
 mod hub_key;
+mod joining;
 mod lost;
 mod pages;
 mod python;
@@ -116,6 +117,8 @@ const STEPS: &[Step] = &[
     ("node in Python", python::node),
     ("nodes with keys", encrypted::fleet),
     ("encrypted session in Python", encrypted::python),
+    ("joining with a button", joining::with_button),
+    ("joining with nothing: unverified", joining::with_nothing),
     ("the hub changes its key", hub_key::changed),
     ("node lost and back", lost::lost_and_back),
     ("new board in the place of an old one, in a browser", replace::in_browser),

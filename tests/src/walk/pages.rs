@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
 use super::{Walk, commands};
 use crate::{browser::Browser, people::OWNER, wait::until};
@@ -61,8 +62,22 @@ pub(super) fn switch(walk: &mut Walk) -> Result<String> {
     Ok(format!("{before} became {after}, without loading the page anew"))
 }
 
-/// No page scrolls sideways at any width, and the console has nothing to say: no error, nothing refused by
-/// the content policy.
+/// A box or form of a section that something stands nearer to than 8 pixels, in words; a heading may.
+const TOO_NEAR: &str = "
+    for (const section of document.querySelectorAll('.sec')) {
+        const boxes = [...section.children].filter((child) => child.getClientRects().length > 0);
+        for (const [at, box] of boxes.entries()) {
+            const above = boxes[at - 1];
+            const isBox = (one) => one.matches('form, .frame, .panel, .cols, .note');
+            if (!above || above.matches('header') || !(isBox(above) || isBox(box))) continue;
+            const gap = box.getBoundingClientRect().top - above.getBoundingClientRect().bottom;
+            if (gap < 8) return `${above.className} and ${box.className} in ${section.id}: ${gap}`;
+        }
+    }
+    return null;";
+
+/// No page scrolls sideways at any width, nothing stands too near to what is above it, and the console has nothing to say:
+/// no error, nothing refused by the content policy.
 pub(super) fn fit(walk: &mut Walk) -> Result<String> {
     let (node, module) = commands::find(walk, "rgb-light", "online")?;
     let base = walk.hub()?.api.base().to_string();
@@ -73,6 +88,7 @@ pub(super) fn fit(walk: &mut Walk) -> Result<String> {
         format!("/nodes/{node}/modules/{module}"),
         "/commands".into(),
         "/inbox".into(),
+        "/joining".into(),
         "/catalogue".into(),
         "/catalogue/cover".into(),
         "/store".into(),
@@ -82,6 +98,8 @@ pub(super) fn fit(walk: &mut Walk) -> Result<String> {
         "/account".into(),
         "/nothing-here".into(),
     ];
+    let (status, _) = walk.hub()?.api.post("/joining/open", &json!({ "why": "the page has most then" }))?;
+    ensure!(status == 200, "nodes may join: {status}");
     let browser = browser(walk)?;
     for path in &paths {
         browser.open(&format!("{base}{path}"))?;
@@ -89,12 +107,16 @@ pub(super) fn fit(walk: &mut Walk) -> Result<String> {
             browser.resize(width, 800)?;
             let wide = browser.run("return document.documentElement.scrollWidth")?;
             ensure!(wide.as_u64() <= Some(width.into()), "{path} is {wide} pixels wide in {width}");
+            let near = browser.run(TOO_NEAR)?;
+            ensure!(near.is_null(), "{path} at {width} pixels: {near}");
         }
     }
     let complaints = browser.complaints()?;
     // The browser itself notes that the page which is not there was answered with 404.
     let complaints: Vec<_> = complaints.iter().filter(|line| !line.contains("/nothing-here")).collect();
     ensure!(complaints.is_empty(), "the console says: {complaints:?}");
+    let (status, _) = walk.hub()?.api.post("/joining/close", &json!({}))?;
+    ensure!(status == 200, "no more nodes join: {status}");
     Ok(format!("{} pages at {WIDTHS:?} pixels, and a silent console", paths.len()))
 }
 

@@ -13,8 +13,12 @@ use crate::{
 };
 
 impl Hub {
-    /// The hub's own keys are these from now on: whoever keeps their secrets has stored them.
+    /// The hub's own keys are these from now on: whoever keeps their secrets has stored them. Nothing where they are so
+    /// already.
     pub(crate) fn change_hub_keys(&mut self, now: Now, asker: Asker<'_>, keys: HubKeys, out: &mut Effects) {
+        if self.config.keys.as_ref() == Some(&keys) {
+            return;
+        }
         let Some(before) = self.config.keys.replace(keys) else { return };
         let Some(keys) = &self.config.keys else { return };
         let lack = self.lacking();

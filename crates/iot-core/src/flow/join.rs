@@ -97,9 +97,7 @@ impl Hub {
         };
         match outcome {
             Ok(()) => {
-                self.joining.runs.remove(&session);
-                self.close_joining(session);
-                out.join(session, JoinTurn::SayLast(JoinMessage::Admitted(key.id())));
+                self.end_admitted(session, key, out);
             }
             Err(error) => {
                 let peer = self.sessions.get(session).map(|session| session.peer);
@@ -112,6 +110,13 @@ impl Hub {
                 self.refuse_joining(now, session, Refusal::OTHER, out);
             }
         }
+    }
+
+    /// Ends a run with the word that the node is let in.
+    pub(super) fn end_admitted(&mut self, session: SessionId, key: NodeKey, out: &mut Effects) {
+        self.joining.runs.remove(&session);
+        self.close_joining(session);
+        out.join(session, JoinTurn::SayLast(JoinMessage::Admitted(key.id())));
     }
 
     /// Lets a node in for whoever gave the secret.

@@ -3,22 +3,19 @@
 
 use alloc::{format, string::String};
 
-use iot_proto::{JoinMessage, NodeKey, Refusal};
+use iot_proto::{NodeKey, Refusal};
 
 use super::{
     audit::Asker,
-    window::{CLOSED, target},
+    window::{CLOSED, opened},
 };
 use crate::{
-    AdmissionState, Effects, Event, Hub, IotError, JoinTurn, Now, SessionId,
+    AdmissionState, Effects, Event, Hub, IotError, Now, SessionId,
     audit::Deed,
     deadlines::Timer,
     joining::Stage,
     registry::{Node, NodeNumber},
 };
-
-/// How the audit calls a node that was let in so.
-pub(super) const UNVERIFIED: &str = "unverified";
 
 impl Hub {
     /// Lets nodes ask in the open window that can show nothing; nothing where they may already.
@@ -35,10 +32,9 @@ impl Hub {
         if core::mem::replace(&mut window.takes_unverified, true) {
             return Ok(());
         }
-        out.audit(asker, Deed::OpenWindow, target(), "", "also for nodes that can show nothing");
         let text = format!("Nodes that can show nothing may ask: allowed by {}.", asker.by);
         self.activity.note(now.wall, None, text, out);
-        out.publish(Event::Joining);
+        opened(asker, "also for nodes that can show nothing", out);
         Ok(())
     }
 
@@ -84,22 +80,28 @@ impl Hub {
         self.admission_changed(now, number, &format!("let in {what} by {}", asker.by), out);
         let text: String = format!("{id} has joined, {what}: nothing was compared.");
         self.joining.note(now.wall, Some(id), text, out);
-        self.joining.runs.remove(&session);
-        self.close_joining(session);
-        out.join(session, JoinTurn::SayLast(JoinMessage::Admitted(key.id())));
+        self.end_admitted(session, key, out);
         Ok(())
     }
 
     /// A node has joined in a way in which it was compared: the mark ends, and with it the leave that it needed. What
     /// it was before, for the audit.
     pub(super) fn verified(&mut self, number: NodeNumber) -> &'static str {
-        let Some(node) = self.registry.get_mut(number).filter(|node| node.is_unverified()) else { return "" };
-        node.change_terms(|terms| (terms.unverified, terms.commands) = (None, None));
-        UNVERIFIED
+        let Some(node) = self.registry.get_mut(number) else { return "" };
+        let was = mark(node);
+        if node.is_unverified() {
+            node.change_terms(|terms| (terms.unverified, terms.commands) = (None, None));
+        }
+        was
     }
 }
 
-/// How a node stands that was let in without being compared.
+/// How the audit calls a node that was let in without being compared; nothing for any other.
+pub(super) fn mark(node: &Node) -> &'static str {
+    if node.is_unverified() { "unverified" } else { "" }
+}
+
+/// How a node stands that was let in without being compared just now.
 fn outcome(node: &Node) -> &'static str {
-    if node.is_unverified() { UNVERIFIED } else { "once more" }
+    if node.is_unverified() { mark(node) } else { "once more" }
 }

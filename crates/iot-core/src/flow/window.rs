@@ -1,11 +1,11 @@
 //! The window for joining: opened and closed by people, who also type the digits of nodes.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::time::Duration;
 
 use iot_proto::{Confirm, Digits, JoinMessage, JoinSecret, Refusal};
 
-use super::{audit::Asker, unverified::UNVERIFIED};
+use super::{audit::Asker, unverified::mark};
 use crate::{
     AdmissionState, Effects, Event, Hub, IotError, JoinTurn, Now, SessionId,
     audit::{Deed, Target},
@@ -38,9 +38,8 @@ impl Hub {
         self.deadlines.set(Timer::Window, closes);
         self.joining.window = Some(Window::new(asker.by, closes, secret));
         self.joining.last = None;
-        out.audit(asker, Deed::OpenWindow, target(), "", format!("for {for_s} s"));
         self.activity.note(now.wall, None, format!("Nodes may join: opened by {}.", asker.by), out);
-        out.publish(Event::Joining);
+        opened(asker, format!("for {for_s} s"), out);
         Ok(())
     }
 
@@ -63,8 +62,7 @@ impl Hub {
             return Err(IotError::TooMany { what: "secrets", limit });
         }
         window.secrets.push(Given { secret, taken: None });
-        out.audit(asker, Deed::OpenWindow, target(), "", "one more secret");
-        out.publish(Event::Joining);
+        opened(asker, "one more secret", out);
         Ok(())
     }
 
@@ -126,8 +124,7 @@ impl Hub {
                 Confirm::Digits => "joins with digits",
                 Confirm::Button => "joins with digits and its button",
             };
-            let was = if node.is_unverified() { UNVERIFIED } else { "" };
-            out.audit(asker, Deed::Admit, node.target(), was, how);
+            out.audit(asker, Deed::Admit, node.target(), mark(node), how);
         }
         self.deadlines.set(Timer::Matched(number), now.instant + MATCHED_FOR);
         let word = if let Some(answer) = digits.answer {
@@ -223,7 +220,13 @@ impl Hub {
 pub(crate) const CLOSED: IotError =
     IotError::Joining { why: "nodes may not join now: open the window first" };
 
+/// Keeps who may join from now on, and tells all who watch.
+pub(super) fn opened(asker: Asker<'_>, to: impl Into<Box<str>>, out: &mut Effects) {
+    out.audit(asker, Deed::OpenWindow, target(), "", to);
+    out.publish(Event::Joining);
+}
+
 /// The window as the target of a change.
-pub(super) fn target() -> Target {
+fn target() -> Target {
     Target { title: "window for joining".into(), ..Target::default() }
 }

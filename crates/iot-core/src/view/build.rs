@@ -276,6 +276,7 @@ impl<'a> View<'a> {
             id: record.id,
             node: record.node.clone(),
             node_title: node.map_or_else(|| record.node.as_str().into(), |node| node.title.clone()),
+            is_node_unverified: node.is_some_and(Node::is_unverified),
             module,
             wanted: record.wanted.clone(),
             summary: node.map_or_else(Default::default, |node| node.summarise(&record.wanted)),

@@ -63,6 +63,8 @@ pub struct CommandView {
     pub node: NodeId,
     /// The node's title.
     pub node_title: Box<str>,
+    /// Whether the node was let in although nothing could be compared.
+    pub is_node_unverified: bool,
     /// The module that it is for, with its title; `None` where it is for the node itself.
     pub module: Option<(u8, Box<str>)>,
     /// What is wanted.

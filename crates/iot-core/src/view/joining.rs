@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{Confirm, JoinSecret, UnixMillis};
+use iot_proto::{Confirm, JoinSecret, NodeKey, UnixMillis};
 
 use super::{Notice, View};
 use crate::{
@@ -37,7 +37,7 @@ pub struct WindowView {
     /// The nodes that show digits, in the order in which they came.
     pub showing: Vec<ShowingView>,
     /// The nodes that can show nothing and wait for an admin; `None` where no admin lets such nodes ask.
-    pub unverified: Option<Vec<UnverifiedView>>,
+    pub unverified: Option<Vec<RunView>>,
     /// How many showed digits and went away.
     pub unfinished: u32,
     /// What happened, the newest last.
@@ -56,21 +56,15 @@ pub struct SecretView {
 /// A node that shows digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShowingView {
-    /// Its connection.
-    pub session: SessionId,
-    /// Its id.
-    pub node: NodeId,
-    /// Where it is.
-    pub peer: SocketAddr,
-    /// Since when it joins.
-    pub since: UnixMillis,
+    /// Who it is.
+    pub run: RunView,
     /// How it confirms, as whoever is at its address says: in twelve digits, or in six with a button.
     pub confirm: Confirm,
 }
 
-/// A node that says that it can show nothing.
+/// A node that joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnverifiedView {
+pub struct RunView {
     /// Its connection.
     pub session: SessionId,
     /// Its id.
@@ -153,13 +147,18 @@ impl View<'_> {
     }
 }
 
-fn unverified(session: SessionId, run: &Run) -> Option<UnverifiedView> {
+fn unverified(session: SessionId, run: &Run) -> Option<RunView> {
     let Stage::Unverified { key } = &run.stage else { return None };
-    Some(UnverifiedView { session, node: NodeId::of_key(key), peer: run.peer, since: run.since })
+    Some(RunView::new(session, key, run))
 }
 
 fn showing(session: SessionId, run: &Run) -> Option<ShowingView> {
     let Stage::Shown { key, confirm, .. } = &run.stage else { return None };
-    let (peer, since) = (run.peer, run.since);
-    Some(ShowingView { session, node: NodeId::of_key(key), peer, since, confirm: *confirm })
+    Some(ShowingView { run: RunView::new(session, key, run), confirm: *confirm })
+}
+
+impl RunView {
+    fn new(session: SessionId, key: &NodeKey, run: &Run) -> Self {
+        Self { session, node: NodeId::of_key(key), peer: run.peer, since: run.since }
+    }
 }

@@ -19,9 +19,7 @@ pub use command::{CommandFilter, CommandState, CommandView, Step, Wanted};
 pub use difference::{Changed, Difference, Held, Named, Otherwise};
 pub use hub_keys::{HubKeysView, LackingView};
 use iot_proto::UnixMillis;
-pub use joining::{
-    EndedView, JoiningView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView,
-};
+pub use joining::{EndedView, JoiningView, PressingView, RunView, SecretView, ShowingView, WindowView};
 pub use node::{
     AdmissionState, Archived, Desired, KeyStanding, KeyView, ModuleView, NodeFilter, NodeView, Permission,
     PropertyView, ReadingView,

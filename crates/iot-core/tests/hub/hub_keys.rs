@@ -92,6 +92,21 @@ fn dials(world: &mut World, node: NodeKey) -> String {
 }
 
 #[test]
+fn keys_that_are_so_already_change_nothing_and_are_not_in_the_audit() {
+    let mut world = world();
+    opens(&mut world, 1, PUMP, 1);
+    for (keys, entries) in [(first(), 0), (announced(), 1), (announced(), 1), (changed(), 2), (changed(), 2)]
+    {
+        let before = world.kept.audit.len();
+        let seen = change(&mut world, keys);
+        let is_same = world.kept.audit.len() == before;
+        assert_eq!(seen.len() == 1 && seen[0].ends_with(": done"), is_same, "{seen:?}");
+        let audited = world.kept.audit.iter().filter(|record| record.deed == Deed::ChangeHubKey).count();
+        assert_eq!(audited, entries, "{seen:?}");
+    }
+}
+
+#[test]
 fn the_next_key_is_announced_in_every_session_with_a_key_and_kept_before_it_counts() {
     let mut world = world();
     assert!(!tells(&opens(&mut world, 1, PUMP, 1), "next-hub-key"), "there is none");

@@ -165,7 +165,7 @@ fn a_node_whose_digits_are_typed_is_let_in_once_it_has_the_answer() {
     let code = shows(&mut world, 1, ADA);
     world.expect(&["1 <- begin", "1 <- commitment", "1 <- disclosure"]);
     let showing = world.hub.view(world.now()).joining().window.expect("it is open").showing;
-    assert_eq!(showing[0].node.as_str(), id.to_string());
+    assert_eq!(showing[0].run.node.as_str(), id.to_string());
     enters(&mut world, code);
     let kept = format!("keep {id} (matched, 0 modules)").to_lowercase();
     world.expect(&[&kept, "1 <- answer 42", "answer 2: done"]);

@@ -2,7 +2,7 @@
 
 use iot_core::{
     AdmissionState, IotError, JoinWay, NodeId, Request, SessionId,
-    view::{NodeView, Permission, UnverifiedView, Wanted},
+    view::{CommandFilter, NodeView, Permission, RunView, Wanted},
 };
 use iot_proto::{Confirm, Digits, JoinMessage, JoinSecret, NodeKey, join_code};
 
@@ -39,7 +39,7 @@ fn let_in() -> World {
     world
 }
 
-fn waiting(world: &World) -> Option<Vec<UnverifiedView>> {
+fn waiting(world: &World) -> Option<Vec<RunView>> {
     world.hub.view(world.now()).joining().window.and_then(|window| window.unverified)
 }
 
@@ -117,11 +117,21 @@ fn it_takes_no_command_until_an_admin_permits_that_and_none_after_it_is_forbidde
     assert!(world.take()[0].ends_with("proves its key, and is let in anywhere"));
 }
 
+/// Whether each command is shown as one to an unverified node, newest first.
+fn marks(world: &World) -> Vec<bool> {
+    let filter = CommandFilter { limit: usize::MAX, ..CommandFilter::default() };
+    let commands = world.hub.view(world.now()).commands(&filter).into_iter();
+    commands.map(|command| command.is_node_unverified).collect()
+}
+
 #[test]
 fn joining_with_a_secret_ends_the_mark() {
     let mut world = let_in();
     world.ask(Request::Permit { node: NodeId::of_key(&ADA) });
+    restart_wanted(&mut world);
+    assert_eq!(marks(&world), [true]);
     joins(&mut world, 3, ADA);
+    assert_eq!(marks(&world), [false]);
     let cured = node(&world, ADA);
     assert_eq!((cured.permission, cured.unverified), (Permission::Needless, None));
     assert_eq!(audit(&world).last().map(String::as_str), Some("admit: unverified > joined with a secret, "));

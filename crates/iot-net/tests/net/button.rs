@@ -1,17 +1,16 @@
 //! Nodes with a button join over real sockets: who is in between, what is pressed too early, and what nobody presses.
 
-use core::{future::Future, net::SocketAddr};
+use core::future::Future;
 use std::{io, sync::Arc};
 
-use iot_core::{AdmissionState, IotError, Request, catalogue::Catalogue, config::HubConfig};
-use iot_net::{HubIdentity, HubServer, NetConfig, Running, new_secret};
+use iot_core::{AdmissionState, IotError, Request};
+use iot_net::Running;
 use iot_node::{
-    join::{Join, JoinError, JoinStep, Randomness},
+    join::{Join, JoinError, JoinStep},
     noise::KeyPair,
     runner::{Ends, JoinFailed, join_with_button},
 };
 use iot_proto::{Digits, HubKey};
-use iot_store::MemoryStore;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -20,8 +19,8 @@ use tokio::{
 };
 
 use crate::{
-    joining::{admission, ask, opened, refused},
-    keyed::{identity, keys, random},
+    joining::{admission, ask, attackers, forgotten, opened, randomness, refused},
+    keyed::{identity, keys},
     node::SOON,
 };
 
@@ -42,8 +41,7 @@ fn with_button(
 ) -> (impl Future<Output = Result<HubKey, JoinFailed>> + use<>, Hand) {
     let ((shown, digits), (wanted, waits)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     let button = Arc::new(Notify::new());
-    let randomness = Randomness { ephemeral: random(), nonce: random(), answer: [0; 8] };
-    let run = Join::with_button(own, randomness).expect("a genuine key");
+    let run = Join::with_button(own, randomness()).expect("a genuine key");
     let told = move |step| match step {
         JoinStep::Show(digits) => shown.send(digits).map_err(io::Error::other),
         JoinStep::Press => wanted.send(()).map_err(io::Error::other),
@@ -62,16 +60,6 @@ fn with_button(
         join_with_button(ends, run, told, pressed).await
     };
     (joining, Hand { digits, waits, button })
-}
-
-/// Waits until the hub has forgotten a node.
-async fn forgotten(hub: &Running, own: &KeyPair) {
-    let forgotten = async {
-        while admission(hub, own).await.is_some() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(SOON, forgotten).await.expect("the hub forgets it");
 }
 
 #[tokio::test]
@@ -142,8 +130,7 @@ async fn a_node_that_nobody_presses_says_so_and_the_hub_forgets_it() {
     let (hub, _) = opened().await;
     let own = keys(63).own;
     let mut stream = TcpStream::connect(hub.local_addr()).await.expect("the hub listens");
-    let randomness = Randomness { ephemeral: random(), nonce: random(), answer: [0; 8] };
-    let mut run = Join::with_button(&own, randomness).expect("a genuine key");
+    let mut run = Join::with_button(&own, randomness()).expect("a genuine key");
     let gives_up = async {
         loop {
             let step = run.advance().expect("the hub is genuine");
@@ -173,14 +160,7 @@ async fn a_node_that_nobody_presses_says_so_and_the_hub_forgets_it() {
 #[tokio::test]
 async fn who_is_in_between_makes_other_digits_and_can_make_a_node_wait_but_not_a_person_press() {
     // The node speaks with an attacker's hub, the attacker as a node with the real one.
-    let (hub, _) = opened().await;
-    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.server.identity = Some(Arc::new(HubIdentity::from_secret([0x67; 32]).into()));
-    let catalogue = Arc::new(Catalogue::built_in());
-    let theirs = HubServer::start(config, HubConfig::default(), catalogue, Box::new(MemoryStore::new()));
-    let theirs = theirs.expect("it starts");
-    let secret = new_secret().expect("random bytes");
-    ask(&theirs, Request::OpenWindow { for_s: 300, secret }).await.unwrap();
+    let ((hub, _), theirs) = (opened().await, attackers().await);
     let (victim, attacker) = (keys(64).own, keys(65).own);
     let (at_theirs, mut seen) = with_button(&theirs, &victim);
     let (at_ours, mut own) = with_button(&hub, &attacker);

@@ -21,8 +21,13 @@ use crate::{
 };
 
 pub(crate) fn start() -> Running {
+    start_as(identity())
+}
+
+/// A hub with this key.
+fn start_as(identity: HubIdentity) -> Running {
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.server.identity = Some(Arc::new(identity().into()));
+    config.server.identity = Some(Arc::new(identity.into()));
     config.server.drain = Duration::from_millis(100);
     let (hub, store) = (HubConfig::default(), Box::new(MemoryStore::new()));
     HubServer::start(config, hub, Arc::new(Catalogue::built_in()), store).expect("it starts")
@@ -34,9 +39,25 @@ pub(crate) async fn ask(hub: &Running, request: Request) -> Result<(), IotError>
 
 /// A hub in which nodes may join, and the secret for one of them.
 pub(crate) async fn opened() -> (Running, JoinSecret) {
-    let (hub, secret) = (start(), new_secret().expect("random bytes"));
+    opened_as(identity()).await
+}
+
+/// An attacker's hub, in which nodes may join.
+pub(crate) async fn attackers() -> Running {
+    opened_as(HubIdentity::from_secret([0x66; 32])).await.0
+}
+
+async fn opened_as(identity: HubIdentity) -> (Running, JoinSecret) {
+    let (hub, secret) = (start_as(identity), new_secret().expect("random bytes"));
     ask(&hub, Request::OpenWindow { for_s: 300, secret: secret.clone() }).await.expect("it opens");
     (hub, secret)
+}
+
+/// What a node draws for one run.
+pub(crate) fn randomness() -> Randomness {
+    let mut answer = [0; 8];
+    answer.copy_from_slice(&random()[..8]);
+    Randomness { ephemeral: random(), nonce: random(), answer }
 }
 
 pub(crate) async fn with_secret(
@@ -55,10 +76,7 @@ fn with_digits(
     own: &KeyPair,
 ) -> (impl Future<Output = Result<HubKey, JoinFailed>> + use<>, mpsc::UnboundedReceiver<Digits>) {
     let (shown, digits) = mpsc::unbounded_channel();
-    let mut answer = [0; 8];
-    answer.copy_from_slice(&random()[..8]);
-    let randomness = Randomness { ephemeral: random(), nonce: random(), answer };
-    let run = Join::with_code(own, randomness).expect("a genuine key");
+    let run = Join::with_code(own, randomness()).expect("a genuine key");
     let told = move |step| match step {
         JoinStep::Show(digits) => shown.send(digits).map_err(io::Error::other),
         JoinStep::Met(_)
@@ -74,6 +92,16 @@ fn with_digits(
 pub(crate) async fn admission(hub: &Running, own: &KeyPair) -> Option<AdmissionState> {
     let id = NodeId::of_key(&NodeKey(own.public()));
     hub.handle().read(move |view| view.node(&id).ok().map(|node| node.admission)).await.expect("it runs")
+}
+
+/// Waits until the hub has forgotten a node.
+pub(crate) async fn forgotten(hub: &Running, own: &KeyPair) {
+    let forgotten = async {
+        while admission(hub, own).await.is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, forgotten).await.expect("the hub forgets it");
 }
 
 pub(crate) fn refused(result: &Result<HubKey, JoinFailed>) -> Option<u8> {
@@ -165,12 +193,7 @@ async fn a_node_stores_no_key_where_another_answer_was_typed() {
     let (joined, typed) = timeout(SOON, async { tokio::join!(joining, person) }).await.expect("in time");
     assert!(matches!(joined, Err(JoinFailed::Run(JoinError::WrongAnswer))), "{joined:?}");
     assert_eq!(typed, Ok(()));
-    let forgotten = async {
-        while admission(&hub, &own).await.is_some() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(SOON, forgotten).await.expect("and the hub forgets it");
+    forgotten(&hub, &own).await;
     hub.stop().await;
 }
 
@@ -191,14 +214,7 @@ async fn a_node_that_shows_digits_is_told_when_the_window_closes() {
 #[tokio::test]
 async fn who_is_in_between_makes_other_digits_on_either_side() {
     // The node speaks with an attacker's hub, the attacker as a node with the real one.
-    let (hub, _) = opened().await;
-    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.server.identity = Some(Arc::new(HubIdentity::from_secret([0x66; 32]).into()));
-    let catalogue = Arc::new(Catalogue::built_in());
-    let theirs = HubServer::start(config, HubConfig::default(), catalogue, Box::new(MemoryStore::new()));
-    let theirs = theirs.expect("it starts");
-    let secret = new_secret().expect("random bytes");
-    ask(&theirs, Request::OpenWindow { for_s: 300, secret }).await.unwrap();
+    let ((hub, _), theirs) = (opened().await, attackers().await);
     let (victim, attacker) = (keys(49).own, keys(50).own);
     let (at_theirs, mut seen) = with_digits(&theirs, &victim);
     let (at_ours, mut own) = with_digits(&hub, &attacker);

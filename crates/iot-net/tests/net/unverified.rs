@@ -5,7 +5,7 @@ use core::future::Future;
 use iot_core::{AdmissionState, IotError, NodeId, Request, SessionId, view::Wanted};
 use iot_net::Running;
 use iot_node::{
-    join::{Join, Randomness},
+    join::Join,
     noise::KeyPair,
     runner::{Ends, JoinFailed, join},
     tunnel::Keys,
@@ -14,15 +14,14 @@ use iot_proto::{Capabilities, HubKey, HubMessage, NodeKey};
 use tokio::time::timeout;
 
 use crate::{
-    joining::{admission, ask, opened, refused, with_secret},
-    keyed::{Keyed, identity, keyed_hello, keys, random},
+    joining::{admission, ask, opened, randomness, refused, with_secret},
+    keyed::{Keyed, identity, keyed_hello, keys},
     node::SOON,
 };
 
 /// A node that joins on trust.
 fn on_trust(hub: &Running, own: &KeyPair) -> impl Future<Output = Result<HubKey, JoinFailed>> + use<> {
-    let randomness = Randomness { ephemeral: random(), nonce: random(), answer: [0; 8] };
-    let run = Join::on_trust(own, randomness).expect("a genuine key");
+    let run = Join::on_trust(own, randomness()).expect("a genuine key");
     join(Ends::new(hub.local_addr()), run, |_| Ok(()))
 }
 

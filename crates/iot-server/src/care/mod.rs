@@ -6,10 +6,12 @@
 mod backups;
 mod pace;
 mod restoring;
+mod under_way;
 mod uploads;
 
 use core::{fmt, ops::ControlFlow, time::Duration};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -29,6 +31,7 @@ use tracing::{error, info, warn};
 use self::{
     backups::Backups,
     pace::Pace,
+    under_way::{UNFINISHED, UnderWay},
     uploads::{Room, room},
 };
 pub use self::{restoring::aside, uploads::UPLOAD_LEAVES};
@@ -119,10 +122,10 @@ impl Care {
 
     /// Begins a backup and gives the name that its file will have. With a passphrase the hub's key is in it.
     pub(crate) fn back_up(&self, passphrase: Option<Passphrase>) -> Result<Box<str>, BackupRefused> {
-        let (path, name) = self.shared.begin_backup()?;
-        let begun = name.clone();
-        self.shared.spawn("backup", move |shared| shared.back_up(&path, &name, passphrase.as_ref()));
-        Ok(begun)
+        let begun = self.shared.begin_backup()?;
+        let name = begun.name.clone();
+        self.shared.spawn("backup", move |shared| shared.back_up(begun, passphrase.as_ref()));
+        Ok(name)
     }
 
     /// The backup of this name, if there is one.
@@ -144,7 +147,7 @@ impl Drop for Care {
 }
 
 impl Shared {
-    fn spawn(self: &Arc<Self>, name: &str, task: impl FnOnce(&Self) + Send + 'static) {
+    fn spawn(self: &Arc<Self>, name: &str, task: impl FnOnce(&Arc<Self>) + Send + 'static) {
         let shared = Arc::clone(self);
         let started = thread::Builder::new().name(name.into()).spawn(move || task(&shared));
         if let Err(error) = started {
@@ -152,9 +155,9 @@ impl Shared {
         }
     }
 
-    fn look_through_again_and_again(&self, path: &Path, every: Duration) {
+    fn look_through_again_and_again(self: &Arc<Self>, path: &Path, every: Duration) {
         loop {
-            self.look_through(path);
+            whole(|| self.look_through(path));
             if self.pace.pause(every).is_break() {
                 return;
             }
@@ -162,10 +165,15 @@ impl Shared {
     }
 
     /// Looks through the file once, step by step.
-    fn look_through(&self, path: &Path) {
+    fn look_through(self: &Arc<Self>, path: &Path) {
         let began = Instant::now();
+        let shared = Arc::clone(self);
+        let under_way = UnderWay::new(move || {
+            warn!(why = UNFINISHED, "the store could not be looked through");
+            shared.looked_through(Found::Nothing(UNFINISHED.into()));
+        });
         let found = match self.inspect(path) {
-            Ok(ControlFlow::Break(())) => return,
+            Ok(ControlFlow::Break(())) => return under_way.ended(),
             Ok(ControlFlow::Continue(())) => {
                 info!(seconds = began.elapsed().as_secs(), "the store was looked through: nothing is wrong");
                 Found::Whole
@@ -179,6 +187,11 @@ impl Shared {
                 Found::Nothing(error.to_string().into())
             }
         };
+        self.looked_through(found);
+        under_way.ended();
+    }
+
+    fn looked_through(&self, found: Found) {
         self.view.send_modify(|view| {
             view.check.percent = None;
             view.check.last = Some(Checked { at: wall_clock(), found });
@@ -198,7 +211,7 @@ impl Shared {
         }
     }
 
-    fn back_up_again_and_again(&self, every: Duration) {
+    fn back_up_again_and_again(self: &Arc<Self>, every: Duration) {
         loop {
             let since = self.backups.made().next().map_or(i64::MAX, |newest| wall_clock().0 - newest.at.0);
             let since = Duration::from_millis(u64::try_from(since).unwrap_or(0));
@@ -208,8 +221,8 @@ impl Shared {
                 }
                 continue;
             }
-            if let Ok((path, name)) = self.begin_backup() {
-                self.back_up(&path, &name, None);
+            if let Ok(begun) = self.begin_backup() {
+                whole(|| self.back_up(begun, None));
             }
             // One that failed is tried again, and not at once.
             if self.pace.pause(every.min(Duration::from_mins(10))).is_break() {
@@ -218,8 +231,8 @@ impl Shared {
         }
     }
 
-    /// Makes sure that no other backup is under way, and gives the file and the name of the new one.
-    fn begin_backup(&self) -> Result<(PathBuf, Box<str>), BackupRefused> {
+    /// Makes sure that no other backup is under way, and begins one.
+    fn begin_backup(self: &Arc<Self>) -> Result<Begun, BackupRefused> {
         let path = self.file.clone().ok_or(BackupRefused::InMemory)?;
         if self.pace.is_over() {
             return Err(BackupRefused::Stopping);
@@ -229,12 +242,24 @@ impl Shared {
             view.backups.percent = view.backups.percent.or(Some(0));
             is_free
         });
-        is_free.then(|| (path, self.backups.name(wall_clock()))).ok_or(BackupRefused::UnderWay)
+        if !is_free {
+            return Err(BackupRefused::UnderWay);
+        }
+        let name = self.backups.name(wall_clock());
+        let (shared, failed) = (Arc::clone(self), name.clone());
+        let fail = move || shared.backup_ended(&failed, Instant::now(), Err(UNFINISHED.into()));
+        Ok(Begun { path, name, under_way: UnderWay::new(fail) })
     }
 
-    fn back_up(&self, path: &Path, name: &str, passphrase: Option<&Passphrase>) {
+    fn back_up(&self, Begun { path, name, under_way }: Begun, passphrase: Option<&Passphrase>) {
         let began = Instant::now();
-        let made = self.copy(path, name, passphrase);
+        let made = self.copy(&path, &name, passphrase);
+        self.backup_ended(&name, began, made);
+        under_way.ended();
+    }
+
+    /// Tells what came of a backup.
+    fn backup_ended(&self, name: &str, began: Instant, made: Result<Contents, String>) {
         match &made {
             Ok(contents) => {
                 let seconds = began.elapsed().as_secs();
@@ -275,6 +300,20 @@ impl Shared {
     fn tell(&self, of: impl Fn(&mut StoreView) -> &mut Option<u8>, percent: u8) {
         self.view.send_if_modified(|view| of(view).replace(percent) != Some(percent));
     }
+}
+
+/// A backup that is under way.
+struct Begun {
+    /// The store.
+    path: PathBuf,
+    name: Box<str>,
+    under_way: UnderWay,
+}
+
+/// Does something of a task that goes on afterwards, whatever becomes of this: a panic has been told by then.
+fn whole(part: impl FnOnce()) {
+    // What is shared is behind locks that outlive a panic.
+    let _ = catch_unwind(AssertUnwindSafe(part));
 }
 
 /// Shows whether the store refuses what it is given, for as long as the hub runs.

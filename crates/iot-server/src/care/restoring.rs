@@ -18,8 +18,12 @@ use iot_web::{BackupKey, RestoreRefused, Restoring};
 use jiff::Timestamp;
 use tracing::info;
 
-use super::{Care, Shared, backups::begun};
-use crate::{Ready, identity, seal};
+use super::{
+    Care, Shared,
+    backups::begun,
+    under_way::{UNFINISHED, UnderWay},
+};
+use crate::{Ready, Restores, identity, seal};
 
 /// How a store is called that a backup has replaced: by the second in which it was, in UTC.
 const ASIDE: &str = "before-%Y%m%dT%H%M%SZ";
@@ -69,24 +73,9 @@ impl Care {
         let restores = self.shared.restores.clone().ok_or(RestoreRefused::NotHere)?;
         let keys = passphrase.map(|passphrase| keys_in(&backup, passphrase)).transpose()?;
         let keys = keys.map(|keys| (keys, self.shared.data_dir.clone()));
-        if self.shared.pace.is_over() {
-            return Err(RestoreRefused::Stopping);
-        }
-        let is_free = self.shared.view.send_if_modified(|view| {
-            let is_free = view.restore.under_way.is_none();
-            if is_free {
-                view.restore.under_way = Some(Restoring { name: name.into(), percent: 0 });
-                view.restore.failed = None;
-            }
-            is_free
-        });
-        if !is_free {
-            return Err(RestoreRefused::UnderWay);
-        }
-        restores.begin();
+        let under_way = self.shared.begin_restore(name, &restores)?;
         let (by, why) = (by.to_owned(), why.to_owned());
-        let shared = Arc::clone(&self.shared);
-        self.shared.spawn("restore", move |_| {
+        self.shared.spawn("restore", move |shared| {
             let now = wall_clock();
             let by = By { at: now, who: &by, why: &why };
             let watch = &mut |progress| shared.tell_restoring(progress);
@@ -95,14 +84,9 @@ impl Care {
                     info!(backup = %backup.display(), by = by.who, "a backup takes the store's place: the hub stops for it");
                     restores.hand_over(Ready { prepared, keys });
                 }
-                Err(error) => {
-                    restores.fail(&error.to_string());
-                    shared.view.send_modify(|view| {
-                        view.restore.under_way = None;
-                        view.restore.failed = restores.failed();
-                    });
-                }
+                Err(error) => shared.restore_failed(&restores, &error.to_string()),
             }
+            under_way.ended();
         });
         Ok(())
     }
@@ -127,6 +111,40 @@ impl Shared {
         let at = begun(name).ok_or(RestoreRefused::Unknown)?;
         let backup = self.backups.path(name).ok_or(RestoreRefused::Unknown)?;
         Ok((store, backup, at))
+    }
+
+    /// Makes sure that no other restore is under way, and begins one.
+    pub(super) fn begin_restore(
+        self: &Arc<Self>,
+        name: &str,
+        restores: &Restores,
+    ) -> Result<UnderWay, RestoreRefused> {
+        if self.pace.is_over() {
+            return Err(RestoreRefused::Stopping);
+        }
+        let is_free = self.view.send_if_modified(|view| {
+            let is_free = view.restore.under_way.is_none();
+            if is_free {
+                view.restore.under_way = Some(Restoring { name: name.into(), percent: 0 });
+                view.restore.failed = None;
+            }
+            is_free
+        });
+        if !is_free {
+            return Err(RestoreRefused::UnderWay);
+        }
+        restores.begin();
+        let (shared, restores) = (Arc::clone(self), restores.clone());
+        Ok(UnderWay::new(move || shared.restore_failed(&restores, UNFINISHED)))
+    }
+
+    /// Shows why a backup was not restored.
+    fn restore_failed(&self, restores: &Restores, why: &str) {
+        restores.fail(why);
+        self.view.send_modify(|view| {
+            view.restore.under_way = None;
+            view.restore.failed = restores.failed();
+        });
     }
 
     /// Shows how much of a backup has been copied.

@@ -4,7 +4,7 @@
 //! One is taken at a time, on a thread of its own. It has no name before all of it came, was looked through and stands in
 //! the audit. The disk always keeps room for what nodes report.
 
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
 use iot_core::people::{By, Change};
 use iot_net::wall_clock;
@@ -14,7 +14,11 @@ use iot_web::{BackupFile, Piece, Taking, UploadRefused, Uploading};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::{Care, Shared, backups::begun};
+use super::{
+    Care, Shared,
+    backups::begun,
+    under_way::{UNFINISHED, UnderWay},
+};
 
 /// Bytes that an upload leaves free on the disk.
 pub const UPLOAD_LEAVES: u64 = 64 * 1024 * 1024;
@@ -60,13 +64,25 @@ impl Care {
         if !is_free {
             return Err(UploadRefused::UnderWay);
         }
-        let arrival = shared.begin_upload(bytes.unwrap_or(0));
-        let arrival = arrival.inspect_err(|refused| shared.upload_ended(by, Some(refused)))?;
+        let (fails, who) = (Arc::clone(shared), by.to_owned());
+        let unfinished = UploadRefused::Unwritten(UNFINISHED.into());
+        let under_way = UnderWay::new(move || fails.upload_ended(&who, Some(&unfinished)));
+        let arrival = match shared.begin_upload(bytes.unwrap_or(0)) {
+            Ok(arrival) => arrival,
+            Err(refused) => {
+                shared.upload_ended(by, Some(&refused));
+                under_way.ended();
+                return Err(refused);
+            }
+        };
         let ((pieces, coming), (tell, taken)) = (mpsc::channel(PIECES), oneshot::channel());
         let by = by.to_owned();
         shared.spawn("upload", move |shared| {
+            // Also where this panics, the turn ends before whoever sent it hears of that.
+            let (tell, under_way) = (tell, under_way);
             let took = shared.take(arrival, coming, (&by, bytes));
             shared.upload_ended(&by, took.as_ref().err());
+            under_way.ended();
             // Whoever sent it may be gone.
             let _ = tell.send(took);
         });
@@ -196,7 +212,7 @@ fn refused(error: &ArrivalError) -> UploadRefused {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{
         fs,
         sync::{
@@ -214,10 +230,10 @@ mod tests {
     use super::*;
     use crate::care::{backups::Backups, pace::Pace};
 
-    const MIB: u64 = 1024 * 1024;
+    pub(in crate::care) const MIB: u64 = 1024 * 1024;
 
     /// The care of a hub whose disk has so much room.
-    fn care(room: Room) -> (TempDir, Care) {
+    pub(in crate::care) fn care(room: Room) -> (TempDir, Care) {
         let data_dir = tempfile::tempdir().unwrap();
         let shared = Shared {
             file: Some(data_dir.path().join("hub.db")),
@@ -244,7 +260,7 @@ mod tests {
         taken.blocking_recv().unwrap()
     }
 
-    fn is_empty(data_dir: &TempDir) -> bool {
+    pub(in crate::care) fn is_empty(data_dir: &TempDir) -> bool {
         fs::read_dir(data_dir.path().join("backups")).map_or(true, |mut files| files.next().is_none())
     }
 

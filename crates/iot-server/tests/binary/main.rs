@@ -8,4 +8,5 @@ mod owned;
 mod program;
 mod start;
 mod tls;
+mod undone;
 mod upload;

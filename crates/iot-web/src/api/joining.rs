@@ -3,7 +3,7 @@
 use http::StatusCode;
 use iot_core::{
     NodeId,
-    view::{EndedView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView},
+    view::{EndedView, PressingView, RunView, SecretView, ShowingView, WindowView},
 };
 use iot_proto::Confirm;
 use schemars::JsonSchema;
@@ -40,7 +40,7 @@ struct Window<'a> {
     /// The nodes that show digits; the digits themselves are only on the nodes.
     showing: Vec<Showing<'a>>,
     /// The nodes that can show nothing and wait for an admin; `null` where no admin lets such nodes ask.
-    unverified: Option<Vec<Unverified<'a>>>,
+    unverified: Option<Vec<Run<'a>>>,
     /// How many showed digits and went away: someone may be in between.
     unfinished: u32,
     news: Vec<Happened<'a>>,
@@ -56,17 +56,15 @@ struct GivenSecret<'a> {
 /// A node that shows digits.
 #[derive(Serialize, JsonSchema)]
 struct Showing<'a> {
-    session: u64,
-    node: &'a str,
-    address: String,
-    since: Time,
+    #[serde(flatten)]
+    run: Run<'a>,
     /// As whoever is at the address says: compare it with the node before you.
     shows: Shows,
 }
 
-/// A node that says that it can show nothing.
+/// A node that joins.
 #[derive(Serialize, JsonSchema)]
-struct Unverified<'a> {
+struct Run<'a> {
     session: u64,
     node: &'a str,
     address: String,
@@ -110,7 +108,7 @@ impl<'a> From<&'a WindowView> for Window<'a> {
             secrets: window.secrets.iter().map(GivenSecret::from).collect(),
             no_digits: window.no_digits,
             showing: window.showing.iter().map(Showing::from).collect(),
-            unverified: window.unverified.as_ref().map(|all| all.iter().map(Unverified::from).collect()),
+            unverified: window.unverified.as_ref().map(|all| all.iter().map(Run::from).collect()),
             unfinished: window.unfinished,
             news: window.news.iter().map(Happened::from).collect(),
         }
@@ -125,23 +123,17 @@ impl<'a> From<&'a SecretView> for GivenSecret<'a> {
 
 impl<'a> From<&'a ShowingView> for Showing<'a> {
     fn from(showing: &'a ShowingView) -> Self {
-        Self {
-            session: showing.session.0,
-            node: showing.node.as_str(),
-            address: showing.peer.to_string(),
-            since: showing.since.into(),
-            shows: showing.confirm.into(),
-        }
+        Self { run: (&showing.run).into(), shows: showing.confirm.into() }
     }
 }
 
-impl<'a> From<&'a UnverifiedView> for Unverified<'a> {
-    fn from(unverified: &'a UnverifiedView) -> Self {
+impl<'a> From<&'a RunView> for Run<'a> {
+    fn from(run: &'a RunView) -> Self {
         Self {
-            session: unverified.session.0,
-            node: unverified.node.as_str(),
-            address: unverified.peer.to_string(),
-            since: unverified.since.into(),
+            session: run.session.0,
+            node: run.node.as_str(),
+            address: run.peer.to_string(),
+            since: run.since.into(),
         }
     }
 }

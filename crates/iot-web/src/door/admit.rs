@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use iot_core::{
     NodeId,
     people::{PeopleError, Role},
+    view::NodeView,
 };
 
 use super::{Who, With};
@@ -53,14 +54,17 @@ pub(crate) async fn admit<B: Backend>(
 /// Lets whoever asks let this node in, or refuses it.
 ///
 /// # Errors
-/// [`WebError::NotLoggedIn`], [`WebError::Forbidden`].
+/// [`IotError::UnknownNode`](iot_core::IotError::UnknownNode), [`WebError::NotLoggedIn`], [`WebError::Forbidden`].
 pub(crate) async fn let_in<B: Backend>(web: &Web<B>, node: &NodeId) -> Result<(), WebError> {
-    check(web, to_let_in(node), || format!("letting {node} in")).await
+    let may = to_let_in(&web.backend.node(node).await?);
+    check(web, may, || format!("letting {node} in")).await
 }
 
-/// Whom letting a node in is for. One that proves nothing could be anyone: an admin answers for each.
-pub(crate) fn to_let_in(node: &NodeId) -> May {
-    May::Role(if node.is_plain() { Role::Admin } else { Role::Operator })
+/// Whom letting a node in is for. One that proves nothing could be anyone, and one that nobody has verified another than
+/// was meant: an admin answers for each.
+pub(crate) fn to_let_in(node: &NodeView) -> May {
+    let is_doubtful = node.is_unproven() || node.is_unverified();
+    May::Role(if is_doubtful { Role::Admin } else { Role::Operator })
 }
 
 /// Checks that what is for these is for whoever asks. Where it is not, that is kept in the audit.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use iot_core::NodeId;
+use iot_core::view::NodeView;
 
 use super::{
     Who,
@@ -30,7 +30,7 @@ impl Rights {
     }
 
     /// Whether they may let this node in, whatever has to be asked for that.
-    pub(crate) fn may_let_in(&self, node: &NodeId) -> bool {
+    pub(crate) fn may_let_in(&self, node: &NodeView) -> bool {
         is_for(to_let_in(node), self.who.as_deref())
     }
 }

@@ -36,6 +36,8 @@ struct Waiting {
     heard: String,
     address: String,
     is_unproven: bool,
+    /// Whether who looks at it may let it in.
+    may_let_in: bool,
     mark: Option<Mark>,
     modules: Vec<Module>,
 }
@@ -55,19 +57,20 @@ pub(crate) async fn inbox<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
     let words = web.words();
     let (nodes, _room) = web.nodes(NodeFilter::default()).await?;
     let nodes = by_title(nodes);
+    let shell = Shell::load(web, "inbox").await?;
     let waiting: Vec<_> = nodes
         .iter()
         .filter(|node| node.admission == AdmissionState::Pending)
-        .map(|node| Waiting::new(node, &words))
+        .map(|node| Waiting::new(node, &words, &shell))
         .collect();
     let heading =
         if waiting.is_empty() { "No node waits".to_owned() } else { overview::waiting(waiting.len()) };
-    let page = InboxPage { shell: Shell::load(web, "inbox").await?, heading, waiting };
+    let page = InboxPage { shell, heading, waiting };
     Ok(rendered(StatusCode::OK, &page))
 }
 
 impl Waiting {
-    fn new(node: &NodeView, words: &Words) -> Self {
+    fn new(node: &NodeView, words: &Words, shell: &Shell) -> Self {
         let says = [("board", &node.board), ("firmware", &node.firmware)];
         let says = says.into_iter().filter(|(_, text)| !text.is_empty());
         let says: Vec<_> = says.map(|(what, text)| format!("{what} {text}")).collect();
@@ -78,6 +81,7 @@ impl Waiting {
             heard: words.time(node.first_seen),
             address: node.address.map_or_else(|| "unknown".into(), |address| address.to_string()),
             is_unproven: node.is_unproven(),
+            may_let_in: shell.may_let_in(node),
             mark: Mark::of(node),
             modules: node
                 .modules

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::view::{Notice, PressingView, ShowingView, UnverifiedView, WindowView};
+use iot_core::view::{Notice, PressingView, RunView, ShowingView, WindowView};
 use iot_proto::Confirm;
 use qrcode::{EcLevel, QrCode, render::svg};
 
@@ -37,7 +37,7 @@ struct Window {
     no_digits: Option<&'static str>,
     showing: Vec<Showing>,
     /// The nodes that can show nothing, where they may ask.
-    unverified: Option<Vec<Unverified>>,
+    unverified: Option<Vec<Run>>,
 }
 
 struct Secret {
@@ -50,15 +50,12 @@ struct Secret {
 }
 
 struct Showing {
-    session: u64,
-    node: String,
-    address: String,
-    since: String,
+    run: Run,
     /// What it shows, as it says itself.
     shows: &'static str,
 }
 
-struct Unverified {
+struct Run {
     session: u64,
     node: String,
     address: String,
@@ -128,7 +125,7 @@ impl Window {
             unverified: window
                 .unverified
                 .as_ref()
-                .map(|all| all.iter().map(|one| Unverified::new(one, words)).collect()),
+                .map(|all| all.iter().map(|one| Run::new(one, words)).collect()),
         }
     }
 }
@@ -136,10 +133,7 @@ impl Window {
 impl Showing {
     fn new(showing: &ShowingView, words: &Words) -> Self {
         Self {
-            session: showing.session.0,
-            node: showing.node.to_string(),
-            address: showing.peer.ip().to_string(),
-            since: words.time(showing.since),
+            run: Run::new(&showing.run, words),
             shows: match showing.confirm {
                 Confirm::Digits => "twelve digits",
                 Confirm::Button => "six digits, and it has a button",
@@ -148,13 +142,13 @@ impl Showing {
     }
 }
 
-impl Unverified {
-    fn new(unverified: &UnverifiedView, words: &Words) -> Self {
+impl Run {
+    fn new(run: &RunView, words: &Words) -> Self {
         Self {
-            session: unverified.session.0,
-            node: unverified.node.to_string(),
-            address: unverified.peer.ip().to_string(),
-            since: words.time(unverified.since),
+            session: run.session.0,
+            node: run.node.to_string(),
+            address: run.peer.ip().to_string(),
+            since: words.time(run.since),
         }
     }
 }

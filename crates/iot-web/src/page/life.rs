@@ -3,6 +3,7 @@
 use askama::Template;
 use iot_core::{CommandState, view::CommandView};
 
+use super::terms::Mark;
 use crate::{
     door::Rights,
     wording::{self, Words},
@@ -15,6 +16,8 @@ pub(super) struct CommandRow {
     id: String,
     href: String,
     title: String,
+    /// That of the node, where the page does not say it of all of them.
+    mark: Option<Mark>,
     /// Who sent it and until when it is wanted.
     meta: String,
     steps: Vec<LifeStep>,
@@ -45,10 +48,6 @@ impl CommandRow {
         let place = module.map(|(index, _)| format!("/modules/{index}")).unwrap_or_default();
         let under_way = command.state.is_under_way();
         let mut meta = format!("by {}", command.author);
-        // A name where others have the digits of their key.
-        if command.node.plain_name().is_some() {
-            meta.push_str(" · to an unproven node");
-        }
         if !command.why.is_empty() {
             meta = format!("{meta}: “{}”", command.why);
         }
@@ -62,6 +61,7 @@ impl CommandRow {
             id: command.id.to_string(),
             href: format!("/nodes/{}{place}", command.node),
             title: title(command, among),
+            mark: Mark::of_target(command).filter(|_| among == Among::All),
             meta,
             steps: steps(command, words),
             cancel: under_way && rights.may(&format!("/commands/{}/cancel", command.id)),

@@ -39,6 +39,8 @@ struct NodePage {
     place: Box<str>,
     mark: Option<Mark>,
     is_commanded: bool,
+    /// Whether who looks at it may let it in.
+    may_let_in: bool,
     terms: TermsWords,
     presence: PresenceWords,
     standing: Standing,
@@ -91,6 +93,7 @@ pub(crate) async fn node<B: Backend>(
         place: node.place.clone(),
         mark: Mark::of(&node),
         is_commanded: node.permission.is_there(),
+        may_let_in: shell.may_let_in(&node),
         terms: TermsWords::new(&node, &words),
         presence: words.presence(&node.presence),
         standing: Standing::of(&node),

@@ -7,7 +7,10 @@ use iot_core::{
     view::{Fate, ModuleChange, ModuleFacts, NodeFilter, NodeView, Replacement},
 };
 
-use super::shell::{Shell, by_title, rendered};
+use super::{
+    shell::{Shell, by_title, rendered},
+    terms::Mark,
+};
 use crate::{Backend, body::Reply, error::WebError, input::Query, web::Web, wording};
 
 #[derive(Template)]
@@ -31,6 +34,9 @@ struct Candidate {
 struct Difference {
     by: NodeId,
     by_title: Box<str>,
+    mark: Option<Mark>,
+    /// Whether who looks at it may let that hardware in.
+    may_let_in: bool,
     rows: Vec<Row>,
     commands: String,
 }
@@ -63,14 +69,14 @@ pub(crate) async fn replacement<B: Backend>(
         other.id != *id && matches!(other.admission, AdmissionState::Pending | AdmissionState::Admitted)
     };
     let candidates = nodes.iter().filter(can_come).map(|other| Candidate::new(other, by.as_ref())).collect();
+    let shell = Shell::load(web, "nodes").await?;
     let shown = match &by {
         Some(by) => {
-            let title = nodes.iter().find(|other| other.id == *by).map(|other| other.title.clone());
-            Some(Difference::new(web.backend.replacement(id, by).await?, title))
+            let shown = web.backend.replacement(id, by).await?;
+            Some(Difference::new(shown, &web.backend.node(by).await?, &shell))
         }
         None => None,
     };
-    let shell = Shell::load(web, "nodes").await?;
     let page = ReplacementPage { shell, id: id.to_string(), title: node.title, candidates, shown };
     Ok(rendered(StatusCode::OK, &page))
 }
@@ -87,11 +93,13 @@ impl Candidate {
 }
 
 impl Difference {
-    fn new(shown: Replacement, title: Option<Box<str>>) -> Self {
+    fn new(shown: Replacement, hardware: &NodeView, shell: &Shell) -> Self {
         let Replacement { by, modules, moving, cancelled, .. } = shown;
         Self {
-            by_title: title.unwrap_or_else(|| by.as_str().into()),
             by,
+            by_title: hardware.title.clone(),
+            mark: Mark::of(hardware),
+            may_let_in: shell.may_let_in(hardware),
             rows: modules.iter().map(Row::new).collect(),
             commands: match (moving, cancelled) {
                 (0, 0) => "No commands are under way.".into(),

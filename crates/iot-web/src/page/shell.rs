@@ -3,7 +3,7 @@
 use askama::Template;
 use http::StatusCode;
 use iot_core::{
-    IotError, NodeId,
+    IotError,
     view::{CommandView, Need, NodeView, Overview},
 };
 
@@ -99,7 +99,7 @@ impl Shell {
     }
 
     /// Whether who looks at it may let this node in.
-    pub(super) fn may_let_in(&self, node: &NodeId) -> bool {
+    pub(super) fn may_let_in(&self, node: &NodeView) -> bool {
         self.rights.may_let_in(node)
     }
 

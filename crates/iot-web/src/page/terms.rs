@@ -4,7 +4,7 @@
 use iot_core::{
     AdmissionState,
     store::Decision,
-    view::{NodeView, Permission},
+    view::{CommandView, NodeView, Permission},
 };
 
 use crate::wording::Words;
@@ -41,6 +41,12 @@ impl Mark {
     pub(super) fn of(node: &NodeView) -> Option<Self> {
         let unverified = node.is_unverified().then_some(Self::UNVERIFIED);
         if node.is_unproven() { Some(Self::UNPROVEN) } else { unverified }
+    }
+
+    /// The mark of the node that a command is for, known or not any more.
+    pub(super) fn of_target(command: &CommandView) -> Option<Self> {
+        let unverified = command.is_node_unverified.then_some(Self::UNVERIFIED);
+        if command.node.is_plain() { Some(Self::UNPROVEN) } else { unverified }
     }
 }
 

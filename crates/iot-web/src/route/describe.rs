@@ -184,7 +184,7 @@ impl NodeAct {
             Self::Identify => commands("The node makes itself seen.").takes::<IdentifyBody>(),
             Self::Restart => commands("The node starts anew.").takes::<ExpiryBody>(),
             Self::Name => does("Says what a node is called, and where it is.").takes::<NameBody>(),
-            Self::Admit => does("Lets a node in; a plain one proves nothing and is for admins.").takes::<WhyBody>(),
+            Self::Admit => does("Lets a node in, also one that was revoked; a plain or an unverified one is for admins.").takes::<WhyBody>(),
             Self::Reject => does("Turns a waiting node away; it may knock again.").takes::<WhyBody>(),
             Self::Disable => does("Disables a node for now.").takes::<ReasonBody>(),
             Self::Enable => does("Enables a node again.").takes::<WhyBody>(),
@@ -203,7 +203,7 @@ impl NodeAct {
             Self::Tags => does("Says what a node is counted among.").takes::<TagsBody>(),
             Self::Archive => does("Puts a node away; what it reported stays.").takes::<WhyBody>(),
             Self::Unarchive => {
-                does("Takes a node out of the archive and lets it in again; a plain one is for admins.").takes::<WhyBody>()
+                does("Takes a node out of the archive and lets it in again; a plain or an unverified one is for admins.").takes::<WhyBody>()
             }
             Self::Forget => does("Deletes all of a node but its audit.").takes::<ReasonBody>(),
             Self::Replace => does("Lets other hardware take the node's place; plain hardware is for admins.").takes::<ReplaceBody>(),

@@ -54,7 +54,7 @@ pub(crate) struct Fake {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) nodes: Vec<NodeView>,
-    commands: Vec<CommandView>,
+    pub(crate) commands: Vec<CommandView>,
     /// Who asked, why and what.
     pub(crate) asked: Vec<(String, String, Request)>,
     /// The words with which the last backup was begun.
@@ -178,6 +178,7 @@ impl Fake {
             id,
             node: node.clone(),
             node_title: view.title,
+            is_node_unverified: view.unverified.is_some(),
             module,
             wanted,
             summary,

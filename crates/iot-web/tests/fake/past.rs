@@ -72,6 +72,7 @@ fn command(number: u8, node: &str, module: u8, title: &str, wanted: Wanted, summ
         id: CommandId([number; 16]),
         node: id(node),
         node_title: node_title.into(),
+        is_node_unverified: false,
         module: Some((module, title.into())),
         wanted,
         summary: summary.into(),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use iot_core::{
     IotError, NodeId, Request, SessionId,
-    view::{JoiningView, PressingView, SecretView, ShowingView, UnverifiedView, WindowView},
+    view::{JoiningView, PressingView, RunView, SecretView, ShowingView, WindowView},
 };
 use iot_proto::{Confirm, Digits, JoinSecret, NodeKey, UnixMillis};
 
@@ -24,17 +24,17 @@ fn window() -> WindowView {
             SecretView { secret: JoinSecret::new([8; 16]), taken: Some(taken) },
         ],
         no_digits: None,
-        showing: vec![ShowingView {
-            session: SessionId(77),
-            node: NodeId::of_key(&NodeKey([1; 32])),
-            peer: ([10, 0, 0, 5], 40_000).into(),
-            since: now(),
-            confirm: Confirm::Button,
-        }],
+        showing: vec![ShowingView { run: run(77, NodeKey([1; 32])), confirm: Confirm::Button }],
         unverified: None,
         unfinished: 7,
         news: Vec::new(),
     }
+}
+
+/// A node with this key joins on this connection.
+fn run(session: u64, key: NodeKey) -> RunView {
+    let (session, node) = (SessionId(session), NodeId::of_key(&key));
+    RunView { session, node, peer: ([10, 0, 0, 5], 40_000).into(), since: now() }
 }
 
 fn opens(hub: &Hub) {
@@ -138,13 +138,8 @@ async fn nodes_that_can_show_nothing_ask_where_an_admin_lets_them_and_each_is_le
     assert!(hub.get("/api/v1/joining").await.json()["window"]["unverified"].is_null());
     hub.form("/joining/unverified", "").await;
     assert_eq!(last_request(&hub), Some(Request::AllowUnverified));
-    let node = NodeId::of_key(&NodeKey([5; 32]));
-    let asks = UnverifiedView {
-        session: SessionId(79),
-        node: node.clone(),
-        peer: ([10, 0, 0, 7], 40_000).into(),
-        since: now(),
-    };
+    let asks = run(79, NodeKey([5; 32]));
+    let node = asks.node.clone();
     let window = Some(WindowView { unverified: Some(vec![asks]), ..window() });
     hub.fake.joining.send_replace(JoiningView { window, ..JoiningView::default() });
     let page = hub.get("/joining").await.text;

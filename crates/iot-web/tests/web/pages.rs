@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use http::{Request, StatusCode, header};
+use iot_core::NodeId;
+use iot_proto::NodeKey;
 
 use crate::{client::Hub, markup};
 
@@ -61,6 +63,27 @@ async fn every_page_is_well_formed_and_no_link_is_dead() {
     }
     let modules = paths.iter().filter(|path| path.contains("/modules/") && !path.contains('?'));
     assert!(modules.count() >= 20, "the pages of the modules");
+}
+
+#[tokio::test]
+async fn the_list_of_commands_marks_nodes_as_the_list_of_nodes_does() {
+    let hub = Hub::start().await;
+    let [proven, unverified] = [[9; 32], [10; 32]].map(|key| NodeId::of_key(&NodeKey(key)));
+    let commands = [(proven.clone(), false), (unverified.clone(), true)];
+    for (command, (node, is_unverified)) in hub.fake.state().commands.iter_mut().zip(commands) {
+        (command.node, command.is_node_unverified) = (node, is_unverified);
+    }
+    let page = hub.get("/commands").await.text;
+    let mark = |node: &str| {
+        let row = page.split("<li><div><h3>").find(|row| row.contains(&format!("href=\"/nodes/{node}/")));
+        let row = row.unwrap_or_else(|| panic!("no command for {node}"));
+        let word = row.split("<span class=\"tag warn\"").nth(1)?.split(['>', '<']).nth(1);
+        word.map(str::to_owned)
+    };
+    assert_eq!(mark(proven.as_str()), None);
+    assert_eq!(mark(unverified.as_str()).as_deref(), Some("unverified"));
+    assert_eq!(mark("plain:well").as_deref(), Some("unproven"));
+    hub.stop().await;
 }
 
 #[tokio::test]

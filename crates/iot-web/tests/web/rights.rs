@@ -4,7 +4,13 @@
 use std::collections::BTreeSet;
 
 use http::{Request, StatusCode, header};
-use iot_core::{NodeId, audit::Deed, people::Role, view::NodeView};
+use iot_core::{
+    AdmissionState, NodeId,
+    audit::Deed,
+    people::Role,
+    store::Decision,
+    view::{KeyStanding, KeyView, NodeView},
+};
 use iot_proto::NodeKey;
 use iot_web::{May, RouteInfo, routes};
 
@@ -165,20 +171,29 @@ async fn a_node_without_leave_has_no_control_for_anybody_and_says_why() {
     hub.stop().await;
 }
 
-/// A node with a key that waits, beside those of the scene.
-fn keyed(hub: &Hub) -> NodeId {
-    let id = NodeId::of_key(&NodeKey([9; 32]));
+/// Nodes with keys beside those of the scene: one that waits, and one that was let in unverified and is revoked.
+fn keyed(hub: &Hub) -> [NodeId; 2] {
+    let keys = [NodeKey([9; 32]), NodeKey([10; 32])];
     let mut state = hub.fake.state();
     let waits = state.nodes.iter().find(|node| node.id.as_str() == "plain:seed-table").cloned();
-    state.nodes.push(NodeView { id: id.clone(), ..waits.expect("it is in the scene") });
-    id
+    let waits = waits.expect("it is in the scene");
+    let [waiting, unverified] = keys.map(|key| {
+        let standing = KeyStanding::Current;
+        let shown = KeyView { id: key.id(), standing, since: waits.first_seen, until: None };
+        NodeView { id: NodeId::of_key(&key), keys: vec![shown], ..waits.clone() }
+    });
+    let word = Decision { by: "ada".into(), why: "".into(), at: waits.first_seen };
+    let unverified = NodeView { unverified: Some(word), admission: AdmissionState::Revoked, ..unverified };
+    let ids = [waiting.id.clone(), unverified.id.clone()];
+    state.nodes.extend([waiting, unverified]);
+    ids
 }
 
 #[tokio::test]
-async fn a_node_that_proves_nothing_is_let_in_by_an_admin_and_one_with_a_key_by_an_operator_too() {
+async fn who_proves_nothing_or_is_unverified_is_let_in_by_an_admin_and_one_with_a_key_by_an_operator_too() {
     for role in [Role::Viewer, Role::Operator, Role::Admin] {
         let hub = Hub::start().await;
-        let keyed = keyed(&hub);
+        let [keyed, unverified] = keyed(&hub);
         let inbox = page(&hub, "/inbox", role).await.expect("it is for all of them");
         let admits_keyed = inbox.contains(&format!("action=\"/nodes/{keyed}/admit\""));
         assert_eq!(admits_keyed, role >= Role::Operator, "{role:?}");
@@ -187,7 +202,13 @@ async fn a_node_that_proves_nothing_is_let_in_by_an_admin_and_one_with_a_key_by_
         let replacement = page(&hub, replacement, role).await.unwrap_or_default();
         assert_eq!(replacement.contains("Put Pump house in its place"), role == Role::Admin, "{role:?}");
         assert_eq!(replacement.contains("an admin can put it"), role == Role::Operator, "{role:?}");
-        for (node, least) in [("plain:seed-table", Role::Admin), (keyed.as_str(), Role::Operator)] {
+        let revoked = page(&hub, &format!("/nodes/{unverified}"), role).await.expect("it is for all of them");
+        assert_eq!(revoked.contains("Admit anew"), role == Role::Admin, "{role:?}");
+        for (node, least) in [
+            ("plain:seed-table", Role::Admin),
+            (keyed.as_str(), Role::Operator),
+            (unverified.as_str(), Role::Admin),
+        ] {
             for (path, body) in [
                 (format!("{node}/admit"), "{}".to_owned()),
                 (format!("{node}/unarchive"), "{}".to_owned()),

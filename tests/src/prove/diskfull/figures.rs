@@ -14,6 +14,12 @@ pub(super) struct Figures {
     pub(super) lost: u64,
     pub(super) phantom: u64,
     pub(super) duplicate: u64,
+    /// Backups that were sent while the disk filled and when it was full.
+    pub(super) uploads: u64,
+    /// Those that were not refused for want of room.
+    pub(super) not_refused: u64,
+    /// Files that backups and uploads on a full disk left behind.
+    pub(super) left: u64,
     /// From the full disk to the hub's word that it does not store.
     pub(super) noticed: Vec<Duration>,
     /// From room on the disk to the acknowledgement of every node.
@@ -40,6 +46,9 @@ impl Figures {
         findings.zero("lost", self.lost);
         findings.zero("phantom", self.phantom);
         findings.zero("duplicate", self.duplicate);
+        findings.tell("uploads", self.uploads);
+        findings.zero("not_refused", self.not_refused);
+        findings.zero("left", self.left);
         findings.tell("pages", self.pages.len());
         findings.tell("page_most_ms", most(&self.pages));
         findings.tell("noticed_most_ms", most(&self.noticed));

@@ -7,13 +7,14 @@
 mod figures;
 mod node;
 mod small_disk;
+mod upload;
 
 use std::{
     fs, thread,
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -21,6 +22,7 @@ use self::{
     figures::Figures,
     node::{Load, Node},
     small_disk::SmallDisk,
+    upload::Upload,
 };
 use super::frame::Frame;
 use crate::{
@@ -47,13 +49,19 @@ pub struct Options {
 enum Plant {
     /// The hub keeps everything in memory
     Memory,
+    /// A part of an upload stays on the disk, as of a hub that does not clear it
+    Leftover,
 }
 
 /// Nodes that report.
 const NODES: u8 = 8;
 
-/// Size of the disk in MiB.
-const DISK_MIB: u32 = 16;
+/// Size of the disk in MiB: more than an upload must leave free.
+const DISK_MIB: u32 = 128;
+
+/// Bytes of a backup that is sent while the disk fills, and of its part that comes before.
+const UPLOAD: usize = 4 * 1024 * 1024;
+const BEFORE: usize = UPLOAD / 2;
 
 /// Readings that each node has acknowledged before the disk is filled, and again after there was room.
 const GOAL: u32 = 40;
@@ -80,15 +88,21 @@ pub fn run(options: &Options) -> Result<()> {
     options.frame.conclude(
         "diskfull",
         figures.to_findings(),
-        |Plant::Memory| figures.acknowledged_while_full > 0 && figures.lost > 0,
-        "nothing was acknowledged that was not kept, and the pages stayed up",
+        |plant| match plant {
+            Plant::Memory => {
+                figures.acknowledged_while_full > 0 && figures.lost > 0 && figures.not_refused > 0
+            }
+            Plant::Leftover => figures.left > 0,
+        },
+        "nothing was acknowledged that was not kept, no upload left anything, and the pages stayed up",
     )
 }
 
 fn fill(options: &Options) -> Result<Figures> {
     let disk = SmallDisk::mount(DISK_MIB)?;
     let ports = Ports::fixed()?;
-    let store = if options.frame.is_planted() { "memory" } else { "disk" };
+    let plant = options.frame.plant;
+    let store = if plant == Some(Plant::Memory) { "memory" } else { "disk" };
     let arguments = ["--registration", "open", "--store", store];
     let hub = HubProcess::start_on(ports, disk.data_dir(), &arguments)?;
     let (load, mut figures) = (Load::new(NODES), Figures::default());
@@ -101,14 +115,15 @@ fn fill(options: &Options) -> Result<Figures> {
         }
         for round in 1..=options.rounds {
             load.await_more(GOAL, PATIENCE)?;
-            fill_once(&disk, &hub, &load, &mut figures)?;
+            fill_once(&disk, &hub, (&load, plant), &mut figures)?;
             out::progress(&format!(
                 "{round} of {} rounds, {} acknowledged",
                 options.rounds,
                 load.acknowledged()
             ));
         }
-        load.await_more(GOAL, PATIENCE)
+        load.await_more(GOAL, PATIENCE)?;
+        if plant.is_none() { send_again(&hub, &mut figures) } else { Ok(()) }
     })?;
     figures.acknowledged = load.acknowledged();
     hub.kill()?;
@@ -118,18 +133,24 @@ fn fill(options: &Options) -> Result<Figures> {
     Ok(figures)
 }
 
-/// Fills the disk, looks at the hub while it is full, makes room, and waits for every node.
-fn fill_once(disk: &SmallDisk, hub: &HubProcess, load: &Load, figures: &mut Figures) -> Result<()> {
+/// Fills the disk under an upload, looks at the hub while it is full, makes room, and waits for every node.
+fn fill_once(
+    disk: &SmallDisk,
+    hub: &HubProcess,
+    (load, plant): (&Load, Option<Plant>),
+    figures: &mut Figures,
+) -> Result<()> {
+    let upload = begin_to_send(hub, figures)?;
+    if plant == Some(Plant::Leftover) {
+        fs::write(disk.data_dir().join("backups").join("upload.7.part"), [7; 4_096])?;
+    }
     let ballast = disk.fill()?;
     figures.rounds += 1;
-    let filled = Instant::now();
-    let said = until("the hub says that it does not store", NOTICE, || {
-        Ok((hub.api.page("/healthz")?.0 == 503).then(|| filled.elapsed()))
-    });
-    match said {
-        Ok(after) => figures.noticed.push(after),
-        Err(error) => figures.breach(format!("round {}: {error:#}", figures.rounds)),
-    }
+    notice(hub, figures);
+    fail_to_send(hub, upload, figures)?;
+    // What had come of the upload is room again.
+    ballast.grow()?;
+    notice(hub, figures);
     // What had been acknowledged before may still be on its way to the nodes.
     look(hub, figures)?;
     let before = load.acknowledged();
@@ -163,7 +184,77 @@ fn fill_once(disk: &SmallDisk, hub: &HubProcess, load: &Load, figures: &mut Figu
     Ok(())
 }
 
-/// A backup on a full disk fails, says why and leaves nothing behind.
+/// Waits until the hub says that it does not store.
+fn notice(hub: &HubProcess, figures: &mut Figures) {
+    let filled = Instant::now();
+    let said = until("the hub says that it does not store", NOTICE, || {
+        Ok((hub.api.page("/healthz")?.0 == 503).then(|| filled.elapsed()))
+    });
+    match said {
+        Ok(after) => figures.noticed.push(after),
+        Err(error) => figures.breach(format!("round {}: {error:#}", figures.rounds)),
+    }
+}
+
+/// Sends a part of a backup while there is room.
+fn begin_to_send(hub: &HubProcess, figures: &mut Figures) -> Result<Upload> {
+    let mut upload = Upload::announce(&hub.api, UPLOAD)?;
+    upload.send(&vec![7; BEFORE]);
+    let comes = until("a part of the upload has come", NOTICE, || {
+        let told = hub.api.get("/backup")?;
+        Ok(told["upload"]["under_way"]["percent"].as_u64().filter(|percent| *percent >= 25))
+    });
+    if let Err(error) = comes {
+        figures.breach(format!("{error:#}"));
+    }
+    Ok(upload)
+}
+
+/// The rest of it is refused for want of room, and so is one that begins now. The hub says so on its page.
+fn fail_to_send(hub: &HubProcess, mut upload: Upload, figures: &mut Figures) -> Result<()> {
+    upload.send(&vec![7; UPLOAD - BEFORE]);
+    let half = upload.answer()?;
+    let mut another = Upload::announce(&hub.api, UPLOAD)?;
+    another.send(&vec![7; UPLOAD]);
+    for (status, text) in [half, another.answer()?] {
+        figures.uploads += 1;
+        if status != 507 || !text.contains("stay free for what nodes report") {
+            figures.not_refused += 1;
+            figures.breach(format!("an upload on a full disk was answered {text:?}"));
+        }
+    }
+    let told = until("no upload is under way", NOTICE, || {
+        let told = hub.api.get("/backup")?;
+        Ok(told["upload"]["under_way"].is_null().then_some(told))
+    })?;
+    if told["upload"]["refused"].is_null() {
+        figures.breach(format!("the page does not say that an upload was refused: {told}"));
+    }
+    Ok(())
+}
+
+/// Where there is room again a backup is made, and taken when it is sent.
+fn send_again(hub: &HubProcess, figures: &mut Figures) -> Result<()> {
+    let (status, begun) = hub.api.post("/backup", &json!({}))?;
+    ensure!(status == 202, "a backup begins: {status}: {begun}");
+    let made = until("a backup is made", PATIENCE, || {
+        let told = hub.api.get("/backup")?;
+        Ok(told["backups"][0]["location"].as_str().map(str::to_owned))
+    })?;
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("backup.db");
+    hub.api.download(&made, &file)?;
+    let bytes = fs::read(&file)?;
+    let mut upload = Upload::announce(&hub.api, bytes.len())?;
+    upload.send(&bytes);
+    let (status, text) = upload.answer()?;
+    if status != 201 {
+        figures.breach(format!("an upload once there is room was answered {text:?}"));
+    }
+    Ok(())
+}
+
+/// A backup on a full disk fails, says why and leaves nothing behind; and no upload has left anything either.
 fn fail_to_back_up(disk: &SmallDisk, hub: &HubProcess, figures: &mut Figures) -> Result<()> {
     if hub.api.post("/backup", &json!({}))?.0 == 409 {
         figures.breach("no backup is begun".into());
@@ -175,7 +266,8 @@ fn fail_to_back_up(disk: &SmallDisk, hub: &HubProcess, figures: &mut Figures) ->
     })?;
     let left = fs::read_dir(disk.data_dir().join("backups")).map_or(0, Iterator::count);
     if told["failed"].is_null() || left > 0 {
-        figures.breach(format!("a backup on a full disk: {left} files, {told}"));
+        figures.left += u64::try_from(left)?;
+        figures.breach(format!("backups and uploads on a full disk: {left} files, {told}"));
     }
     Ok(())
 }

@@ -68,16 +68,7 @@ impl SmallDisk {
     /// Where something else goes wrong than that it is full.
     pub(super) fn fill(&self) -> Result<Ballast> {
         let ballast = Ballast { path: self.directory.path().join("ballast") };
-        let mut file: File = OpenOptions::new().create_new(true).append(true).open(&ballast.path)?;
-        for block in [vec![7; 65_536], vec![7; 4_096], vec![7; 1]] {
-            loop {
-                match file.write_all(&block) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
-                    Err(error) => bail!("fill the disk: {error}"),
-                }
-            }
-        }
+        ballast.grow()?;
         Ok(ballast)
     }
 }
@@ -93,6 +84,26 @@ impl Drop for SmallDisk {
 #[derive(Debug)]
 pub(super) struct Ballast {
     path: PathBuf,
+}
+
+impl Ballast {
+    /// Takes all the room that there is by now.
+    ///
+    /// # Errors
+    /// Where something else goes wrong than that the disk is full.
+    pub(super) fn grow(&self) -> Result<()> {
+        let mut file: File = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        for block in [vec![7; 65_536], vec![7; 4_096], vec![7; 1]] {
+            loop {
+                match file.write_all(&block) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                    Err(error) => bail!("fill the disk: {error}"),
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Ballast {
