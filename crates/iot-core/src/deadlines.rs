@@ -103,6 +103,10 @@ impl<T: Copy + Ord> Timers<T> {
         self.first = self.by_time.first().copied();
     }
 
+    fn soonest(&self) -> Option<Instant> {
+        self.first.map(|(at, _)| at)
+    }
+
     fn cancel(&mut self, timer: T) {
         if let Some(at) = self.by_timer.remove(&timer) {
             self.by_time.remove(&(at, timer));
@@ -142,7 +146,11 @@ impl Deadlines {
 
     /// Takes the earliest timer that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let (_, timer) = self.first().filter(|(at, _)| *at <= now)?;
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if !is_due(self.presence.soonest()) && !is_due(self.others.soonest()) {
+            return None;
+        }
+        let (_, timer) = self.first()?;
         self.cancel(timer);
         Some(timer)
     }

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
-use iot_proto::{Frame, NodeMessage, Pong, RequestId};
+use iot_proto::{Frame, MessageKind, NodeMessage, Pong, RequestId};
 
 use crate::{
     Effects, Input, IotError, NodeId, Now, SessionId, Ticket, View,
@@ -13,7 +13,7 @@ use crate::{
     deadlines::{Deadline, Deadlines},
     joining::Joining,
     limit::{Limit, Reached},
-    registry::{NodeNumber, Registry},
+    registry::Registry,
     sessions::{Pending, Phase, Route, Session, Sessions},
     store::Snapshot,
 };
@@ -76,8 +76,8 @@ impl Hub {
             }
             Input::Joining { session, news } => self.join_news(now, session, news, out),
             Input::Received { session, frame } => {
-                if let Err(error) = self.process_message(now, session, &frame, out) {
-                    self.refuse(session, &frame, error, out);
+                if let Err(error) = self.process_message(now, session, frame, out) {
+                    self.refuse(session, frame, error, out);
                 }
             }
             Input::Broken { session, error } => self.session_failed(now, session, &error.into(), out),
@@ -155,6 +155,9 @@ impl Hub {
     ) -> Result<(), IotError> {
         let kind = frame.kind;
         let out_of_turn = |why| Err(IotError::OutOfTurn { kind, why });
+        if kind == MessageKind::REPORT {
+            return self.report_frame(now, session, frame, out);
+        }
         let message = NodeMessage::decode(kind, frame.body);
         match message.map_err(|source| IotError::Message { kind, source })? {
             NodeMessage::Hello(hello) => self.hello(now, session, &hello, frame, out),
@@ -228,19 +231,6 @@ impl Hub {
     /// [`IotError::KindUnsupported`], [`IotError::KindDisabled`].
     pub fn module_files(&self, kind: &str) -> Result<&BTreeMap<Box<str>, Arc<[u8]>>, IotError> {
         self.catalogue.module_files(kind)
-    }
-
-    /// The node that said hello on a session.
-    ///
-    /// # Errors
-    /// [`IotError::OutOfTurn`] where none has.
-    pub(crate) fn open_node(&self, session: SessionId, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
-        match self.sessions.get(session).map(Session::phase) {
-            Some(Phase::Open { node }) => Ok(node),
-            Some(Phase::Anonymous { .. } | Phase::Joining | Phase::Closing) | None => {
-                Err(IotError::OutOfTurn { kind: frame.kind, why: "say hello first" })
-            }
-        }
     }
 
     /// Hands an answer to whoever waits for it.

@@ -31,6 +31,12 @@ impl NodeId {
         }
     }
 
+    /// Whether it is a clone of the other one, or that of it. Quick, and tells nothing where it is not: an equal id may
+    /// have been made elsewhere.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The id as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,6 +68,12 @@ impl fmt::Debug for NodeId {
 /// One connection that a node opened. Given by the driver, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
+
+impl From<SessionId> for u64 {
+    fn from(session: SessionId) -> Self {
+        session.0
+    }
+}
 
 /// One attempt to reach a node by dialling it. Given by the core, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

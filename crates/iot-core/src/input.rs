@@ -38,7 +38,7 @@ pub enum Input<'a> {
         /// The connection.
         session: SessionId,
         /// The frame.
-        frame: Frame<'a>,
+        frame: &'a Frame<'a>,
     },
     /// Bytes arrived on a session that are no frame. The driver reads nothing more from it.
     Broken {

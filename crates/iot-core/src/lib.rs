@@ -43,7 +43,7 @@
 //! iot_proto::encode_to_vec(&hello, Correlation::Request(RequestId::FIRST), &mut bytes)?;
 //! let (frame, _) = Frame::split(&bytes, 1024)?.expect("a whole frame");
 //! out.clear();
-//! hub.handle(at(40), Input::Received { session, frame }, &mut out);
+//! hub.handle(at(40), Input::Received { session, frame: &frame }, &mut out);
 //!
 //! // A new node waits for a person, so nothing of it is kept, and it is told so.
 //! assert!(out.records.is_empty());
@@ -122,6 +122,7 @@ mod ids;
 mod input;
 mod joining;
 mod limit;
+mod numbered;
 mod origin;
 pub mod people;
 mod presence;
@@ -143,6 +144,7 @@ pub use ids::{DeliveryId, NodeId, Series, SessionId, Ticket};
 pub use input::{Answer, Input, JoinNews, JoinWay, Request};
 pub use joining::{MAX_JOINING, MAX_SECRETS, MAX_UNVERIFIED, MAX_WINDOW_S};
 pub use limit::{Limit, Reached};
+pub use numbered::Numbered;
 pub use origin::Origin;
 pub use target::{Dialling, NamedBy};
 pub use time::{Instant, Now, UnixMillis};

@@ -11,7 +11,7 @@ use core::net::SocketAddr;
 
 use iot_proto::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
 
-use crate::{DeliveryId, Origin, SessionId, Ticket, registry::NodeNumber};
+use crate::{DeliveryId, Numbered, Origin, SessionId, Ticket, registry::NodeNumber};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +206,7 @@ impl Tally {
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     /// Boxed, so that the map's spare room does not have their size.
-    by_id: BTreeMap<SessionId, Box<Session>>,
+    by_id: Numbered<SessionId, Box<Session>>,
     all: Tally,
     by_origin: BTreeMap<Origin, Tally>,
     /// Nodes that are expected on a session, on which and since when.
@@ -226,12 +226,12 @@ impl Sessions {
     /// A connection has ended.
     pub(crate) fn remove(&mut self, id: SessionId) {
         self.enter(id, Phase::Closing);
-        self.by_id.remove(&id);
+        self.by_id.remove(id);
     }
 
     /// A connection comes as far as this.
     pub(crate) fn enter(&mut self, id: SessionId, phase: Phase) {
-        let Some(session) = self.by_id.get_mut(&id) else { return };
+        let Some(session) = self.get_mut(id) else { return };
         let (before, origin) = (core::mem::replace(&mut session.phase, phase), Origin::of(session.peer.ip()));
         self.all.take(before);
         self.all.add(phase);
@@ -273,12 +273,12 @@ impl Sessions {
 
     /// A connection.
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.by_id.get(&id).map(Box::as_ref)
+        self.by_id.get(id).map(Box::as_ref)
     }
 
     /// A connection, to change it.
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.by_id.get_mut(&id).map(Box::as_mut)
+        self.by_id.get_mut(id).map(Box::as_mut)
     }
 
     /// How many connections there are.

@@ -100,6 +100,38 @@ impl Batch {
         self.records.is_empty()
     }
 
+    /// Adds a report, whose readings are the last ones that were added. It becomes one with the report before it where that
+    /// is the one before it of the same node too, and came at the same time.
+    pub fn report(
+        &mut self,
+        node: &NodeId,
+        (boot, sequence): (BootId, u32),
+        gap: u32,
+        arrived: UnixMillis,
+        readings: usize,
+    ) {
+        if let Some(Record::Report {
+            node: last,
+            boot: run,
+            sequence: number,
+            reports,
+            gap: 0,
+            arrived: at,
+            readings: count,
+        }) = self.records.last_mut()
+            && (*run, *at, gap) == (boot, arrived, 0)
+            && number.checked_add(1) == Some(sequence)
+            && *number > 0
+            && node.is_same(last)
+        {
+            (*number, *reports) = (sequence, *reports + 1);
+            *count += readings;
+            return;
+        }
+        let node = node.clone();
+        self.records.push(Record::Report { node, boot, sequence, reports: 1, gap, arrived, readings });
+    }
+
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();
@@ -114,15 +146,17 @@ pub enum Record {
     Node(Box<NodeRecord>),
     /// A node is to be forgotten, with everything of it.
     Gone(NodeId),
-    /// A report: the next `readings` of the batch's readings.
+    /// A report, or some that came at the same time, one after the other: the next `readings` of the batch's readings.
     Report {
         /// The node.
         node: NodeId,
         /// The run in which the report was made.
         boot: BootId,
-        /// Its number in that run; 0 for values that came with the outcome of a command.
+        /// Its number in that run, of several the last one's; 0 for values that came with the outcome of a command.
         sequence: u32,
-        /// Reports before this one that provably never came.
+        /// How many reports it is.
+        reports: u32,
+        /// Reports before this one that provably never came; 0 for several.
         gap: u32,
         /// When it arrived.
         arrived: UnixMillis,
@@ -317,4 +351,44 @@ pub struct Snapshot {
     pub latest: Vec<(Series, ReadingView)>,
     /// Commands that are under way, and the last ones that ended, by id.
     pub commands: Vec<CommandRecord>,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn reports_become_one_only_where_nothing_lies_between_them() {
+        let (node, run) = (NodeId::parse("plain:a").unwrap(), BootId(1));
+        let other = NodeId::parse("plain:b").unwrap();
+        let mut batch = Batch::default();
+        let mut report = |node: &NodeId, boot, sequence, gap, arrived| {
+            batch.report(node, (boot, sequence), gap, UnixMillis(arrived), 2);
+        };
+        report(&node, run, 1, 0, 10);
+        report(&node, run, 2, 0, 10);
+        report(&node, run, 3, 0, 10);
+        report(&node, run, 4, 0, 11);
+        report(&node, run, 6, 1, 11);
+        report(&node, run, 7, 0, 11);
+        report(&other, run, 8, 0, 11);
+        report(&node, run, 8, 0, 11);
+        report(&node, BootId(2), 9, 0, 11);
+        let told = batch.records.iter().map(|record| match record {
+            Record::Report { sequence, reports, gap, readings, .. } => (*sequence, *reports, *gap, *readings),
+            other => panic!("{other:?}"),
+        });
+        let expected = vec![
+            (3, 3, 0, 6),
+            (4, 1, 0, 2),
+            (6, 1, 1, 2),
+            (7, 1, 0, 2),
+            (8, 1, 0, 2),
+            (8, 1, 0, 2),
+            (9, 1, 0, 2),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
 }

@@ -16,18 +16,22 @@ pub fn wall_clock() -> UnixMillis {
 pub(crate) struct Clock {
     started: tokio::time::Instant,
     last: Cell<Now>,
+    read_at: Cell<tokio::time::Instant>,
 }
 
 impl Clock {
     /// A clock whose monotonic time begins now.
     pub(crate) fn start() -> Self {
         let last = Now { instant: Instant(0), wall: wall_clock() };
-        Self { started: tokio::time::Instant::now(), last: Cell::new(last) }
+        let started = tokio::time::Instant::now();
+        Self { started, last: Cell::new(last), read_at: Cell::new(started) }
     }
 
     /// The present.
     pub(crate) fn now(&self) -> Now {
-        let elapsed = self.started.elapsed().as_millis();
+        let read_at = tokio::time::Instant::now();
+        self.read_at.set(read_at);
+        let elapsed = read_at.duration_since(self.started).as_millis();
         let now = Now { instant: Instant(u64::try_from(elapsed).unwrap_or(u64::MAX)), wall: wall_clock() };
         self.last.set(now);
         now
@@ -36,6 +40,11 @@ impl Clock {
     /// What was read last. It is never before anything that was read.
     pub(crate) fn last(&self) -> Now {
         self.last.get()
+    }
+
+    /// When it was read last, on the runtime's clock.
+    pub(crate) fn read_at(&self) -> tokio::time::Instant {
+        self.read_at.get()
     }
 
     /// When the runtime's timer must fire for an instant of the core to have come.

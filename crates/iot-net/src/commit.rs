@@ -20,7 +20,7 @@ use iot_core::{
 const KEPT_BYTES: usize = 64 * 1024;
 const KEPT_ITEMS: usize = 8 * 1024;
 
-/// So many records are worth a commit of their own: more make it no cheaper for each.
+/// So many records or readings are worth a commit of their own: more make it no cheaper for each.
 const ENOUGH: usize = 1024;
 
 /// How long reports may wait for those of other nodes, counted from the commit before. It costs an
@@ -77,11 +77,11 @@ impl GroupCommit {
     /// Whether what has gathered may wait for company: a few reports, and none of the node whose report was
     /// committed last, since that one may be waiting to send on. What people want never waits.
     pub fn may_gather(&mut self) -> bool {
-        let records = &self.open.records.records;
+        let Batch { records, readings } = &self.open.records;
         let mut new = records.get(self.seen..).unwrap_or_default().iter();
         self.urgent |= new.any(|record| reporter(record).is_none_or(|node| Some(node) == self.last.as_ref()));
         self.seen = records.len();
-        !records.is_empty() && records.len() < ENOUGH && !self.urgent
+        !records.is_empty() && records.len().max(readings.len()) < ENOUGH && !self.urgent
     }
 
     /// Begins a commit: everything gathered so far waits for the records that are given out here.
@@ -240,7 +240,7 @@ mod tests {
     fn report(commit: &mut GroupCommit, name: &str) {
         let node = NodeId::plain(Name::new(name).unwrap());
         let (boot, arrived) = (BootId(1), UnixMillis(0));
-        let report = Record::Report { node, boot, sequence: 1, gap: 0, arrived, readings: 0 };
+        let report = Record::Report { node, boot, sequence: 1, reports: 1, gap: 0, arrived, readings: 0 };
         commit.open().records.records.push(report);
     }
 

@@ -63,13 +63,17 @@ struct State {
     gather_until: time::Instant,
     /// Whether `run` wakes by then.
     is_gathering: bool,
+    /// Whether nobody watches what happens. Asked once for what arrives together.
+    is_unobserved: bool,
+    /// Whether `run` has been told that there is something to do, and has not begun with it.
+    is_told: bool,
 }
 
 impl State {
     /// Tells the hub what happened; what it wants done gathers.
     fn handle(&mut self, now: Now, input: Input<'_>) {
         let effects = self.commit.open();
-        effects.is_unobserved = self.executor.is_unobserved();
+        effects.is_unobserved = self.is_unobserved;
         self.hub.handle(now, input, effects);
     }
 }
@@ -84,8 +88,17 @@ impl Driver {
     ) -> Self {
         let commit = GroupCommit::default();
         let gather_until = time::Instant::now();
-        let state =
-            State { hub, commit, executor, alarm: None, not_before: None, gather_until, is_gathering: false };
+        let state = State {
+            hub,
+            commit,
+            executor,
+            alarm: None,
+            not_before: None,
+            gather_until,
+            is_gathering: false,
+            is_unobserved: true,
+            is_told: false,
+        };
         let (is_open, work, moved) = (Cell::new(false), Notify::new(), Notify::new());
         Self { clock, config, state: RefCell::new(state), is_open, refusing, work, moved }
     }
@@ -112,10 +125,17 @@ impl Driver {
 
     /// A frame has arrived on a session. The clock is read once for all that arrived together. Gives with which batch
     /// of effects all is done that the hub wants because of it.
-    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: Frame<'_>) -> u64 {
-        let now = if context.is_first() { self.clock.now() } else { self.clock.last() };
-        self.apply_at(now, Input::Received { session: context.session(), frame });
-        self.state.borrow().commit.end()
+    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: &Frame<'_>) -> u64 {
+        let mut state = self.state.borrow_mut();
+        let now = if context.is_first() { self.looks_up(&mut state) } else { self.clock.last() };
+        state.handle(now, Input::Received { session: context.session(), frame });
+        self.settle(&mut state);
+        state.commit.end()
+    }
+
+    /// When something was heard last, of anybody.
+    pub(crate) fn heard_at(&self) -> time::Instant {
+        self.clock.read_at()
     }
 
     /// Counts that a limit has been reached.
@@ -125,13 +145,16 @@ impl Driver {
 
     /// Tells the hub what happened, and does what can be done at once.
     pub(crate) fn apply(self: &Rc<Self>, input: Input<'_>) {
-        self.apply_at(self.clock.now(), input);
-    }
-
-    fn apply_at(self: &Rc<Self>, now: Now, input: Input<'_>) {
         let mut state = self.state.borrow_mut();
+        let now = self.looks_up(&mut state);
         state.handle(now, input);
         self.settle(&mut state);
+    }
+
+    /// What time it is, and whether anybody watches.
+    fn looks_up(&self, state: &mut State) -> Now {
+        state.is_unobserved = state.executor.is_unobserved();
+        self.clock.now()
     }
 
     /// Whether there is room for more to be stored.
@@ -230,6 +253,7 @@ impl Driver {
         let mut state = self.state.borrow_mut();
         let now = time::Instant::now();
         let is_ahead = |at: &time::Instant| *at > now;
+        state.is_told = false;
         state.not_before = state.not_before.filter(is_ahead);
         let gathers = state.commit.may_gather().then_some(state.gather_until).filter(is_ahead);
         state.is_gathering = gathers.is_some();
@@ -277,13 +301,17 @@ impl Driver {
                 break;
             }
         }
+        if state.is_told {
+            return;
+        }
         let earlier = match (state.hub.next_deadline(), state.alarm) {
             (Some(deadline), Some(alarm)) => deadline.at < alarm,
             (deadline, _) => deadline.is_some(),
         };
         // What gathers needs `run` once, to wake in time, and again when it is enough.
         let waits = state.is_gathering && state.commit.may_gather();
-        if earlier || (state.commit.can_begin() && !waits) {
+        state.is_told = earlier || (state.commit.can_begin() && !waits);
+        if state.is_told {
             self.work.notify_one();
         }
     }

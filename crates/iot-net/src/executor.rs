@@ -3,10 +3,10 @@
 //! It owns what effects speak of: the sessions, the questions that wait for an answer,
 //! the observers, the deliveries, and the log. It never waits for anybody.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use iot_core::{
-    Answer, DeliveryId, Effect, Effects, Event, IotError, JoinTurn, Limit, NodeId, Origin, Reached,
+    Answer, DeliveryId, Effect, Effects, Event, IotError, JoinTurn, Limit, NodeId, Numbered, Origin, Reached,
     SessionId, Ticket, store::StoreError,
 };
 use iot_proto::Refusal;
@@ -28,8 +28,7 @@ pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
 /// What effects speak of.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    /// In a tree, because a hash map keeps room for up to twice as many, and there may be very many.
-    pub(crate) sessions: BTreeMap<SessionId, Context>,
+    pub(crate) sessions: Numbered<SessionId, Context>,
     /// Sessions on which nodes join, and where what the hub wants said there goes.
     pub(crate) joining: HashMap<SessionId, mpsc::UnboundedSender<JoinTurn>>,
     pub(crate) dialler: Dialler,
@@ -45,7 +44,7 @@ pub(crate) struct Executor {
 impl Executor {
     pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>, reached: Reached) -> Self {
         Self {
-            sessions: BTreeMap::new(),
+            sessions: Numbered::default(),
             joining: HashMap::new(),
             dialler,
             unserved: VecDeque::new(),
@@ -71,7 +70,7 @@ impl Executor {
 
     /// The connection of a session has ended.
     pub(crate) fn forget(&mut self, session: SessionId) {
-        self.sessions.remove(&session);
+        self.sessions.remove(session);
         self.joining.remove(&session);
     }
 
@@ -98,18 +97,18 @@ impl Executor {
         match effect {
             Effect::Send { session, frames } => {
                 // A session that has ended meanwhile needs no answer any more.
-                if let Some(context) = self.sessions.get(&session) {
+                if let Some(context) = self.sessions.get(session) {
                     context.socket().push(bytes.get(frames).unwrap_or_default());
                 }
             }
             Effect::Join { session, turn } => self.join(session, turn),
             Effect::Close { session } => {
-                if let Some(context) = self.sessions.get(&session) {
+                if let Some(context) = self.sessions.get(session) {
                     context.close();
                 }
             }
             Effect::Widen { session, frame } => {
-                if let Some(context) = self.sessions.get(&session) {
+                if let Some(context) = self.sessions.get(session) {
                     context.set_frame_limit(frame);
                 }
             }
@@ -143,7 +142,7 @@ impl Executor {
         let not_stored = || IotError::NotStored { why: why.why.clone() };
         match effect {
             Effect::Send { session, frames } => {
-                if let Some(context) = self.sessions.get(&session) {
+                if let Some(context) = self.sessions.get(session) {
                     match Instead::of(bytes.get(frames).unwrap_or_default()) {
                         Instead::Say(frames) => context.socket().push(&frames),
                         Instead::End(frames) => {

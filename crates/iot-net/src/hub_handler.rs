@@ -76,7 +76,7 @@ impl RequestHandler for HubHandler {
     }
 
     fn ready(&mut self, context: &Context) -> impl Future<Output = ()> {
-        let read_again_at = self.pace.read_again_at();
+        let read_again_at = self.pace.read_again_at(self.driver.heard_at());
         if read_again_at.is_some() {
             self.slow_down(context);
         }
@@ -107,7 +107,7 @@ impl RequestHandler for HubHandler {
             self.is_proven = true;
             self.driver.apply(Input::SessionProven { session: context.session(), key, hub_key });
         }
-        self.answered_with = self.driver.received(context, frame);
+        self.answered_with = self.driver.received(context, &frame);
         ready(())
     }
 

@@ -39,14 +39,13 @@ impl Pace {
     }
 
     /// Until when the session is not to be read, where it has sent too much. Every message takes up its part of a
-    /// second.
-    pub(crate) fn read_again_at(&mut self) -> Option<Instant> {
+    /// second. `now` is when the last of them came.
+    pub(crate) fn read_again_at(&mut self, now: Instant) -> Option<Instant> {
         let new = core::mem::take(&mut self.new);
         if new == 0 {
             // What came before has been waited for.
             return None;
         }
-        let now = Instant::now();
         self.used_until = self.used_until.max(now) + Duration::from_secs(1) * new / self.per_second;
         Some(self.used_until - BURST).filter(|at| *at > now)
     }
@@ -71,11 +70,11 @@ mod tests {
         for _ in 0..20 {
             pace.count();
         }
-        assert_eq!(pace.read_again_at(), None);
+        assert_eq!(pace.read_again_at(Instant::now()), None);
         for _ in 0..10 {
             pace.count();
         }
-        let wait = pace.read_again_at().expect("too much") - Instant::now();
+        let wait = pace.read_again_at(Instant::now()).expect("too much") - Instant::now();
         assert!(wait <= Duration::from_secs(1) && wait > Duration::from_millis(500), "{wait:?}");
         assert!(pace.is_news() && !pace.is_news(), "once");
     }

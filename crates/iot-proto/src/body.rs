@@ -70,6 +70,7 @@ macro_rules! messages {
             /// [`DecodeError::UnknownKind`](crate::DecodeError::UnknownKind) for a kind that does not
             /// travel in this direction; otherwise why the body is not one of its kind. Either costs
             /// this message and not the session.
+            #[inline]
             pub fn decode(kind: $crate::MessageKind, body: &'a [u8]) -> Result<Self, $crate::DecodeError> {
                 $(if kind == <$body as $crate::Body<'a>>::KIND {
                     return <$body as $crate::Body<'a>>::decode(body).map(Self::$arm);

@@ -159,6 +159,7 @@ pub struct Report<'a> {
 impl<'a> Body<'a> for Report<'a> {
     const KIND: MessageKind = MessageKind::REPORT;
 
+    #[inline]
     fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let ((boot, sequence), rest) = body::take(bytes)?;
         Ok(Self { boot, sequence, readings: List::decode(rest, MAX_READINGS)? })
@@ -180,7 +181,9 @@ pub struct Reading<'a> {
 }
 
 /// When a reading was measured.
+// Laid out as a `Value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub enum Taken {
     /// So many milliseconds before the frame was sent: for nodes without a clock.
     Age(u32),

@@ -3,7 +3,7 @@
 //! Encoding takes the items from a slice. Decoding walks the encoded items once, so that a list which
 //! exists is valid, and decodes each again when it is read. A decoded list costs no memory of its own.
 
-use core::{fmt, marker::PhantomData};
+use core::fmt;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
 
@@ -12,23 +12,15 @@ use crate::{DecodeError, EncodeError, body};
 /// A bounded list of `T`, borrowed from a slice or from the frame that it came in.
 #[derive(Clone, Copy)]
 pub struct List<'a, T> {
-    repr: Repr<'a, T>,
-}
-
-#[derive(Clone, Copy)]
-enum Repr<'a, T> {
-    Items(&'a [T]),
-    /// `count` encoded items, each of which decodes, and nothing after them.
-    Encoded {
-        count: u16,
-        bytes: &'a [u8],
-        item: PhantomData<T>,
-    },
+    items: &'a [T],
+    /// Where it came in a frame: encoded items, each of which decodes, and how many they are.
+    encoded: &'a [u8],
+    count: usize,
 }
 
 impl<'a, T> List<'a, T> {
     /// No items.
-    pub const EMPTY: Self = Self { repr: Repr::Items(&[]) };
+    pub const EMPTY: Self = Self { items: &[], encoded: &[], count: 0 };
 
     /// A list of these items.
     ///
@@ -36,16 +28,13 @@ impl<'a, T> List<'a, T> {
     /// [`EncodeError::TooManyItems`] above 65,535; what a message allows is checked when it is decoded.
     pub fn new(items: &'a [T]) -> Result<Self, EncodeError> {
         u16::try_from(items.len())
-            .map(|_| Self { repr: Repr::Items(items) })
+            .map(|_| Self { items, ..Self::EMPTY })
             .map_err(|_| EncodeError::TooManyItems { count: items.len() })
     }
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        match self.repr {
-            Repr::Items(items) => items.len(),
-            Repr::Encoded { count, .. } => usize::from(count),
-        }
+        self.items.len() + self.count
     }
 
     /// Whether there are none.
@@ -57,15 +46,15 @@ impl<'a, T> List<'a, T> {
 impl<'a, T: Copy + Serialize + Deserialize<'a>> List<'a, T> {
     /// Checks an encoded list that takes up all of `bytes` and has at most `limit` items.
     pub(crate) fn decode(bytes: &'a [u8], limit: u16) -> Result<Self, DecodeError> {
-        let (count, bytes) = body::take::<u32>(bytes)?;
+        let (count, encoded) = body::take::<u32>(bytes)?;
         let count = u16::try_from(count).ok().filter(|count| *count <= limit);
         let count = count.ok_or(DecodeError::ListTooLong { limit })?;
-        let mut rest = bytes;
+        let mut rest = encoded;
         for _ in 0..count {
             (_, rest) = body::take::<T>(rest)?;
         }
         if rest.is_empty() {
-            Ok(Self { repr: Repr::Encoded { count, bytes, item: PhantomData } })
+            Ok(Self { items: &[], encoded, count: count.into() })
         } else {
             Err(DecodeError::Trailing { len: rest.len() })
         }
@@ -73,10 +62,7 @@ impl<'a, T: Copy + Serialize + Deserialize<'a>> List<'a, T> {
 
     /// The items, in order.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
-        let (items, mut left, mut bytes) = match self.repr {
-            Repr::Items(items) => (items, 0, [].as_slice()),
-            Repr::Encoded { count, bytes, .. } => ([].as_slice(), count, bytes),
-        };
+        let Self { items, encoded: mut bytes, count: mut left } = *self;
         let encoded = core::iter::from_fn(move || {
             left = left.checked_sub(1)?;
             let (item, rest) = postcard::take_from_bytes(bytes).ok()?;

@@ -11,7 +11,9 @@ use crate::Text;
 ///
 /// What a value means (its unit, range, step, the names of an enumeration's options, that an integer is
 /// a colour) stands in the definition of the module's kind, never on the wire.
+// Laid out so that no payload shares a word with the tag: a copy is whole words, which a processor has at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[repr(C)]
 pub enum Value<'a> {
     /// On or off, open or closed.
     Bool(bool),
@@ -82,7 +84,9 @@ impl<'de> Deserialize<'de> for Finite {
 
 /// A value that stands on its own.
 #[cfg(feature = "alloc")]
+// Laid out as a `Value`, for the same reason.
 #[derive(Clone, Debug, PartialEq)]
+#[repr(C)]
 pub enum OwnedValue {
     /// As [`Value::Bool`].
     Bool(bool),

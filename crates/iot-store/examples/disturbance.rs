@@ -117,7 +117,7 @@ impl Load<'_> {
                 batch.readings.push(StoredReading { module: 0, channel: 1, measured, value });
             }
             let readings = usize::try_from(readings)?;
-            batch.records.push(Record::Report { node, boot, sequence, gap, arrived, readings });
+            batch.records.push(Record::Report { node, boot, sequence, reports: 1, gap, arrived, readings });
         }
         Ok(self.store.commit(&batch)?)
     }

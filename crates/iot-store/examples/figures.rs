@@ -70,7 +70,15 @@ impl Fleet {
             let arrived = UnixMillis(measured + 1 + i64::from(self.random(4)));
             let (boot, sequence, gap) = (BootId(1), second + 1, 0);
             let node = self.nodes[node].clone();
-            batch.records.push(Record::Report { node, boot, sequence, gap, arrived, readings: 1 });
+            batch.records.push(Record::Report {
+                node,
+                boot,
+                sequence,
+                reports: 1,
+                gap,
+                arrived,
+                readings: 1,
+            });
             let measured = UnixMillis(measured);
             batch.readings.push(StoredReading { module: 0, channel: 1, measured, value });
             self.reports += 1;

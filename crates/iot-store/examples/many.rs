@@ -66,7 +66,15 @@ impl House {
             let measured = BEGIN + number * every + i64::from(self.random(20));
             let arrived = UnixMillis(measured + 1 + i64::from(self.random(4)));
             let (boot, sequence, node) = (BootId(1), u32::try_from(number)? + 1, self.nodes[node].clone());
-            batch.records.push(Record::Report { node, boot, sequence, gap: 0, arrived, readings: 1 });
+            batch.records.push(Record::Report {
+                node,
+                boot,
+                sequence,
+                reports: 1,
+                gap: 0,
+                arrived,
+                readings: 1,
+            });
             let measured = UnixMillis(measured);
             batch.readings.push(StoredReading { module: 0, channel: 1, measured, value });
         }

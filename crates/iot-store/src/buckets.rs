@@ -23,15 +23,27 @@ impl Buckets {
 
     /// Adds a reading, unless it is a text.
     pub(crate) fn add(&mut self, reading: &ReadingView) {
-        let start = self.resolution.start_of(reading.measured);
+        // Readings come in the order of time, and most belong to the last bucket: that costs no division.
+        let last = self.by_start.last_key_value().map(|(start, _)| *start);
+        let is_in = |start: &UnixMillis| {
+            reading
+                .measured
+                .0
+                .checked_sub(start.0)
+                .is_some_and(|since| (0..self.resolution.millis()).contains(&since))
+        };
+        let start = last.filter(is_in).unwrap_or_else(|| self.resolution.start_of(reading.measured));
         if let Some(bucket) = Bucket::of(start, &reading.value) {
-            self.merge(&bucket);
+            self.merge_at(start, &bucket);
         }
     }
 
     /// Adds what another bucket has, which may be a shorter one.
     pub(crate) fn merge(&mut self, other: &Bucket) {
-        let start = self.resolution.start_of(other.start);
+        self.merge_at(self.resolution.start_of(other.start), other);
+    }
+
+    fn merge_at(&mut self, start: UnixMillis, other: &Bucket) {
         match self.by_start.get_mut(&start) {
             Some(bucket) => bucket.merge(other),
             None => drop(self.by_start.insert(start, Bucket { start, ..*other })),

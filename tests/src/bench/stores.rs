@@ -72,7 +72,15 @@ fn chunks(directory: &Path, size: u32, time: Duration) -> Result<f64> {
         for Taken { series, sequence, measured, value } in readings {
             let node = nodes.get(usize::try_from(series)?).context("a node")?.clone();
             let (boot, arrived, gap) = (BootId(1), UnixMillis(measured), 0);
-            batch.records.push(Record::Report { node, boot, sequence, gap, arrived, readings: 1 });
+            batch.records.push(Record::Report {
+                node,
+                boot,
+                sequence,
+                reports: 1,
+                gap,
+                arrived,
+                readings: 1,
+            });
             let (measured, value) = (UnixMillis(measured), OwnedValue::Float(Finite::new(value)?));
             batch.readings.push(StoredReading { module: 0, channel: 1, measured, value });
         }

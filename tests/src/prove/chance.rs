@@ -14,6 +14,11 @@ impl Chance {
         Self(start ^ Self(stream).draw())
     }
 
+    /// A sequence of its own, whose length changes nothing of this one.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self(self.draw())
+    }
+
     /// Any number.
     fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

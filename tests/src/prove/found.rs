@@ -58,6 +58,16 @@ impl Breaches {
         self.lost + self.phantom + self.partial + self.unopenable
     }
 
+    /// Adds those of others.
+    pub(crate) fn add(&mut self, others: &Self) {
+        let Self { lost, phantom, partial, unopenable, seen } = others;
+        self.lost += lost;
+        self.phantom += phantom;
+        self.partial += partial;
+        self.unopenable += unopenable;
+        self.seen.add(seen);
+    }
+
     /// Adds them to what a run has found.
     pub(crate) fn write(&self, findings: &mut Findings) {
         let Self { lost, phantom, partial, unopenable, seen } = self;

@@ -13,7 +13,7 @@ use crate::out;
 pub(super) struct Frame<Plant: ValueEnum + Clone + Send + Sync + 'static> {
     /// As JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Plant a fault that must be found
     #[arg(long, value_parser = EnumValueParser::<Plant>::new())]
     pub(super) plant: Option<Plant>,

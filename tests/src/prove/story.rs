@@ -220,7 +220,7 @@ impl Teller {
         }
         let (boot, gap) = (BootId(sequence / 16), u32::from(chance.one_in(5)));
         let (arrived, readings) = (UnixMillis(now), usize::try_from(count).unwrap_or(0));
-        batch.records.push(Record::Report { node, boot, sequence, gap, arrived, readings });
+        batch.records.push(Record::Report { node, boot, sequence, reports: 1, gap, arrived, readings });
     }
 
     fn command(&mut self, node: NodeId, now: i64, chance: &mut Chance) -> Record {

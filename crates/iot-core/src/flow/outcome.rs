@@ -160,6 +160,7 @@ impl Hub {
             node: node.id.clone(),
             boot: node.boot.unwrap_or(BootId(0)),
             sequence: 0,
+            reports: 1,
             gap: 0,
             arrived: now.wall,
             readings: 1,

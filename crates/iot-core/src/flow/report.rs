@@ -3,13 +3,13 @@
 use alloc::vec::Vec;
 
 use iot_proto::{
-    ErrorCode, Frame, HEADER_LEN, List, Reading, Rejected, Report, ReportAck, Taken, UnixMillis,
+    Body as _, ErrorCode, Frame, HEADER_LEN, List, Reading, Rejected, Report, ReportAck, Taken, UnixMillis,
 };
 
 use crate::{
     Effects, Event, Hub, IotError, Now, SessionId,
     registry::{Arrival, Node, NodeNumber},
-    store::{Record, StoredReading},
+    store::StoredReading,
     view::ReadingView,
 };
 
@@ -23,6 +23,22 @@ const REJECTED_BYTES: usize = 6;
 const CLOCKS_BEGIN: UnixMillis = UnixMillis(1_577_836_800_000);
 
 impl Hub {
+    /// A frame with a report. They are nearly all that arrives, and so not moved into the message that could be any.
+    ///
+    /// # Errors
+    /// [`IotError::Message`] where the body is none; else as [`report`](Self::report).
+    pub(crate) fn report_frame(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        frame: &Frame<'_>,
+        out: &mut Effects,
+    ) -> Result<(), IotError> {
+        let report = Report::decode(frame.body);
+        let report = report.map_err(|source| IotError::Message { kind: frame.kind, source })?;
+        self.report(now, session, &report, frame, out)
+    }
+
     /// A node reports readings.
     ///
     /// # Errors
@@ -36,6 +52,7 @@ impl Hub {
         out: &mut Effects,
     ) -> Result<(), IotError> {
         let number = self.open_node(session, frame)?;
+        let is_awaited = self.ledger.open(number).next().is_some();
         if report.sequence == 0 {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "reports count from 1" });
         }
@@ -55,61 +72,46 @@ impl Hub {
             Some(_) | None => {}
         }
         let mut rejected = Vec::new();
+        let first = out.records.readings.len();
         match node.runs.arrive(report.boot, report.sequence) {
             Arrival::Duplicate => node.duplicates += 1,
             Arrival::New { gap } => {
                 node.reports += 1;
                 node.lost_reports += u64::from(gap);
-                let first = out.records.readings.len();
                 rejected = node.take_readings(now, report.readings.iter(), out);
-                out.records.records.push(Record::Report {
-                    node: node.id.clone(),
-                    boot: report.boot,
-                    sequence: report.sequence,
-                    gap,
-                    arrived: now.wall,
-                    readings: out.records.readings.len() - first,
-                });
-                self.settle_reported(now, number, first, out);
+                let readings = out.records.readings.len() - first;
+                out.records.report(&node.id, (report.boot, report.sequence), gap, now.wall, readings);
             }
         }
-        self.acknowledge(session, number, report, &rejected, frame, out);
-        Ok(())
-    }
-
-    fn acknowledge(
-        &mut self,
-        session: SessionId,
-        number: NodeNumber,
-        report: &Report<'_>,
-        rejected: &[Rejected],
-        frame: &Frame<'_>,
-        out: &mut Effects,
-    ) {
-        if let Some(first) = rejected.first() {
-            let text = alloc::format!(
-                "{} of {} readings refused, the first at position {}",
-                rejected.len(),
-                report.readings.len(),
-                first.position
-            );
-            self.log_refused(session, IotError::Node { code: first.code, detail: text.into() }, out);
+        let (stored, max_frame) = (node.runs.highest(report.boot), node.max_frame);
+        if is_awaited {
+            self.settle_reported(now, number, first, out);
         }
-        let Some(node) = self.registry.get(number) else { return };
-        let stored = node.runs.highest(report.boot);
+        self.log_rejected(session, report, &rejected, out);
         // Where the node's frames cannot carry them all, the rest is told in the log alone.
-        let room = usize::from(node.max_frame).saturating_sub(ACK_BYTES) / REJECTED_BYTES;
-        let rejected = rejected.get(..room).unwrap_or(rejected);
+        let room = usize::from(max_frame).saturating_sub(ACK_BYTES) / REJECTED_BYTES;
+        let rejected = rejected.get(..room).unwrap_or(&rejected);
         if let (Some(answer), Ok(rejected)) = (frame.correlation.answer(), List::new(rejected)) {
             out.send_on(session, &ReportAck { boot: report.boot, stored, rejected }, answer);
         }
+        Ok(())
+    }
+
+    fn log_rejected(
+        &mut self,
+        session: SessionId,
+        report: &Report<'_>,
+        rejected: &[Rejected],
+        out: &mut Effects,
+    ) {
+        let Some(first) = rejected.first() else { return };
+        let (count, of, position) = (rejected.len(), report.readings.len(), first.position);
+        let text = alloc::format!("{count} of {of} readings refused, the first at position {position}");
+        self.log_refused(session, IotError::Node { code: first.code, detail: text.into() }, out);
     }
 
     /// Accepted commands whose value has now been reported are done.
-    pub(crate) fn settle_reported(&mut self, now: Now, number: NodeNumber, first: usize, out: &mut Effects) {
-        if self.ledger.open(number).next().is_none() {
-            return;
-        }
+    fn settle_reported(&mut self, now: Now, number: NodeNumber, first: usize, out: &mut Effects) {
         let reported = out.records.readings.get(first..).unwrap_or_default().to_vec();
         for reading in reported {
             self.settle_reading(now, number, &reading, out);

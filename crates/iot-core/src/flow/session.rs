@@ -10,7 +10,7 @@ use crate::{
     deadlines::Timer,
     presence::{Change, Reason, Sign},
     registry::NodeNumber,
-    sessions::{Pending, Phase, Route},
+    sessions::{Pending, Phase, Route, Session},
     store::SleepRecord,
     view::PresenceState,
 };
@@ -237,6 +237,19 @@ impl Hub {
             Phase::Anonymous { .. } | Phase::Joining | Phase::Closing => None,
         };
         out.list.push(Effect::Refused { peer: session.peer, node, error: Box::new(error) });
+    }
+
+    /// The node that said hello on a session.
+    ///
+    /// # Errors
+    /// [`IotError::OutOfTurn`] where none has.
+    pub(crate) fn open_node(&self, session: SessionId, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
+        match self.sessions.get(session).map(Session::phase) {
+            Some(Phase::Open { node }) => Ok(node),
+            Some(Phase::Anonymous { .. } | Phase::Joining | Phase::Closing) | None => {
+                Err(IotError::OutOfTurn { kind: frame.kind, why: "say hello first" })
+            }
+        }
     }
 
     /// Something arrived from a node on its session.

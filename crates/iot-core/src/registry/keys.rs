@@ -128,7 +128,7 @@ impl Registry {
 
     /// Nodes that have had one key alone are found by their id.
     pub(super) fn list_keys(&mut self, number: NodeNumber) {
-        let Some(node) = self.nodes.get(&number) else { return };
+        let Some(node) = self.nodes.get(number) else { return };
         let others = &node.extras().keys;
         if others.is_empty() {
             return;
@@ -138,7 +138,7 @@ impl Registry {
     }
 
     pub(super) fn unlist_keys(&mut self, number: NodeNumber) {
-        let Some(node) = self.nodes.get(&number) else { return };
+        let Some(node) = self.nodes.get(number) else { return };
         for key in node.extras().keys.iter().map(|known| known.key).chain(node.key()) {
             self.by_key.remove(&key);
         }

@@ -27,17 +27,23 @@ pub(crate) use runs::{Arrival, Runs};
 use iot_proto::NodeKey;
 
 use self::facts::Makes;
-use crate::{AdmissionState, IotError, NodeId, Origin};
+use crate::{AdmissionState, IotError, NodeId, Numbered, Origin};
 
 /// A node's place in the registry: short, and valid until the node is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeNumber(u32);
 
+impl From<NodeNumber> for u64 {
+    fn from(number: NodeNumber) -> Self {
+        number.0.into()
+    }
+}
+
 /// All nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     /// Boxed, so that the map's spare room does not have the size of nodes.
-    nodes: BTreeMap<NodeNumber, Box<Node>>,
+    nodes: Numbered<NodeNumber, Box<Node>>,
     by_id: BTreeMap<NodeId, NodeNumber>,
     by_address: BTreeSet<(IpAddr, NodeNumber)>,
     /// All keys of the nodes that have or had more than one.
@@ -66,7 +72,7 @@ impl Registry {
     /// Forgets a node.
     pub(crate) fn remove(&mut self, number: NodeNumber) -> Option<Node> {
         self.unlist_keys(number);
-        let node = self.nodes.remove(&number)?;
+        let node = self.nodes.remove(number)?;
         self.waiting -= usize::from(node.admission == AdmissionState::Pending);
         self.by_id.remove(&node.id);
         self.makes.release(&node.facts);
@@ -76,7 +82,7 @@ impl Registry {
 
     /// Changes whether a node is let in.
     pub(crate) fn set_admission(&mut self, number: NodeNumber, admission: AdmissionState) {
-        if let Some(node) = self.nodes.get_mut(&number) {
+        if let Some(node) = self.nodes.get_mut(number) {
             self.waiting -= usize::from(node.admission == AdmissionState::Pending);
             node.admission = admission;
             self.waiting += usize::from(admission == AdmissionState::Pending);
@@ -98,17 +104,17 @@ impl Registry {
 
     /// A node by its place.
     pub(crate) fn get(&self, number: NodeNumber) -> Option<&Node> {
-        self.nodes.get(&number).map(Box::as_ref)
+        self.nodes.get(number).map(Box::as_ref)
     }
 
     /// A node by its place, to change it.
     pub(crate) fn get_mut(&mut self, number: NodeNumber) -> Option<&mut Node> {
-        self.nodes.get_mut(&number).map(Box::as_mut)
+        self.nodes.get_mut(number).map(Box::as_mut)
     }
 
     /// A node was seen at an address. Whether it is another one than before.
     pub(crate) fn seen_at(&mut self, number: NodeNumber, address: SocketAddr) -> bool {
-        let Some(node) = self.nodes.get_mut(&number) else { return false };
+        let Some(node) = self.get_mut(number) else { return false };
         let before = node.address.replace(address);
         if before.is_some_and(|before| before.ip() == address.ip()) {
             return false;
@@ -120,7 +126,7 @@ impl Registry {
 
     /// A node says this of itself. Whether it is something else than before.
     pub(crate) fn describe(&mut self, number: NodeNumber, facts: Facts) -> bool {
-        let Some(node) = self.nodes.get_mut(&number).filter(|node| *node.facts != facts) else {
+        let Some(node) = self.nodes.get_mut(number).filter(|node| *node.facts != facts) else {
             return false;
         };
         let before = core::mem::replace(&mut node.facts, self.makes.share(Arc::new(facts)));
@@ -162,14 +168,14 @@ impl Registry {
 
     /// All nodes, in the order in which they came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeNumber, &Node)> {
-        self.nodes.iter().map(|(number, node)| (*number, node.as_ref()))
+        self.nodes.iter().map(|(number, node)| (number, node.as_ref()))
     }
 
     /// The nodes whose id comes after this one, in the order of their ids.
     pub(crate) fn after(&self, id: Option<&NodeId>) -> impl Iterator<Item = (NodeNumber, &Node)> {
         let from = id.map_or(Bound::Unbounded, Bound::Excluded);
         let known = self.by_id.range::<NodeId, _>((from, Bound::Unbounded));
-        known.filter_map(|(_, number)| Some((*number, &**self.nodes.get(number)?)))
+        known.filter_map(|(_, number)| Some((*number, self.get(*number)?)))
     }
 
     /// How many nodes are known.

@@ -66,7 +66,7 @@ impl World {
     /// A whole frame arrives on a session.
     pub(crate) fn receives(&mut self, session: u64, bytes: &[u8]) {
         let (frame, _) = Frame::split(bytes, MAX_FRAME).expect("a frame").expect("a whole frame");
-        self.feed(Input::Received { session: SessionId(session), frame });
+        self.feed(Input::Received { session: SessionId(session), frame: &frame });
     }
 
     /// A node opens a session from this address, says hello and registers these modules, if it is let in.

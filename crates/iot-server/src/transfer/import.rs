@@ -172,6 +172,7 @@ fn push(batch: &mut Batch, row: Row) {
             node,
             boot: BootId(0),
             sequence: 0,
+            reports: 1,
             gap: 0,
             arrived: reading.arrived,
             readings: 1,

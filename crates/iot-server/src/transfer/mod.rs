@@ -54,7 +54,15 @@ mod tests {
                 let readings: Vec<_> = (0..200).map(reading).collect();
                 let (boot, arrived) = (BootId(1), UnixMillis(i64::from(sequence) * 1_000 + 40));
                 let count = readings.len();
-                let records = vec![Record::Report { node, boot, sequence, gap: 0, arrived, readings: count }];
+                let records = vec![Record::Report {
+                    node,
+                    boot,
+                    sequence,
+                    reports: 1,
+                    gap: 0,
+                    arrived,
+                    readings: count,
+                }];
                 store.commit(&Batch { records, readings }).unwrap();
             }
         }

@@ -106,7 +106,7 @@ impl Store for MemoryStore {
             match record {
                 Record::Node(node) => drop(kept.nodes.insert(node.id.clone(), (**node).clone())),
                 Record::Gone(node) => kept.forget(node),
-                Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
+                Record::Report { node, boot, sequence, gap, arrived, readings: count, .. } => {
                     kept.keep_sequence(node, *boot, *sequence);
                     if *gap > 0 {
                         let (arrived, boot, before, missing) = (*arrived, *boot, *sequence, *gap);
@@ -338,7 +338,7 @@ mod tests {
         };
         let readings = measured.len();
         Batch {
-            records: vec![Record::Report { node, boot, sequence, gap: 0, arrived, readings }],
+            records: vec![Record::Report { node, boot, sequence, reports: 1, gap: 0, arrived, readings }],
             readings: measured.iter().map(reading).collect(),
         }
     }

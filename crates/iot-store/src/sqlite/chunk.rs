@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Bytes of one chunk that share a page of 4,096 with what stands beside them in its row.
-const PAGE: usize = 4_000;
+pub(crate) const PAGE: usize = 4_000;
 
 /// So many bytes of a page may be left empty, where filling them would take longer than they are worth.
 const SPARE: usize = 64;
@@ -94,31 +94,27 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// As many of the first readings as fit a page, or a few less; at least one, where there are any.
-pub(crate) fn fill_page(readings: &[ReadingView]) -> Result<(&[ReadingView], Chunk), Fault> {
+/// As many of the first readings as fit a page, or a few less; at least one, where there are any. `likely` so many.
+pub(crate) fn fill_page(readings: &[ReadingView], likely: usize) -> Result<(&[ReadingView], Chunk), Fault> {
     let take = |count: usize| readings.get(..count).unwrap_or(readings);
     let month = readings.first().map(|first| UnixMillis(first.measured.0.saturating_add(LONGEST_MS)));
     let all = readings.partition_point(|reading| Some(reading.measured) < month).clamp(1, MOST);
-    let mut chunk = encode(take(all))?;
-    if chunk.size() <= PAGE || all == 1 {
-        return Ok((take(all), chunk));
-    }
     // It fits up to `fits` and does not from `most` on.
-    let (mut fits, mut most, mut tried): (usize, _, _) = (0, all, all);
+    let (mut fits, mut most, mut tried): (usize, _, _) = (0, all + 1, likely.clamp(1, all));
+    let mut chunk = encode(take(tried))?;
     for guess in 0.. {
-        // Most readings of a series take about as many bits as the others; where they do not, halving ends it.
-        let even = tried * (PAGE - SPARE / 2) / chunk.size();
-        let next = if guess < GUESSES { even } else { fits.midpoint(most) };
-        tried = next.clamp(fits + 1, most - 1);
-        chunk = encode(take(tried))?;
         match chunk.size() {
             size if size > PAGE => most = tried,
-            size if size > PAGE - SPARE => break,
+            size if size > PAGE - SPARE || tried == all => break,
             _ => fits = tried,
         }
-        if most - fits <= 1 {
-            tried = fits.max(1);
-            chunk = encode(take(tried))?;
+        let is_found = most - fits <= 1;
+        // Most readings of a series take about as many bits as the others; where they do not, halving ends it.
+        let even = tried * (PAGE - SPARE / 2) / chunk.size().max(1);
+        let next = if guess < GUESSES { even } else { fits.midpoint(most) };
+        tried = if is_found { fits.max(1) } else { next.clamp(fits + 1, most - 1) };
+        chunk = encode(take(tried))?;
+        if is_found {
             break;
         }
     }
@@ -333,13 +329,17 @@ mod tests {
 
     #[test]
     fn a_page_is_filled_and_no_reading_falls_between_two() {
+        [1, 900, usize::MAX].into_iter().for_each(fills_pages);
+    }
+
+    fn fills_pages(likely: usize) {
         let value = |at: i64| OwnedValue::Int(at * at % 1_000);
         let readings: Vec<_> =
             (0..9_000).map(|at| view(at * 1_000 + at % 7, at * 1_000 + 9, value(at))).collect();
         let mut rest = readings.as_slice();
         let mut sizes = Vec::new();
         while !rest.is_empty() {
-            let (page, chunk) = fill_page(rest).unwrap();
+            let (page, chunk) = fill_page(rest, likely).unwrap();
             sizes.push(chunk.size());
             let back = decode(&chunk.columns, &chunk.bits(), page.len()).unwrap();
             assert_eq!(back, page);

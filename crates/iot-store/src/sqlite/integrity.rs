@@ -111,15 +111,17 @@ fn length(db: &Connection, path: &Path, disk: SqliteDisk) -> Result<(), Fault> {
     )))
 }
 
-/// Has SQLite look at one table. `sqlite_schema` stands for the tables' definitions and the free pages.
+/// Has SQLite look at one table. `sqlite_schema` stands for the tables' definitions and the free pages. The checks name
+/// the file: without that they open the temporary one too, and SQLite forgets the definitions of all tables, and reads
+/// them anew, when that is told to be in memory.
 pub(crate) fn table(db: &Connection, name: &str, depth: Depth) -> Result<(), Fault> {
     let pragma = match depth {
         Depth::Quick => "quick_check",
         Depth::Full => "integrity_check",
     };
-    healthy(db, &format!("PRAGMA {pragma}('{name}')"))?;
+    healthy(db, &format!("PRAGMA main.{pragma}('{name}')"))?;
     if depth == Depth::Full && name != "sqlite_schema" {
-        references(db, &format!("PRAGMA foreign_key_check('{name}')"))?;
+        references(db, &format!("PRAGMA main.foreign_key_check('{name}')"))?;
     }
     Ok(())
 }

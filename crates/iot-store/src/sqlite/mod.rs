@@ -17,7 +17,7 @@
 //! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
 //! | `upkeep/` | what is done behind commits: from the journal into chunks |
 //! | `snapshot.rs`, `history.rs`, `recent.rs`, `chronicle.rs` | what is read: at the start, and by pages |
-//! | `numbers.rs`, `source.rs` | numbers for nodes and series, and what waits to be folded |
+//! | `numbers.rs`, `source.rs`, `waiting.rs` | numbers for nodes and series, and what waits to be folded |
 //! | `value.rs`, `fault.rs` | values on disk, what went wrong |
 //! | `checksum.rs`, `rows.rs` | checksums, and how each row in plain columns gets one |
 
@@ -57,13 +57,11 @@ mod terms;
 mod upkeep;
 mod value;
 mod verify;
+mod waiting;
 
 use std::{fs::File, path::Path, time::Duration};
 
-use iot_core::{
-    store::{Batch, Record, Snapshot, Store, StoreError, Upkeep},
-    view::ReadingView,
-};
+use iot_core::store::{Batch, Record, Snapshot, Store, StoreError, Upkeep};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
@@ -111,7 +109,7 @@ impl Default for SqliteLimits {
         Self {
             retention: RetentionPolicy::default(),
             ended_commands: 100_000,
-            journal: 131_072,
+            journal: 262_144,
             step: Duration::from_millis(1),
         }
     }
@@ -210,7 +208,7 @@ impl SqliteStore {
         let mut known = if let Some(known) = self.known.take() { known } else { Known::load(&self.db)? };
         let db = self.db.transaction()?;
         self.draft.clear();
-        let mut readings = batch.readings.iter();
+        let mut readings = batch.readings.as_slice();
         let (mut last_arrived, mut items, mut row) = (None, 0, self.row);
         for record in &batch.records {
             match record {
@@ -230,20 +228,21 @@ impl SqliteStore {
                     known.numbers.forget(node);
                     known.work.forget();
                 }
-                Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
+                Record::Report { node, boot, sequence, gap, arrived, readings: count, .. } => {
                     let source = known.numbers.source(&db, node)?;
                     let (boot, sequence, gap) = (boot.0, *sequence, *gap);
                     let report = Report { source: source.number, boot, sequence, gap, arrived: arrived.0 };
                     self.draft.push(&Entry::Report(report))?;
                     source.reported(row + 1, report);
                     last_arrived = Some(arrived.0);
-                    for reading in readings.by_ref().take(*count) {
-                        let series = source.number_of(&db, reading.module, reading.channel)?;
-                        let (measured, value) = (reading.measured, Kept::from(&reading.value));
-                        let entry = Reading { series, measured: measured.0, value };
+                    let (own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
+                    readings = later;
+                    for reading in own {
+                        let series = source.series_at(&db, reading.module, reading.channel)?;
+                        let (series_number, value) = (series.number, Kept::from(&reading.value));
+                        let entry = Reading { series: series_number, measured: reading.measured.0, value };
                         self.draft.push(&Entry::Reading(entry))?;
-                        let (value, arrived) = (reading.value.clone(), *arrived);
-                        source.read(row + 1, series, ReadingView { value, measured, arrived });
+                        series.read(row + 1, &reading.value, reading.measured, *arrived)?;
                     }
                 }
             }
@@ -325,7 +324,15 @@ mod tests {
         let readings: Vec<_> = (0..count).map(reading).collect();
         let (boot, count) = (BootId(1), readings.len());
         Batch {
-            records: vec![Record::Report { node, boot, sequence, gap: 0, arrived, readings: count }],
+            records: vec![Record::Report {
+                node,
+                boot,
+                sequence,
+                reports: 1,
+                gap: 0,
+                arrived,
+                readings: count,
+            }],
             readings,
         }
     }

@@ -23,9 +23,13 @@ pub(crate) struct Numbers {
     sources: Vec<Source>,
     /// Places of nodes that are gone.
     free: Vec<usize>,
-    /// Whose report came last: the next one is often of the same node.
-    last: Option<(NodeId, usize)>,
+    /// Places by where ids lie in memory, as they were found last. The hub's ids stay where they are, so that most nodes
+    /// are found without a look at the letters.
+    found: Vec<usize>,
 }
+
+/// So many places are remembered for each node, or more: two ids seldom fall on one of them.
+const REMEMBERED: usize = 4;
 
 impl Numbers {
     /// Reads all that are in use, and what the journal has for them.
@@ -40,7 +44,7 @@ impl Numbers {
         while let Some(row) = rows.next()? {
             let (node, number) = (parse_id(&row.get::<_, Box<str>>(0)?)?, row.get(1)?);
             let place = numbers.places.get(&node).copied();
-            let place = place.unwrap_or_else(|| numbers.put(node, Source::new(number)));
+            let place = place.unwrap_or_else(|| numbers.put(node, number));
             of_source.insert(number, place);
             if let (Some(series), Some(source)) = (row.get(4)?, numbers.sources.get_mut(place)) {
                 of_series.insert(series, place);
@@ -70,38 +74,50 @@ impl Numbers {
             let Some(source) = place.filter(|_| counts).and_then(|place| self.sources.get_mut(*place)) else {
                 return Ok(());
             };
-            match reading {
-                Some(reading) => source.read(row, reading.series, reading.restore(report.arrived)?),
-                None => source.reported(row, report),
+            if let Some(reading) = reading {
+                return source.read(row, reading.series, &reading.restore(report.arrived)?);
             }
+            source.reported(row, report);
             Ok(())
         })
     }
 
     /// What is known of a node; one that is not known yet is given a number.
     pub(crate) fn source(&mut self, db: &Connection, node: &NodeId) -> Result<&mut Source, Fault> {
-        let place = match &self.last {
-            Some((last, place)) if last == node => *place,
-            _ => {
-                let place = if let Some(place) = self.places.get(node) {
-                    *place
-                } else {
-                    db.prepare_cached("INSERT INTO source (node) VALUES (?)")?.execute([node.as_str()])?;
-                    self.put(node.clone(), Source::new(db.last_insert_rowid()))
-                };
-                self.last = Some((node.clone(), place));
-                place
-            }
+        let place = if let Some(place) = self.find(node) {
+            place
+        } else {
+            db.prepare_cached("INSERT INTO source (node) VALUES (?)")?.execute([node.as_str()])?;
+            self.put(node.clone(), db.last_insert_rowid())
         };
         self.sources.get_mut(place).ok_or_else(|| Fault::Unreadable(format!("{node} has no number")))
     }
 
-    fn put(&mut self, node: NodeId, source: Source) -> usize {
+    /// The place of a node that is known.
+    fn find(&mut self, node: &NodeId) -> Option<usize> {
+        let lies = node.as_str().as_ptr().addr() / size_of::<[usize; 2]>();
+        let at = lies.checked_rem(self.found.len())?;
+        let found = *self.found.get(at)?;
+        if self.sources.get(found)?.is_of(node) {
+            return Some(found);
+        }
+        let place = *self.places.get(node)?;
+        self.sources.get_mut(place)?.node = Some(node.clone());
+        *self.found.get_mut(at)? = place;
+        Some(place)
+    }
+
+    fn put(&mut self, node: NodeId, number: i64) -> usize {
+        let source = Source::new(node.clone(), number);
         let place = self.free.pop().unwrap_or(self.sources.len());
         if let Some(free) = self.sources.get_mut(place) {
             *free = source;
         } else {
             self.sources.push(source);
+        }
+        let remembered = self.sources.len().saturating_mul(REMEMBERED).next_power_of_two();
+        if self.found.len() < remembered {
+            self.found.resize(remembered, place);
         }
         self.places.insert(node, place);
         place
@@ -136,7 +152,6 @@ impl Numbers {
 
     /// The node is gone.
     pub(crate) fn forget(&mut self, node: &NodeId) {
-        self.last = None;
         if let Some(place) = self.places.remove(node)
             && let Some(source) = self.sources.get_mut(place)
         {

@@ -132,13 +132,16 @@ pub(crate) fn open(path: &Path, disk: SqliteDisk) -> Result<Opened, OpenError> {
     let beginning = log::check(&log).map_err(unusable)?;
     let writer = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = connect(path, writer, disk).map_err(|error| unusable(error.into()))?;
-    let schema = identify(&writer).map_err(unusable)?;
+    // In one transaction, so that SQLite takes the file's locks once and not for each question.
+    let looking = writer.transaction().map_err(|error| unusable(error.into()))?;
+    let schema = identify(&looking).map_err(unusable)?;
     match schema {
         Schema::Foreign => return Err(OpenError::Foreign { path: path.into() }),
         Schema::Newer(found) => return Err(OpenError::Newer { path: path.into(), found }),
-        Schema::Ours(schema) => integrity::at_opening(&writer, path, schema, disk).map_err(unusable)?,
+        Schema::Ours(schema) => integrity::at_opening(&looking, path, schema, disk).map_err(unusable)?,
         Schema::Empty => {}
     }
+    looking.commit().map_err(|error| unusable(error.into()))?;
     prepare(&mut writer, disk, beginning).map_err(unusable)?;
     Ok(Opened { writer, reader: open_reader(path, disk).map_err(unusable)?, lock })
 }

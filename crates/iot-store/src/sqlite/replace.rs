@@ -68,7 +68,7 @@ fn add(
         }
         let (measured, value) = (reading.measured.0, Kept::from(&reading.value));
         draft.push(&Entry::Reading(Reading { series, measured, value }))?;
-        source.read(row, series, reading.clone());
+        source.read(row, series, reading)?;
     }
     Ok(())
 }

@@ -62,9 +62,9 @@ fn pack_anew(db: &Transaction<'_>) -> Result<(), Fault> {
     for series in all {
         let mut rows = select.query(params![series])?;
         while let Some(row) = rows.next()? {
-            let mut readings = chunk_1::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+            let readings = chunk_1::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
             rollup::add(db, series, &readings)?;
-            merge::add(db, series, &mut readings)?;
+            merge::add(db, series, readings)?;
         }
     }
     drop(select);

@@ -1,14 +1,16 @@
 //! [`Source`]: a node that has reported: its number, those of its series, and what of it waits to be folded.
 
-use iot_core::view::ReadingView;
-use iot_proto::BootId;
+use iot_core::{NodeId, UnixMillis, view::ReadingView};
+use iot_proto::{BootId, OwnedValue};
 use rusqlite::{Connection, params};
 
-use super::{fault::Fault, journal::Report};
+use super::{fault::Fault, journal::Report, waiting::Waiting};
 
 /// A node that has reported.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
+    /// Its id; `None` once it is gone.
+    pub(crate) node: Option<NodeId>,
     /// Its number.
     pub(crate) number: i64,
     /// They are few, so that looking is faster than hashing.
@@ -18,14 +20,13 @@ pub(crate) struct Source {
 
 /// Readings of one property.
 #[derive(Debug, Default)]
-struct Series {
+pub(crate) struct Series {
     module: u8,
     channel: u8,
-    number: i64,
+    pub(crate) number: i64,
     /// The row of the first reading that waits.
     since: i64,
-    /// In the order of their commits.
-    waiting: Vec<ReadingView>,
+    waiting: Waiting,
 }
 
 /// What the reports say that wait to be folded.
@@ -41,8 +42,13 @@ pub(crate) struct Reports {
 
 impl Source {
     /// A node that has no series yet.
-    pub(crate) fn new(number: i64) -> Self {
-        Self { number, ..Self::default() }
+    pub(crate) fn new(node: NodeId, number: i64) -> Self {
+        Self { node: Some(node), number, ..Self::default() }
+    }
+
+    /// Whether this is its id, the same one in memory.
+    pub(crate) fn is_of(&self, node: &NodeId) -> bool {
+        self.node.as_ref().is_some_and(|own| own.is_same(node))
     }
 
     /// Adds a series that has a number.
@@ -55,17 +61,23 @@ impl Source {
         self.series.iter().map(|series| (series.module, series.channel, series.number))
     }
 
-    /// The number of a series; one that has none yet is given one.
-    pub(crate) fn number_of(&mut self, db: &Connection, module: u8, channel: u8) -> Result<i64, Fault> {
-        let known = self.series().find(|(m, c, _)| (*m, *c) == (module, channel));
-        if let Some((_, _, number)) = known {
-            return Ok(number);
+    /// A series; one that has no number yet is given one.
+    pub(crate) fn series_at(
+        &mut self,
+        db: &Connection,
+        module: u8,
+        channel: u8,
+    ) -> Result<&mut Series, Fault> {
+        let known =
+            self.series.iter().position(|series| (series.module, series.channel) == (module, channel));
+        let place = known.unwrap_or(self.series.len());
+        if known.is_none() {
+            db.prepare_cached("INSERT INTO series (source, module, channel) VALUES (?, ?, ?)")?
+                .execute(params![self.number, module, channel])?;
+            self.add(module, channel, db.last_insert_rowid());
         }
-        db.prepare_cached("INSERT INTO series (source, module, channel) VALUES (?, ?, ?)")?
-            .execute(params![self.number, module, channel])?;
-        let number = db.last_insert_rowid();
-        self.add(module, channel, number);
-        Ok(number)
+        let no_place = || Fault::Unreadable(format!("module {module} has no series {channel}"));
+        self.series.get_mut(place).ok_or_else(no_place)
     }
 
     /// A row of the journal has a report.
@@ -82,13 +94,9 @@ impl Source {
     }
 
     /// A row of the journal has a reading of a series.
-    pub(crate) fn read(&mut self, row: i64, number: i64, reading: ReadingView) {
-        if let Some(series) = self.series.iter_mut().find(|series| series.number == number) {
-            if series.waiting.is_empty() {
-                series.since = row;
-            }
-            series.waiting.push(reading);
-        }
+    pub(crate) fn read(&mut self, row: i64, number: i64, reading: &ReadingView) -> Result<(), Fault> {
+        let series = self.series.iter_mut().find(|series| series.number == number);
+        series.map_or(Ok(()), |series| series.read(row, &reading.value, reading.measured, reading.arrived))
     }
 
     /// Gives a series to another node.
@@ -110,7 +118,7 @@ impl Source {
         let mut has_waited = self.reports.since.is_some_and(|since| since <= until);
         for series in &mut self.series {
             if series.waiting.is_empty() {
-                series.waiting = Vec::new();
+                series.waiting = Waiting::default();
             } else {
                 has_waited |= series.since <= until;
             }
@@ -124,9 +132,25 @@ impl Source {
     }
 
     /// A series for which readings wait, with its number. Whoever folds them takes them out.
-    pub(crate) fn next_series(&mut self) -> Option<(i64, &mut Vec<ReadingView>)> {
+    pub(crate) fn next_series(&mut self) -> Option<(i64, &mut Waiting)> {
         let series = self.series.iter_mut().find(|series| !series.waiting.is_empty())?;
         Some((series.number, &mut series.waiting))
+    }
+}
+
+impl Series {
+    /// A row of the journal has a reading of it.
+    pub(crate) fn read(
+        &mut self,
+        row: i64,
+        value: &OwnedValue,
+        measured: UnixMillis,
+        arrived: UnixMillis,
+    ) -> Result<(), Fault> {
+        if self.waiting.is_empty() {
+            self.since = row;
+        }
+        self.waiting.push(value, measured, arrived)
     }
 }
 

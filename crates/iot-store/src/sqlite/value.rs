@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::fault::Fault;
 
 /// A value in a blob. Variants are only ever added at the end.
+// Laid out as the value that it is of.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[repr(C)]
 pub(crate) enum Kept<'a> {
     Bool(bool),
     Int(i64),

@@ -67,7 +67,7 @@ fn node() -> NodeId {
 /// A report before which one or two are missing, but for every third.
 fn report(sequence: u32, arrived: i64, readings: Vec<StoredReading>) -> Batch {
     let (boot, gap, arrived, count) = (BootId(1), sequence % 3, UnixMillis(arrived), readings.len());
-    let record = Record::Report { node: node(), boot, sequence, gap, arrived, readings: count };
+    let record = Record::Report { node: node(), boot, sequence, reports: 1, gap, arrived, readings: count };
     Batch { records: vec![record], readings }
 }
 

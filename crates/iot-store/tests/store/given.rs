@@ -46,7 +46,10 @@ pub(crate) fn report_of(
     readings: Vec<StoredReading>,
 ) -> Batch {
     let (node, arrived, gap, count) = (node(name), UnixMillis(arrived), sequence % 3, readings.len());
-    Batch { records: vec![Record::Report { node, boot, sequence, gap, arrived, readings: count }], readings }
+    Batch {
+        records: vec![Record::Report { node, boot, sequence, reports: 1, gap, arrived, readings: count }],
+        readings,
+    }
 }
 
 pub(crate) fn reading(module: u8, channel: u8, measured: i64, value: OwnedValue) -> StoredReading {

@@ -4,7 +4,7 @@
 //! each change of a length, each name that was made or removed. A sector holds one of the contents that it was
 //! given, never a mixture. A file that has grown by bytes that were lost has zeros or junk there.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Change, Image, put};
 use crate::prove::chance::Chance;
@@ -16,7 +16,7 @@ const SECTOR: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Wreck<'a> {
     names: BTreeMap<String, usize>,
-    files: BTreeMap<usize, Vec<u8>>,
+    files: BTreeMap<usize, Arc<Vec<u8>>>,
     /// By file, in order.
     unsynced: BTreeMap<usize, Vec<&'a Change>>,
     /// Names made and removed, in order.
@@ -45,7 +45,7 @@ impl<'a> Wreck<'a> {
         };
         for ((name, content), inode) in image.iter().zip(0..) {
             new.names.insert(name.clone(), inode);
-            new.files.insert(inode, content.clone());
+            new.files.insert(inode, Arc::clone(content));
         }
         new
     }
@@ -54,7 +54,7 @@ impl<'a> Wreck<'a> {
     pub(crate) fn advance(&mut self, change: &'a Change) {
         match change {
             Change::Create { inode, .. } => {
-                self.files.insert(*inode, Vec::new());
+                self.files.insert(*inode, Arc::default());
                 self.renamed.push(change);
             }
             Change::Delete { .. } => self.renamed.push(change),
@@ -70,7 +70,7 @@ impl<'a> Wreck<'a> {
     fn sync(&mut self, inode: usize) {
         for change in self.unsynced.remove(&inode).unwrap_or_default() {
             if let Some(file) = self.files.get_mut(&inode) {
-                apply(file, change);
+                apply(Arc::make_mut(file), change);
             }
         }
         let made = |change: &&Change| matches!(change, Change::Create { inode: made, .. } if *made == inode);
@@ -95,7 +95,7 @@ impl<'a> Wreck<'a> {
         for (name, inode) in names {
             let mut file = self.files.get(&inode).cloned().unwrap_or_default();
             if let Some(unsynced) = self.unsynced.get(&inode) {
-                ruin(&mut file, unsynced, chance);
+                ruin(Arc::make_mut(&mut file), unsynced, chance);
             }
             image.insert(name, file);
         }
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_was_synced_is_there_and_of_the_rest_any_sectors() {
-        let base = Image::from([("a".to_owned(), Vec::new())]);
+        let base = Image::from([("a".to_owned(), Arc::default())]);
         let log = [write(0, 1), Change::Sync { inode: 0 }, write(2 * SECTOR, 2), write(0, 3)];
         let mut wreck = Wreck::new(&base);
         for change in &log {
@@ -220,6 +220,6 @@ mod tests {
         for change in &log[2..] {
             wreck.advance(change);
         }
-        assert!((0..100).all(|_| wreck.image(&mut chance) == Image::from([("b".into(), Vec::new())])));
+        assert!((0..100).all(|_| wreck.image(&mut chance) == Image::from([("b".into(), Arc::default())])));
     }
 }

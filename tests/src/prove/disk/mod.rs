@@ -4,7 +4,7 @@
 //! reached the disk when the power fails is drawn by `crash.rs`; how SQLite reaches it is `vfs.rs`. It decides
 //! nothing about what must be found afterwards.
 //!
-//! A disk lives on one thread: there is one for the process, and SQLite's connections to it are used in turn.
+//! A disk lives on one thread: each thread has one, and SQLite's connections to it are used in turn.
 
 mod crash;
 mod fault;
@@ -12,10 +12,14 @@ mod shared;
 mod vfs;
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use iot_store::{OpenError, SqliteDisk, SqliteHistory, SqliteLimits, SqliteStore};
@@ -26,11 +30,13 @@ pub(crate) use self::{
 };
 use self::{shared::Locks, vfs::Beneath};
 
-/// The name under which SQLite knows the disk.
-const NAME: &str = "iot-proof";
+/// Disks that SQLite was given.
+static DISKS: AtomicUsize = AtomicUsize::new(0);
 
-/// The one of this process: what a store calls beside SQLite has to find it.
-static DISK: OnceLock<Disk> = OnceLock::new();
+thread_local! {
+    /// The one of this thread: what a store calls beside SQLite has to find it.
+    static DISK: OnceCell<Disk> = const { OnceCell::new() };
+}
 
 /// The file of the store.
 const FILE: &str = "/hub.db";
@@ -38,8 +44,8 @@ const FILE: &str = "/hub.db";
 /// Pages in the log before it is copied into the file: few, so that this happens often.
 const CHECKPOINT: u32 = 24;
 
-/// Names and contents of files.
-pub(crate) type Image = BTreeMap<String, Vec<u8>>;
+/// Names and contents of files. What is not changed is not copied.
+pub(crate) type Image = BTreeMap<String, Arc<Vec<u8>>>;
 
 /// A change of the files, or a word of the proof between two of them.
 #[derive(Clone, Debug)]
@@ -75,7 +81,7 @@ pub(crate) enum Change {
     Offered(usize),
 }
 
-/// The disk beneath the stores of this process.
+/// The disk beneath the stores of this thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     /// As SQLite knows it.
@@ -85,7 +91,7 @@ pub(crate) struct Disk {
 
 #[derive(Debug, Default)]
 struct State {
-    files: Vec<Vec<u8>>,
+    files: Vec<Arc<Vec<u8>>>,
     names: BTreeMap<String, usize>,
     log: Vec<Change>,
     locks: Locks,
@@ -97,15 +103,25 @@ struct State {
 }
 
 impl Disk {
-    /// Puts a disk beneath SQLite. One for each process: SQLite never gives one back.
+    /// The disk of this thread, which is put beneath SQLite once: SQLite never gives one back.
     ///
     /// # Errors
     /// Where SQLite does not take it.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let disk = Self { name: NAME, state: Arc::default() };
+        if let Some(disk) = Self::of_thread() {
+            return Ok(disk);
+        }
+        let number = DISKS.fetch_add(1, Ordering::Relaxed);
+        let name: &'static str = Box::leak(format!("iot-proof-{number}").into());
+        let disk = Self { name, state: Arc::default() };
         disk.clear();
-        sqlite_vfs::register(NAME, Beneath(disk.clone()), false)?;
-        Ok(DISK.get_or_init(|| disk).clone())
+        sqlite_vfs::register(name, Beneath(disk.clone()), false)?;
+        Ok(DISK.with(|kept| kept.get_or_init(|| disk).clone()))
+    }
+
+    /// The disk that this thread has put beneath SQLite.
+    fn of_thread() -> Option<Self> {
+        DISK.with(|disk| disk.get().cloned())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -120,19 +136,19 @@ impl Disk {
         for (name, content) in image {
             let inode = state.files.len();
             state.names.insert(name.clone(), inode);
-            state.files.push(content.clone());
+            state.files.push(Arc::clone(content));
         }
     }
 
     /// An empty file, as the store makes it before SQLite opens it.
     pub(crate) fn clear(&self) {
-        self.load(&Image::from([(FILE.to_owned(), Vec::new())]));
+        self.load(&Image::from([(FILE.to_owned(), Arc::default())]));
     }
 
     /// What running processes see.
     pub(crate) fn image(&self) -> Image {
         let state = self.state();
-        state.names.iter().map(|(name, inode)| (name.clone(), state.files[*inode].clone())).collect()
+        state.names.iter().map(|(name, inode)| (name.clone(), Arc::clone(&state.files[*inode]))).collect()
     }
 
     /// Notes what the proof knows at this point.
@@ -195,7 +211,7 @@ impl State {
 
     fn create(&mut self, name: &str) -> usize {
         let inode = self.files.len();
-        self.files.push(Vec::new());
+        self.files.push(Arc::default());
         self.names.insert(name.to_owned(), inode);
         self.log.push(Change::Create { name: name.to_owned(), inode });
         inode
@@ -208,12 +224,12 @@ impl State {
     }
 
     fn write(&mut self, inode: usize, offset: usize, data: &[u8]) {
-        put(&mut self.files[inode], offset, data);
+        put(Arc::make_mut(&mut self.files[inode]), offset, data);
         self.log.push(Change::Write { inode, offset, data: data.into() });
     }
 
     fn cut(&mut self, inode: usize, len: usize) {
-        self.files[inode].truncate(len);
+        Arc::make_mut(&mut self.files[inode]).truncate(len);
         self.log.push(Change::Cut { inode, len });
     }
 }

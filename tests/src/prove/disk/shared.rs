@@ -19,7 +19,16 @@ const REGION: usize = 32_768;
 pub(super) struct Locks {
     files: BTreeMap<usize, BTreeMap<u64, LockKind>>,
     slots: BTreeMap<(usize, u8), BTreeMap<u64, WalIndexLock>>,
-    regions: BTreeMap<(usize, u32), Vec<u8>>,
+    regions: BTreeMap<(usize, u32), Region>,
+    /// Changes of regions so far.
+    changes: u64,
+}
+
+/// A region of an index, and which change was its last.
+#[derive(Debug)]
+struct Region {
+    bytes: Vec<u8>,
+    change: u64,
 }
 
 impl Locks {
@@ -76,18 +85,28 @@ fn rank(kind: LockKind) -> u8 {
 /// The index of a log, as one handle sees it.
 #[derive(Debug)]
 pub(crate) struct Index {
-    pub(super) disk: Disk,
-    pub(super) inode: usize,
-    pub(super) handle: u64,
+    disk: Disk,
+    inode: usize,
+    handle: u64,
+    /// By region, up to which change this handle has it. SQLite asks for all of them at each lock.
+    seen: BTreeMap<u32, u64>,
+}
+
+impl Index {
+    /// The one of a file, for this handle of it.
+    pub(super) fn new(disk: Disk, inode: usize, handle: u64) -> Self {
+        Self { disk, inode, handle, seen: BTreeMap::new() }
+    }
 }
 
 impl WalIndex for Index {
     fn map(&mut self, region: u32) -> Result<[u8; REGION], std::io::Error> {
         let mut state = self.disk.state();
         state.begin_whole()?;
-        let region = state.locks.regions.entry((self.inode, region));
-        let kept = region.or_insert_with(|| vec![0; REGION]);
-        kept.as_slice().try_into().map_err(std::io::Error::other)
+        let kept = state.locks.regions.entry((self.inode, region));
+        let kept = kept.or_insert_with(|| Region { bytes: vec![0; REGION], change: 0 });
+        self.seen.insert(region, kept.change);
+        kept.bytes.as_slice().try_into().map_err(std::io::Error::other)
     }
 
     fn lock(&mut self, slots: Range<u8>, wanted: WalIndexLock) -> Result<bool, std::io::Error> {
@@ -115,14 +134,21 @@ impl WalIndex for Index {
     }
 
     fn pull(&mut self, region: u32, data: &mut [u8; REGION]) -> Result<(), std::io::Error> {
-        if let Some(kept) = self.disk.state().locks.regions.get(&(self.inode, region)) {
-            data.copy_from_slice(kept);
+        if let Some(kept) = self.disk.state().locks.regions.get(&(self.inode, region))
+            && self.seen.insert(region, kept.change) != Some(kept.change)
+        {
+            data.copy_from_slice(&kept.bytes);
         }
         Ok(())
     }
 
     fn push(&mut self, region: u32, data: &[u8; REGION]) -> Result<(), std::io::Error> {
-        self.disk.state().locks.regions.insert((self.inode, region), data.to_vec());
+        let mut state = self.disk.state();
+        let locks = &mut state.locks;
+        locks.changes += 1;
+        let region_now = Region { bytes: data.to_vec(), change: locks.changes };
+        locks.regions.insert((self.inode, region), region_now);
+        self.seen.insert(region, locks.changes);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use sqlite_vfs::{DatabaseHandle, LockKind, OpenAccess, OpenOptions, Vfs};
 
-use super::{Change, DISK, Disk, Fault, fault::failure, shared::Index};
+use super::{Change, Disk, Fault, fault::failure, shared::Index};
 
 /// What SQLite is given.
 #[derive(Debug)]
@@ -150,13 +150,13 @@ impl DatabaseHandle for Handle {
     }
 
     fn wal_index(&self, _readonly: bool) -> Result<Index, io::Error> {
-        Ok(Index { disk: self.disk.clone(), inode: self.inode, handle: self.number })
+        Ok(Index::new(self.disk.clone(), self.inode, self.number))
     }
 }
 
 /// Bytes of a file; 0 where there is none.
 pub(super) fn size(path: &Path) -> u64 {
-    let Some(disk) = DISK.get() else { return 0 };
+    let Some(disk) = Disk::of_thread() else { return 0 };
     let state = disk.state();
     let inode = state.names.get(&*path.to_string_lossy());
     inode.map_or(0, |inode| state.files[*inode].len().try_into().unwrap_or(u64::MAX))
@@ -165,7 +165,7 @@ pub(super) fn size(path: &Path) -> u64 {
 /// As the store's own does on the disk of the machine.
 pub(super) fn renew(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let Some(disk) = DISK.get() else { return Ok(bytes) };
+    let Some(disk) = Disk::of_thread() else { return Ok(bytes) };
     let name = path.to_string_lossy();
     for (name, length) in [(name.to_string(), 4_096), (format!("{name}-wal"), u64::MAX)] {
         bytes.clear();

@@ -51,6 +51,17 @@ struct Run {
     ever: BTreeSet<u32>,
 }
 
+/// A report that was given to the disk.
+#[derive(Debug)]
+struct Single<'b> {
+    node: &'b NodeId,
+    boot: BootId,
+    sequence: u32,
+    gap: u32,
+    arrived: UnixMillis,
+    readings: &'b [StoredReading],
+}
+
 /// What is on disk of a node at present.
 #[derive(Debug, Default)]
 struct OnDisk {
@@ -152,16 +163,18 @@ impl Book {
     }
 
     /// The hub made records of what it just learned: when does it say that readings were measured?
-    pub(super) fn recorded(&mut self, course: &mut Course, batch: &Batch, first: (usize, usize)) {
-        let mut readings = batch.readings.get(first.1..).unwrap_or_default();
-        for record in batch.records.get(first.0..).unwrap_or_default() {
-            let Record::Report { node, boot, sequence, arrived, readings: count, .. } = record else {
+    /// `known` is how many readings it had before.
+    pub(super) fn recorded(&mut self, course: &mut Course, batch: &Batch, known: usize) {
+        let mut readings = batch.readings.as_slice();
+        let reports: Vec<_> =
+            batch.records.iter().flat_map(|record| self.reports(record, &mut readings)).collect();
+        let mut before = 0;
+        for Single { node, boot, sequence, arrived, readings, .. } in reports {
+            before += readings.len();
+            let made = name_of(node).and_then(|name| self.runs.get(&(name, boot))?.made.get(&sequence));
+            let (Some(made), Some(reading), true) = (made, readings.first(), before > known) else {
                 continue;
             };
-            let (own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
-            readings = later;
-            let made = name_of(node).and_then(|name| self.runs.get(&(name, *boot))?.made.get(sequence));
-            let (Some(made), Some(reading)) = (made, own.first()) else { continue };
             let label = reading.measured.0;
             let is_right = match made.taken {
                 Taken::At(at) if at.0 < CLOCKS_BEGIN || at.0 > arrived.0 => label == arrived.0,
@@ -196,26 +209,41 @@ impl Book {
                     course.breach(|| format!("nobody has asked to replace {old} by {new}"));
                 }
                 Record::Command(command) => self.ledger.committed(course, command),
-                Record::Report { node, boot, sequence, gap, arrived, readings: count } => {
-                    let (own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
-                    readings = later;
-                    course.note((boot, sequence, gap), || {
-                        format!("on disk: report {sequence} of {node} {boot:?}, gap {gap}, {count} readings")
-                    });
-                    self.judge(course, (node, *boot, *sequence, *gap), own);
-                    self.keep(course.now, node, *arrived, own);
+                Record::Report { .. } => {
+                    for report in self.reports(record, &mut readings) {
+                        course.note((report.boot, report.sequence, report.gap), || {
+                            format!("on disk: {report:?}")
+                        });
+                        self.judge(course, &report);
+                        self.keep(course.now, report.node, report.arrived, report.readings);
+                    }
                 }
             }
         }
     }
 
+    /// The reports that a record is, each with the readings that it was made with; the last one with all that are left.
+    fn reports<'b>(&self, record: &'b Record, readings: &mut &'b [StoredReading]) -> Vec<Single<'b>> {
+        let Record::Report { node, boot, sequence, reports, gap, arrived, readings: count } = record else {
+            return Vec::new();
+        };
+        let (mut own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
+        *readings = later;
+        let run = name_of(node).and_then(|name| self.runs.get(&(name, *boot)));
+        let single = |before: u32| {
+            let sequence = sequence.saturating_sub(before);
+            let made = run.and_then(|run| run.made.get(&sequence)).map_or(0, |made| made.values.len());
+            let made = if before == 0 { own.len() } else { made.min(own.len()) };
+            let (readings, later) = own.split_at(made);
+            own = later;
+            Single { node, boot: *boot, sequence, gap: *gap, arrived: *arrived, readings }
+        };
+        (0..*reports).rev().map(single).collect()
+    }
+
     /// Whether a report that is on disk now was made so, belongs there, and is there for the first time.
-    fn judge(
-        &mut self,
-        course: &mut Course,
-        (node, boot, sequence, gap): (&NodeId, BootId, u32, u32),
-        readings: &[StoredReading],
-    ) {
+    fn judge(&mut self, course: &mut Course, report: &Single<'_>) {
+        let Single { node, boot, sequence, gap, readings, .. } = *report;
         let Some(name) = name_of(node) else { return course.breach(|| format!("nobody is called {node}")) };
         if sequence == 0 {
             let was_said = |reading: &StoredReading| matches!(&reading.value, OwnedValue::Bool(value) if self.said.contains(&(name, *value)));

@@ -57,8 +57,8 @@ impl Fold {
         };
         if let Some(reports) = source.take_reports() {
             note_reports(db, source.number, &reports, row)?;
-        } else if let Some((series, readings)) = source.next_series() {
-            add_readings(db, series, readings, row)?;
+        } else if let Some((series, waiting)) = source.next_series() {
+            add_readings(db, series, waiting.take()?, row)?;
         } else {
             self.todo.pop();
         }
@@ -91,12 +91,7 @@ fn note_reports(db: &Connection, source: i64, reports: &Reports, row: i64) -> Re
 }
 
 /// Moves readings, in the order of their commits, to their series.
-fn add_readings(
-    db: &Connection,
-    series: i64,
-    readings: &mut Vec<ReadingView>,
-    row: i64,
-) -> Result<(), Fault> {
+fn add_readings(db: &Connection, series: i64, mut readings: Vec<ReadingView>, row: i64) -> Result<(), Fault> {
     db.prepare_cached("UPDATE series SET folded = ? WHERE number = ?")?.execute([row, series])?;
     readings.sort_by_key(|reading| reading.measured);
     let Some(latest) = readings.last() else { return Ok(()) };
@@ -108,6 +103,6 @@ fn add_readings(
          WHERE excluded.measured >= latest.measured",
     )?
     .execute(params![series, value_type, value, latest.measured.0, latest.arrived.0])?;
-    rollup::add(db, series, readings)?;
+    rollup::add(db, series, &readings)?;
     merge::add(db, series, readings)
 }

@@ -5,39 +5,45 @@ use iot_core::view::ReadingView;
 use rusqlite::Connection;
 
 use crate::sqlite::{
-    chunk::{self, Place, fill_page},
+    chunk::{self, PAGE, Place, fill_page},
     fault::Fault,
 };
 
 /// So many chunks of a series that are not full are merged.
 const MERGE: i64 = 32;
 
-/// They are merged before where they have so many bytes: one page and the half of another, so that what is
-/// left over is not written again for each reading.
-const ENOUGH: i64 = 6_000;
+/// They are merged before where they would have so many bytes: three pages, so that what is left over is not written again
+/// for each reading.
+const ENOUGH: usize = 3 * PAGE;
+
+/// So many readings are tried for a page of which nothing is known: four bytes for each.
+const LIKELY: usize = PAGE / 4;
 
 /// Moves readings that are ordered by when they were measured to their series.
 ///
 /// Chunks keep the order of their commits: those that are full have lower numbers than those that are not.
-pub(crate) fn add(db: &Connection, series: i64, readings: &mut Vec<ReadingView>) -> Result<(), Fault> {
+pub(crate) fn add(db: &Connection, series: i64, mut readings: Vec<ReadingView>) -> Result<(), Fault> {
     let open = "SELECT count(*), coalesce(sum(length(bits)), 0), coalesce(sum(readings), 0)
                 FROM chunk INDEXED BY chunk_open WHERE series = ? AND sealed = 0";
     let (chunks, bytes, open): (i64, i64, i64) =
         db.prepare_cached(open)?.query_row([series], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let (page, chunk) = fill_page(readings)?;
-    let is_small = chunks + 1 < MERGE && bytes + i64::try_from(chunk.size()).unwrap_or(i64::MAX) < ENOUGH;
-    if is_small && page.len() == readings.len() {
-        chunk::write(db, Place { id: None, series, sealed: false }, page, &chunk)?;
-        readings.clear();
-        return Ok(());
+    let (of_open, bytes_of_open) = (to_usize(open), to_usize(bytes));
+    let likely = (of_open * PAGE).checked_div(bytes_of_open).unwrap_or(LIKELY);
+    let is_small = readings.len() * PAGE / likely.max(1) + bytes_of_open < ENOUGH;
+    if (1..MERGE - 1).contains(&chunks) && is_small {
+        let (page, chunk) = fill_page(&readings, likely)?;
+        if page.len() == readings.len() {
+            return chunk::write(db, Place { id: None, series, sealed: false }, page, &chunk);
+        }
     }
-    let mut all = Vec::with_capacity(usize::try_from(open).unwrap_or(0) + readings.len());
-    let ids = read_open(db, series, &mut all)?;
-    all.append(readings);
+    let mut all = Vec::with_capacity(of_open + readings.len());
+    let ids = if chunks > 0 { read_open(db, series, &mut all)? } else { Vec::new() };
+    all.append(&mut readings);
     all.sort_by_key(|reading| reading.measured);
-    let (mut rest, mut ids) = (all.as_slice(), ids.into_iter());
+    let (mut rest, mut ids, mut likely) = (all.as_slice(), ids.into_iter(), likely);
     while !rest.is_empty() {
-        let (page, chunk) = fill_page(rest)?;
+        let (page, chunk) = fill_page(rest, likely)?;
+        likely = page.len();
         rest = rest.get(page.len()..).unwrap_or_default();
         let place = Place { id: ids.next(), series, sealed: !rest.is_empty() };
         chunk::write(db, place, page, &chunk)?;
@@ -47,6 +53,10 @@ pub(crate) fn add(db: &Connection, series: i64, readings: &mut Vec<ReadingView>)
         delete.execute([id])?;
     }
     Ok(())
+}
+
+fn to_usize(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(0)
 }
 
 /// Reads the chunks of a series that are not full, in the order of their commits, and gives their numbers.

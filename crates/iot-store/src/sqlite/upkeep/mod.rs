@@ -197,7 +197,8 @@ mod tests {
             SERIES.into_iter().flat_map(|module| (0..HOURS).map(move |hour| reading(module, hour))).collect();
         let sequence = u32::try_from(at / HOUR).unwrap() + 1;
         let (boot, arrived, count) = (BootId(1), UnixMillis(at + HOURS * HOUR - 1), readings.len());
-        let record = Record::Report { node: node(), boot, sequence, gap: 0, arrived, readings: count };
+        let record =
+            Record::Report { node: node(), boot, sequence, reports: 1, gap: 0, arrived, readings: count };
         Batch { records: vec![record], readings }
     }
 

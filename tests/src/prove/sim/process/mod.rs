@@ -108,11 +108,11 @@ impl Process {
     /// Tells the hub something, and does what can be done at once.
     pub(super) fn apply(&mut self, around: &mut Around, now: Now, input: Input<'_>) {
         let open = self.commit.open();
-        let first = (open.records.records.len(), open.records.readings.len());
+        let known = open.records.readings.len();
         self.hub.handle(now, input, open);
         let size = (open.list.len(), open.bytes.len(), open.records.records.len());
         around.course.note(size, || format!("hub: {} effects, {} records", size.0, size.2));
-        around.book.recorded(&mut around.course, &open.records, first);
+        around.book.recorded(&mut around.course, &open.records, known);
         self.settle(around, now);
     }
 
@@ -139,7 +139,7 @@ impl Process {
                 Ok(Some((frame, used))) => {
                     around.book.heard(&around.course, name);
                     around.course.note(frame.kind.0, || format!("hub hears {:?} of {name}", frame.kind));
-                    self.apply(around, now, Input::Received { session: SessionId(link), frame });
+                    self.apply(around, now, Input::Received { session: SessionId(link), frame: &frame });
                     rest = rest.get(used..).unwrap_or_default();
                 }
                 Ok(None) => {
