@@ -376,9 +376,11 @@ mod tests {
         report(&other, run, 8, 0, 11);
         report(&node, run, 8, 0, 11);
         report(&node, BootId(2), 9, 0, 11);
-        let told = batch.records.iter().map(|record| match record {
-            Record::Report { sequence, reports, gap, readings, .. } => (*sequence, *reports, *gap, *readings),
-            other => panic!("{other:?}"),
+        let told = batch.records.iter().map(|record| {
+            let Record::Report { sequence, reports, gap, readings, .. } = record else {
+                panic!("{record:?}")
+            };
+            (*sequence, *reports, *gap, *readings)
         });
         let expected = vec![
             (3, 3, 0, 6),
