@@ -3,6 +3,7 @@
 use iot_core::{NodeId, UnixMillis, view::ReadingView};
 use iot_proto::{BootId, OwnedValue};
 use rusqlite::{Connection, params};
+use smallvec::SmallVec;
 
 use super::{fault::Fault, journal::Report, waiting::Waiting};
 
@@ -14,7 +15,7 @@ pub(crate) struct Source {
     /// Its number.
     pub(crate) number: i64,
     /// They are few, so that looking is faster than hashing.
-    series: Vec<Series>,
+    series: SmallVec<[Series; 1]>,
     reports: Reports,
 }
 
@@ -35,7 +36,7 @@ pub(crate) struct Reports {
     /// The row of the first of them; `None` where there is none.
     since: Option<i64>,
     /// The highest report of each stretch of one run.
-    pub(crate) runs: Vec<(BootId, u32)>,
+    pub(crate) runs: SmallVec<[(BootId, u32); 1]>,
     /// Those before which some are missing.
     pub(crate) gaps: Vec<Report>,
 }
