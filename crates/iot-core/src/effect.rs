@@ -148,14 +148,14 @@ impl Effects {
         body: &B,
         correlation: Correlation,
     ) {
-        match self.list.last() {
-            Some(Effect::Send { session: last, frames }) if *last == session => {
-                let start = frames.start;
-                let frames = start..self.encode(body, correlation).end;
-                self.list.pop();
-                self.list.push(Effect::Send { session, frames });
+        let frames = self.encode(body, correlation);
+        match self.list.last_mut() {
+            Some(Effect::Send { session: last, frames: before })
+                if *last == session && before.end == frames.start =>
+            {
+                before.end = frames.end;
             }
-            _ => self.send(session, body, correlation),
+            _ => self.list.push(Effect::Send { session, frames }),
         }
     }
 

@@ -21,7 +21,7 @@ const KEPT_BYTES: usize = 64 * 1024;
 const KEPT_ITEMS: usize = 8 * 1024;
 
 /// So many records or readings are worth a commit of their own: more make it no cheaper for each.
-const ENOUGH: usize = 1024;
+const ENOUGH: usize = 2048;
 
 /// How long reports may wait for those of other nodes, counted from the commit before. It costs an
 /// acknowledgement little and saves most commits of a fleet that reports one by one.

@@ -128,11 +128,11 @@ impl Node {
         out: &mut Effects,
     ) -> Vec<Rejected> {
         let mut rejected = Vec::new();
-        for (position, reading) in readings.enumerate() {
+        readings.enumerate().for_each(|(position, reading)| {
             if let Err(code) = self.take_reading(now, &reading, out) {
                 rejected.push(Rejected { position: u16::try_from(position).unwrap_or(u16::MAX), code });
             }
-        }
+        });
         rejected
     }
 
