@@ -18,7 +18,7 @@ use super::{
     checksum,
     column::{Column, Fitted},
     fault::Fault,
-    form::{Form, to_float, to_numbers},
+    form::{Form, all, to_float, to_numbers},
     value::{Typed, finite},
 };
 
@@ -163,8 +163,7 @@ fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
     let measured: Vec<_> = readings.iter().map(|reading| reading.measured.0).collect();
     let delays: Vec<_> =
         readings.iter().map(|reading| reading.arrived.0.wrapping_sub(reading.measured.0)).collect();
-    let (measured, delay, value) =
-        (Fitted::sloped(&measured), Fitted::level(&delays), Fitted::level(&values));
+    let (measured, delay, value) = (Fitted::sloped(measured), Fitted::level(delays), Fitted::level(values));
     let columns = Columns { form, per, measured: measured.column, delay: delay.column, value: value.column };
     let columns = serde_json::to_string(&columns).map_err(|why| damaged(&why))?;
     Ok(Chunk { columns, bits: Bits::Columns([measured, delay, value]) })
@@ -179,21 +178,21 @@ fn to_column(readings: &[ReadingView]) -> Option<(Form, i64, Vec<i64>)> {
                 OwnedValue::Bool(value) => Some(i64::from(*value)),
                 OwnedValue::Int(_) | OwnedValue::Float(_) | OwnedValue::Text(_) => None,
             });
-            Some((Form::Bool, 1, bools.collect::<Option<_>>()?))
+            Some((Form::Bool, 1, all(bools)?))
         }
         OwnedValue::Int(_) => {
             let ints = values().map(|value| match value {
                 OwnedValue::Int(value) => Some(*value),
                 OwnedValue::Bool(_) | OwnedValue::Float(_) | OwnedValue::Text(_) => None,
             });
-            Some((Form::Int, 1, ints.collect::<Option<_>>()?))
+            Some((Form::Int, 1, all(ints)?))
         }
         OwnedValue::Float(_) => {
             let floats = values().map(|value| match value {
                 OwnedValue::Float(value) => Some(value.get()),
                 OwnedValue::Bool(_) | OwnedValue::Int(_) | OwnedValue::Text(_) => None,
             });
-            Some(to_numbers(&floats.collect::<Option<Vec<_>>>()?))
+            Some(to_numbers(&all(floats)?))
         }
         OwnedValue::Text(_) => None,
     }

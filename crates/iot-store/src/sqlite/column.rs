@@ -33,8 +33,7 @@ impl Column {
         let (mut waiting, mut waits) = (0_u128, 0_u32);
         let mut words = own.chunks(8);
         let mask = u64::MAX.checked_shr(u64::BITS - width).unwrap_or(0);
-        let line = Line::new(rise, count);
-        for place in (0_i64..).take(count) {
+        for on_the_line in line(rise, count).take(count) {
             while waits < width {
                 let word = words.next().ok_or_else(too_short)?;
                 let add = |word, byte: &u8| word << 8 | u64::from(*byte);
@@ -46,8 +45,7 @@ impl Column {
             }
             waits -= width;
             let above = last_word(waiting >> waits) & mask;
-            let on_the_line = base.wrapping_add(line.at(place));
-            numbers.push(on_the_line.wrapping_add(above.cast_signed().wrapping_mul(unit)));
+            numbers.push(base.wrapping_add(on_the_line).wrapping_add(above.cast_signed().wrapping_mul(unit)));
         }
         Ok(numbers)
     }
@@ -57,61 +55,68 @@ impl Column {
 #[derive(Debug)]
 pub(crate) struct Fitted {
     pub(crate) column: Column,
-    /// What is written of each number.
-    above: Vec<u64>,
+    /// How far each is off the line.
+    off: Vec<i64>,
 }
 
 impl Fitted {
     /// Fits numbers that stay about where they are.
-    pub(crate) fn level(numbers: &[i64]) -> Self {
+    pub(crate) fn level(numbers: Vec<i64>) -> Self {
         Self::new(numbers, 0)
     }
 
     /// Fits numbers that go up or down evenly.
-    pub(crate) fn sloped(numbers: &[i64]) -> Self {
+    pub(crate) fn sloped(numbers: Vec<i64>) -> Self {
         let (first, last) = (numbers.first().unwrap_or(&0), numbers.last().unwrap_or(&0));
-        Self::new(numbers, last.wrapping_sub(*first))
+        let rise = last.wrapping_sub(*first);
+        Self::new(numbers, rise)
     }
 
-    fn new(numbers: &[i64], rise: i64) -> Self {
-        let line = Line::new(rise, numbers.len());
-        let off_the_line = (0_i64..).zip(numbers).map(|(place, number)| number.wrapping_sub(line.at(place)));
-        let off_the_line: Vec<_> = off_the_line.collect();
-        let base = off_the_line.iter().copied().min().unwrap_or(0);
-        let mut above: Vec<_> =
-            off_the_line.into_iter().map(|number| number.wrapping_sub(base).cast_unsigned()).collect();
-        let unit = above.iter().try_fold(0, |unit, number| match greatest_common_divisor(unit, *number) {
-            1 => Err(1),
-            unit => Ok(unit),
+    fn new(mut off: Vec<i64>, rise: i64) -> Self {
+        let count = off.len();
+        if rise != 0 {
+            for (number, on_the_line) in off.iter_mut().zip(line(rise, count)) {
+                *number = number.wrapping_sub(on_the_line);
+            }
+        }
+        let ends = (*off.first().unwrap_or(&0), *off.first().unwrap_or(&0));
+        let (base, most) =
+            off.iter().fold(ends, |(least, most), number| (least.min(*number), most.max(*number)));
+        let unit = off.iter().try_fold(0, |unit, number| {
+            match greatest_common_divisor(unit, above(*number, base)) {
+                1 => Err(1),
+                unit => Ok(unit),
+            }
         });
         // A unit that is no positive `i64` would save one bit.
         let unit = i64::try_from(unit.unwrap_or(1)).unwrap_or(1).max(1);
-        let largest = above.iter().max().unwrap_or(&0) / unit.cast_unsigned();
-        let width = u64::BITS - largest.leading_zeros();
+        let width = u64::BITS - (above(most, base) / unit.cast_unsigned()).leading_zeros();
         if width > WIDEST {
             // Numbers that are too far apart are written as they are: plain SQL has no sums that wrap around.
-            let above = numbers.iter().map(|number| number.cast_unsigned()).collect();
-            return Self { column: Column(0, 0, 1, u64::BITS), above };
-        }
-        if unit > 1 {
-            for number in &mut above {
-                *number /= unit.cast_unsigned();
+            for (number, on_the_line) in off.iter_mut().zip(line(rise, count)) {
+                *number = number.wrapping_add(on_the_line);
             }
+            return Self { column: Column(0, 0, 1, u64::BITS), off };
         }
-        Self { column: Column(base, rise, unit, width), above }
+        Self { column: Column(base, rise, unit, width), off }
     }
 
     /// Bytes that the numbers take.
     pub(crate) fn size(&self) -> usize {
-        self.column.size(self.above.len()).unwrap_or(usize::MAX)
+        self.column.size(self.off.len()).unwrap_or(usize::MAX)
     }
 
     /// Appends the numbers.
     pub(crate) fn pack(&self, out: &mut Vec<u8>) {
-        let width = self.column.3;
+        let Column(base, _, unit, width) = self.column;
+        if width == 0 {
+            return;
+        }
         let (mut waiting, mut waits) = (0_u128, 0_u32);
-        for number in &self.above {
-            waiting = (waiting << width) | u128::from(*number);
+        for number in &self.off {
+            let above = above(*number, base);
+            let multiple = if unit == 1 { above } else { above / unit.cast_unsigned() };
+            waiting = (waiting << width) | u128::from(multiple);
             waits += width;
             if waits >= u64::BITS {
                 waits -= u64::BITS;
@@ -125,23 +130,29 @@ impl Fitted {
     }
 }
 
-/// A straight line from zero.
-#[derive(Clone, Copy)]
-struct Line {
-    rise: i64,
-    /// Places from the first to the last.
-    run: i64,
+/// How far a number is above the base, which is not above it.
+fn above(number: i64, base: i64) -> u64 {
+    number.wrapping_sub(base).cast_unsigned()
 }
 
-impl Line {
-    fn new(rise: i64, count: usize) -> Self {
-        Self { rise, run: i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX).max(1) }
-    }
-
-    fn at(self, place: i64) -> i64 {
-        // Most columns are level, and a division is slow.
-        if self.rise == 0 { 0 } else { place.wrapping_mul(self.rise) / self.run }
-    }
+/// What a straight line from zero says at each place, one after the other.
+fn line(rise: i64, count: usize) -> impl Iterator<Item = i64> {
+    let run = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX).max(1);
+    let (each, rest, up) = (rise / run, (rise % run).abs(), rise.signum());
+    let wraps = rise.checked_mul(run).is_none();
+    let (mut next, mut over) = (0_i64, 0_i64);
+    (0_i64..).map(move |place| {
+        if wraps {
+            return place.wrapping_mul(rise) / run;
+        }
+        // The same without a division for each place, which is slow.
+        let at = next;
+        (next, over) = (next.wrapping_add(each), over.wrapping_add(rest));
+        if over >= run {
+            (next, over) = (next.wrapping_add(up), over.wrapping_sub(run));
+        }
+        at
+    })
 }
 
 fn last_word(number: u128) -> u64 {
@@ -181,8 +192,19 @@ mod tests {
         fn numbers_come_back_whatever_they_are(
             numbers in prop_oneof![vec(any::<i64>(), 0..100), vec(-99..99_i64, 0..100), vec(0..1_i64, 0..9)]
         ) {
-            bytes(&Fitted::level(&numbers), &numbers);
-            bytes(&Fitted::sloped(&numbers), &numbers);
+            bytes(&Fitted::level(numbers.clone()), &numbers);
+            bytes(&Fitted::sloped(numbers.clone()), &numbers);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_says_at_each_place_what_sql_divides(
+            rise in prop_oneof![any::<i64>(), -99..99_i64, -9_999_999..9_999_999_i64], count in 1..100_usize
+        ) {
+            let run = i64::try_from(count - 1).unwrap().max(1);
+            let divided = (0..).map(|place: i64| place.wrapping_mul(rise) / run);
+            prop_assert!(line(rise, count).take(count).eq(divided.take(count)));
         }
     }
 
@@ -192,16 +214,16 @@ mod tests {
             (0..800).map(|minute| 1_767_225_600_000 + minute * 60_000 + minute * drift / 7).collect()
         };
         let (even, drifting) = (every_minute(0), every_minute(3));
-        assert_eq!(bytes(&Fitted::sloped(&even), &even), 0);
-        assert_eq!(bytes(&Fitted::sloped(&drifting), &drifting), 100, "one bit");
+        assert_eq!(bytes(&Fitted::sloped(even.clone()), &even), 0);
+        assert_eq!(bytes(&Fitted::sloped(drifting.clone()), &drifting), 100, "one bit");
         let sixteenths: Vec<_> = (0..800).map(|place| 210_000 + place * 7 % 16 * 625).collect();
-        assert_eq!(bytes(&Fitted::level(&sixteenths), &sixteenths), 400);
+        assert_eq!(bytes(&Fitted::level(sixteenths.clone()), &sixteenths), 400);
     }
 
     #[test]
     fn a_column_that_is_cut_or_no_column_is_refused() {
         let numbers = [1, 5, 9];
-        let column = Fitted::level(&numbers).column;
+        let column = Fitted::level(numbers.to_vec()).column;
         assert!(column.unpack(&mut [].as_slice(), 3).is_err());
         assert!(Column(0, 0, 1, 60).unpack(&mut [0; 99].as_slice(), 3).is_err());
         assert!(Column(0, 0, 1, 64).unpack(&mut [0; 99].as_slice(), usize::MAX).is_err());

@@ -38,14 +38,22 @@ pub(crate) fn to_numbers(floats: &[f64]) -> (Form, i64, Vec<i64>) {
     for form in [Form::Decimal, Form::Single] {
         let mut per = 1;
         while per <= MOST_PARTS {
-            let numbers: Option<Vec<i64>> = floats.iter().map(|float| to_number(form, per, *float)).collect();
-            if let Some(numbers) = numbers {
+            if let Some(numbers) = all(floats.iter().map(|float| to_number(form, per, *float))) {
                 return (form, per, numbers);
             }
             per *= 10;
         }
     }
     (Form::Binary, 1, floats.iter().map(|float| float.to_bits().cast_signed()).collect())
+}
+
+/// All of them, where none is missing. Memory is taken once, since their number is known.
+pub(crate) fn all<T>(items: impl ExactSizeIterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        all.push(item?);
+    }
+    Some(all)
 }
 
 /// The float that a number stands for.

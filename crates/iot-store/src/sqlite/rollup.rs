@@ -189,8 +189,8 @@ fn encode(buckets: &[Bucket]) -> Result<(String, Vec<u8>), Fault> {
     let counts: Vec<_> = buckets.iter().map(|bucket| bucket.count.cast_signed()).collect();
     let (mins, others) = numbers.split_at(buckets.len());
     let (maxs, sums) = others.split_at(buckets.len());
-    let (start, count) = (Fitted::sloped(&starts), Fitted::level(&counts));
-    let (min, max, sum) = (Fitted::level(mins), Fitted::level(maxs), Fitted::level(sums));
+    let (start, count) = (Fitted::sloped(starts), Fitted::level(counts));
+    let [min, max, sum] = [mins, maxs, sums].map(|numbers| Fitted::level(numbers.to_vec()));
     let mut bits = Vec::new();
     for fitted in [&start, &count, &min, &max, &sum] {
         fitted.pack(&mut bits);
