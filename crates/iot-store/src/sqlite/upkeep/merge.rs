@@ -16,6 +16,10 @@ const MERGE: i64 = 32;
 /// for each reading.
 const ENOUGH: usize = 3 * PAGE;
 
+/// So many bytes that come at once are merged at once: to write what was left over again, half a page, costs less than to
+/// write them twice.
+const MANY: usize = PAGE / 2;
+
 /// So many readings are tried for a page of which nothing is known: four bytes for each.
 const LIKELY: usize = PAGE / 4;
 
@@ -29,7 +33,8 @@ pub(crate) fn add(db: &Connection, series: i64, mut readings: Vec<ReadingView>) 
         db.prepare_cached(open)?.query_row([series], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let (of_open, bytes_of_open) = (to_usize(open), to_usize(bytes));
     let likely = (of_open * PAGE).checked_div(bytes_of_open).unwrap_or(LIKELY);
-    let is_small = readings.len() * PAGE / likely.max(1) + bytes_of_open < ENOUGH;
+    let bytes = readings.len() * PAGE / likely.max(1);
+    let is_small = bytes < MANY && bytes + bytes_of_open < ENOUGH;
     if (1..MERGE - 1).contains(&chunks) && is_small {
         let (page, chunk) = fill_page(&readings, likely)?;
         if page.len() == readings.len() {
