@@ -1,11 +1,13 @@
 //! Rows of the journal: the reports of one commit with their readings, as they came.
 //!
 //! A row is entries one after the other, each in postcard's coding. A report stands before its readings, and a
-//! checksum behind all.
+//! checksum behind all. Most readings were measured about when they arrived and have a short form, which says when by
+//! how much later that is.
 
 use std::collections::HashMap;
 
 use iot_core::{UnixMillis, view::ReadingView};
+use iot_proto::OwnedValue;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +15,12 @@ use super::{checksum, fault::Fault, value::Kept};
 
 /// One entry. Variants are only ever added at the end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) enum Entry<'a> {
+enum Entry<'a> {
     Report(Report),
     #[serde(borrow)]
     Reading(Reading<'a>),
+    #[serde(borrow)]
+    Near(Near<'a>),
 }
 
 /// A report; the readings behind it are its own.
@@ -41,6 +45,16 @@ pub(crate) struct Reading<'a> {
     pub(crate) value: Kept<'a>,
 }
 
+/// A reading in its short form, since schema 12.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Near<'a> {
+    series: u32,
+    /// How much later than its report arrived it was measured, in milliseconds.
+    later: i32,
+    #[serde(borrow)]
+    value: Kept<'a>,
+}
+
 impl Reading<'_> {
     /// The reading as the hub knows it.
     pub(crate) fn restore(self, arrived: i64) -> Result<ReadingView, Fault> {
@@ -55,6 +69,8 @@ pub(crate) struct Draft {
     entries: Vec<u8>,
     /// Reports and readings.
     items: usize,
+    /// When the last report arrived.
+    arrived: i64,
     /// First and last measurement.
     span: Option<(i64, i64)>,
 }
@@ -62,21 +78,34 @@ pub(crate) struct Draft {
 impl Draft {
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
+        let entries = core::mem::take(&mut self.entries);
+        *self = Self { entries, ..Self::default() };
         self.entries.clear();
-        self.items = 0;
-        self.span = None;
     }
 
-    /// Adds an entry.
-    pub(crate) fn push(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
-        postcard::serialize_with_flavor(entry, Appending(&mut self.entries))
-            .map_err(|why| Fault::unreadable("a report", &why))?;
-        self.items += 1;
-        if let Entry::Reading(Reading { measured, .. }) = entry {
-            let (first, last) = self.span.unwrap_or((*measured, *measured));
-            self.span = Some((first.min(*measured), last.max(*measured)));
+    /// Adds a report.
+    pub(crate) fn report(&mut self, report: Report) -> Result<(), Fault> {
+        self.arrived = report.arrived;
+        self.push(&Entry::Report(report))
+    }
+
+    /// Adds a reading of the last report: the number of its series, when it was measured, its value.
+    pub(crate) fn reading(&mut self, series: i64, measured: i64, value: &OwnedValue) -> Result<(), Fault> {
+        let (first, last) = self.span.unwrap_or((measured, measured));
+        self.span = Some((first.min(measured), last.max(measured)));
+        let later = measured.checked_sub(self.arrived).map(i32::try_from);
+        match (u32::try_from(series), later) {
+            (Ok(series), Some(Ok(later))) => {
+                self.push(&Entry::Near(Near { series, later, value: Kept::from(value) }))
+            }
+            _ => self.push(&Entry::Reading(Reading { series, measured, value: Kept::from(value) })),
         }
-        Ok(())
+    }
+
+    fn push(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        self.items += 1;
+        postcard::serialize_with_flavor(entry, Appending(&mut self.entries))
+            .map_err(|why| Fault::unreadable("a report", &why))
     }
 
     /// Writes the row under its number, if there is anything in it, and forgets it. Gives how many items it has.
@@ -98,9 +127,6 @@ impl Draft {
     }
 }
 
-/// So few bytes are faster copied one by one. Nearly all are numbers of few bytes, and an entry is some ten of them.
-const SHORT: usize = 10;
-
 /// Lets postcard append to a row that it does not own.
 struct Appending<'d>(&'d mut Vec<u8>);
 
@@ -113,12 +139,11 @@ impl postcard::ser_flavors::Flavor for Appending<'_> {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        if bytes.len() <= SHORT {
-            for byte in bytes {
-                self.0.push(*byte);
-            }
-        } else {
-            self.0.extend_from_slice(bytes);
+        // Nearly all are numbers: floats, and others of few bytes, which are faster copied one by one.
+        match (<[u8; 8]>::try_from(bytes), bytes.len()) {
+            (Ok(float), _) => self.0.extend_from_slice(&float),
+            (_, ..=10) => bytes.iter().for_each(|byte| self.0.push(*byte)),
+            _ => self.0.extend_from_slice(bytes),
         }
         Ok(())
     }
@@ -146,7 +171,11 @@ pub(crate) fn read<'a>(
                 each(report, None)?;
             }
             (Entry::Reading(reading), Some(report)) => each(report, Some(reading))?,
-            (Entry::Reading(_), None) => {
+            (Entry::Near(Near { series, later, value }), Some(report)) => {
+                let measured = report.arrived.wrapping_add(later.into());
+                each(report, Some(Reading { series: series.into(), measured, value }))?;
+            }
+            (Entry::Reading(_) | Entry::Near(_), None) => {
                 return Err(Fault::Unreadable("the journal has a reading without a report".into()));
             }
         }
@@ -212,4 +241,60 @@ pub(crate) fn last_row(db: &Connection) -> Result<i64, Fault> {
 pub(crate) fn length(db: &Connection) -> Result<usize, Fault> {
     let items: i64 = db.query_row("SELECT coalesce(sum(items), 0) FROM journal", [], |row| row.get(0))?;
     Ok(usize::try_from(items).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_proto::Finite;
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// Near the arrival as most are, and any.
+    fn times() -> impl Strategy<Value = i64> {
+        prop_oneof![5 => -60_000..0_i64, 1 => any::<i64>()]
+    }
+
+    fn values() -> impl Strategy<Value = OwnedValue> {
+        prop_oneof![
+            any::<bool>().prop_map(OwnedValue::Bool),
+            any::<i64>().prop_map(OwnedValue::Int),
+            any::<f64>().prop_filter_map("finite", |value| Finite::new(value).ok().map(OwnedValue::Float)),
+            "[a-z]{0,9}".prop_map(|text| OwnedValue::Text(text.into())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            arrived in any::<i64>(),
+            readings in vec((prop_oneof![1..99_i64, any::<i64>()], times(), values()), 0..30)
+        ) {
+            let mut draft = Draft::default();
+            draft.report(Report { source: 7, boot: 1, sequence: 9, gap: 0, arrived }).unwrap();
+            let mut written = Vec::new();
+            for (series, later, value) in readings {
+                let measured = arrived.wrapping_add(later);
+                draft.reading(series, measured, &value).unwrap();
+                written.push((series, ReadingView { value, measured: UnixMillis(measured), arrived: UnixMillis(arrived) }));
+            }
+            let mut back = Vec::new();
+            read(&checksum::close(draft.entries), |report, reading| {
+                back.extend(reading.map(|reading| Ok((reading.series, reading.restore(report.arrived)?))));
+                Ok(())
+            })
+            .unwrap();
+            prop_assert_eq!(back.into_iter().collect::<Result<Vec<_>, Fault>>().unwrap(), written);
+        }
+    }
+
+    #[test]
+    fn a_temperature_that_was_measured_just_now_takes_fourteen_bytes() {
+        let mut draft = Draft::default();
+        draft.report(Report { source: 7, boot: 1, sequence: 9, gap: 0, arrived: 1_767_225_600_000 }).unwrap();
+        let report = draft.entries.len();
+        let value = OwnedValue::Float(Finite::new(21.4).unwrap());
+        draft.reading(300, 1_767_225_599_500, &value).unwrap();
+        assert_eq!(draft.entries.len() - report, 14);
+    }
 }

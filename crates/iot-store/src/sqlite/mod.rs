@@ -61,7 +61,7 @@ mod waiting;
 
 use std::{fs::File, path::Path, time::Duration};
 
-use iot_core::store::{Batch, Record, Snapshot, Store, StoreError, Upkeep};
+use iot_core::store::{Batch, Record, Snapshot, Store, StoreError, StoredReading, Upkeep};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
@@ -82,10 +82,9 @@ pub use self::{
 };
 use self::{
     fault::Fault,
-    journal::{Draft, Entry, Reading, Report},
+    journal::{Draft, Report},
     numbers::Numbers,
     upkeep::Work,
-    value::Kept,
 };
 use crate::{RetentionPolicy, batch::check};
 
@@ -232,17 +231,23 @@ impl SqliteStore {
                     let source = known.numbers.source(&db, node)?;
                     let (boot, sequence, gap) = (boot.0, *sequence, *gap);
                     let report = Report { source: source.number, boot, sequence, gap, arrived: arrived.0 };
-                    self.draft.push(&Entry::Report(report))?;
+                    self.draft.report(report)?;
                     source.reported(row + 1, report);
                     last_arrived = Some(arrived.0);
                     let (own, later) = readings.split_at_checked(*count).unwrap_or((readings, &[]));
                     readings = later;
-                    for reading in own {
-                        let series = source.series_at(&db, reading.module, reading.channel)?;
-                        let (series_number, value) = (series.number, Kept::from(&reading.value));
-                        let entry = Reading { series: series_number, measured: reading.measured.0, value };
-                        self.draft.push(&Entry::Reading(entry))?;
-                        series.read(row + 1, &reading.value, reading.measured, *arrived)?;
+                    let is_same =
+                        |a: &StoredReading, b: &StoredReading| (a.module, a.channel) == (b.module, b.channel);
+                    for run in own.chunk_by(is_same) {
+                        let Some(first) = run.first() else { continue };
+                        let series = source.series_at(&db, first.module, first.channel)?;
+                        for reading in run {
+                            self.draft.reading(series.number, reading.measured.0, &reading.value)?;
+                        }
+                        series.read(
+                            row + 1,
+                            run.iter().map(|reading| (&reading.value, reading.measured, *arrived)),
+                        )?;
                     }
                 }
             }
@@ -306,7 +311,7 @@ impl Drop for SqliteStore {
 mod tests {
     use iot_core::{
         NodeId, Series, UnixMillis,
-        store::{History as _, ReadingQuery, StoredReading},
+        store::{History as _, ReadingQuery},
     };
     use iot_proto::{BootId, Name, OwnedValue};
 

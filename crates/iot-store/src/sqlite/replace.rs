@@ -9,10 +9,9 @@ use rusqlite::{Connection, params};
 use super::{
     chunk,
     fault::Fault,
-    journal::{self, Draft, Entry, Folded, Reading, Report},
+    journal::{self, Draft, Folded, Report},
     numbers::Numbers,
     source::Source,
-    value::Kept,
 };
 
 /// Items of one row of the journal.
@@ -64,10 +63,9 @@ fn add(
         if arrived != Some(reading.arrived) {
             arrived = Some(reading.arrived);
             let (source, arrived) = (source.number, reading.arrived.0);
-            draft.push(&Entry::Report(Report { source, boot: 0, sequence: 0, gap: 0, arrived }))?;
+            draft.report(Report { source, boot: 0, sequence: 0, gap: 0, arrived })?;
         }
-        let (measured, value) = (reading.measured.0, Kept::from(&reading.value));
-        draft.push(&Entry::Reading(Reading { series, measured, value }))?;
+        draft.reading(series, reading.measured.0, &reading.value)?;
         source.read(row, series, reading)?;
     }
     Ok(())

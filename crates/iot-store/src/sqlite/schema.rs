@@ -11,7 +11,7 @@ use super::{fault::Fault, rollup, rows, upkeep::merge};
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
 
 /// The newest schema that this hub knows.
-pub(crate) const NEWEST: i32 = 11;
+pub(crate) const NEWEST: i32 = 12;
 
 /// Each step from one schema to the next.
 pub(crate) fn migrations() -> Migrations<'static> {
@@ -41,6 +41,7 @@ pub(crate) fn migrations() -> Migrations<'static> {
         M::up_with_hook(include_str!("schema/11.sql"), |db: &Transaction<'_>| -> HookResult {
             rows::begin_table(db, "unverified").map_err(|fault| HookError::Hook(fault.to_string()))
         }),
+        M::up(include_str!("schema/12.sql")),
     ])
 }
 

@@ -97,7 +97,8 @@ impl Source {
     /// A row of the journal has a reading of a series.
     pub(crate) fn read(&mut self, row: i64, number: i64, reading: &ReadingView) -> Result<(), Fault> {
         let series = self.series.iter_mut().find(|series| series.number == number);
-        series.map_or(Ok(()), |series| series.read(row, &reading.value, reading.measured, reading.arrived))
+        let reading = (&reading.value, reading.measured, reading.arrived);
+        series.map_or(Ok(()), |series| series.read(row, [reading].into_iter()))
     }
 
     /// Gives a series to another node.
@@ -140,18 +141,16 @@ impl Source {
 }
 
 impl Series {
-    /// A row of the journal has a reading of it.
-    pub(crate) fn read(
+    /// A row of the journal has these readings of it: value, when measured, when arrived.
+    pub(crate) fn read<'a>(
         &mut self,
         row: i64,
-        value: &OwnedValue,
-        measured: UnixMillis,
-        arrived: UnixMillis,
+        readings: impl Iterator<Item = (&'a OwnedValue, UnixMillis, UnixMillis)>,
     ) -> Result<(), Fault> {
         if self.waiting.is_empty() {
             self.since = row;
         }
-        self.waiting.push(value, measured, arrived)
+        self.waiting.extend(readings)
     }
 }
 

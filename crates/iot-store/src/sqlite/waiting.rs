@@ -42,21 +42,22 @@ impl Waiting {
         self.packed.is_empty() && self.plain.is_empty()
     }
 
-    /// Adds a reading.
-    pub(crate) fn push(
+    /// Adds readings: value, when measured, when arrived. Those that came together are added together, because their
+    /// memory is far from the processor, and is fetched for several at a time.
+    pub(crate) fn extend<'a>(
         &mut self,
-        value: &OwnedValue,
-        measured: UnixMillis,
-        arrived: UnixMillis,
+        readings: impl Iterator<Item = (&'a OwnedValue, UnixMillis, UnixMillis)>,
     ) -> Result<(), Fault> {
-        if self.plain.is_empty() {
-            if let Some(packed) = self.pack(value, measured, arrived) {
-                self.packed.push(packed);
-                return Ok(());
+        for (value, measured, arrived) in readings {
+            if self.plain.is_empty() {
+                if let Some(packed) = self.pack(value, measured, arrived) {
+                    self.packed.push(packed);
+                    continue;
+                }
+                self.unpack()?;
             }
-            self.unpack()?;
+            self.plain.push(ReadingView { value: value.clone(), measured, arrived });
         }
-        self.plain.push(ReadingView { value: value.clone(), measured, arrived });
         Ok(())
     }
 
@@ -125,7 +126,7 @@ mod tests {
                 let mut given = Vec::new();
                 for (value, measured, arrived) in &readings {
                     let (measured, arrived) = (UnixMillis(*measured), UnixMillis(*arrived));
-                    waiting.push(value, measured, arrived).unwrap();
+                    waiting.extend([(value, measured, arrived)].into_iter()).unwrap();
                     given.push(ReadingView { value: value.clone(), measured, arrived });
                 }
                 prop_assert_eq!(waiting.is_empty(), given.is_empty());
@@ -140,7 +141,8 @@ mod tests {
         assert_eq!(size_of::<Packed>(), 16);
         let mut waiting = Waiting::default();
         for at in 0..100 {
-            waiting.push(&OwnedValue::Int(at), UnixMillis(at * 1_000), UnixMillis(at * 1_000 + 9)).unwrap();
+            let reading = (&OwnedValue::Int(at), UnixMillis(at * 1_000), UnixMillis(at * 1_000 + 9));
+            waiting.extend([reading].into_iter()).unwrap();
         }
         assert_eq!((waiting.packed.len(), waiting.plain.capacity()), (100, 0));
     }

@@ -1,0 +1,1 @@
+-- Readings in the journal have a short form, which older hubs do not know. No table changes.
