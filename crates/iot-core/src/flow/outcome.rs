@@ -149,10 +149,9 @@ impl Hub {
         let reading = Reading { module, channel, taken: Taken::Age(0), value: value? };
         let node = self.registry.get_mut(number)?;
         let first = out.records.readings.len();
-        let rejected = node.take_readings(now, core::iter::once(reading), out);
-        if let (Some(rejected), Some(peer)) = (rejected.first(), node.address) {
+        if let (Err(code), Some(peer)) = (node.take_reading(now, &reading, out), node.address) {
             let text = format!("the value in the outcome of {}", node.describe(wanted));
-            let error = IotError::Node { code: rejected.code, detail: text.into() };
+            let error = IotError::Node { code, detail: text.into() };
             out.list.push(Effect::Refused { peer, node: Some(node.id.clone()), error: Box::new(error) });
         }
         let stored = out.records.readings.get(first)?.clone();

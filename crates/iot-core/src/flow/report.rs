@@ -34,9 +34,11 @@ impl Hub {
         frame: &Frame<'_>,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let report = Report::decode(frame.body);
-        let report = report.map_err(|source| IotError::Message { kind: frame.kind, source })?;
-        self.report(now, session, &report, frame, out)
+        // It is read where it was decoded: moving it once more would take as long as to judge it.
+        match &Report::decode(frame.body) {
+            Ok(report) => self.report(now, session, report, frame, out),
+            Err(source) => Err(IotError::Message { kind: frame.kind, source: *source }),
+        }
     }
 
     /// A node reports readings.
@@ -78,7 +80,7 @@ impl Hub {
             Arrival::New { gap } => {
                 node.reports += 1;
                 node.lost_reports += u64::from(gap);
-                rejected = node.take_readings(now, report.readings.iter(), out);
+                rejected = node.take_readings(now, &report.readings, out);
                 let readings = out.records.readings.len() - first;
                 out.records.report(&node.id, (report.boot, report.sequence), gap, now.wall, readings);
             }
@@ -121,22 +123,32 @@ impl Hub {
 
 impl Node {
     /// Takes readings that fit their module kind, and says which do not.
-    pub(crate) fn take_readings<'a>(
+    fn take_readings(
         &mut self,
         now: Now,
-        readings: impl Iterator<Item = Reading<'a>>,
+        readings: &List<'_, Reading<'_>>,
         out: &mut Effects,
     ) -> Vec<Rejected> {
-        let mut rejected = Vec::new();
-        readings.enumerate().for_each(|(position, reading)| {
-            if let Err(code) = self.take_reading(now, &reading, out) {
-                rejected.push(Rejected { position: u16::try_from(position).unwrap_or(u16::MAX), code });
+        let (mut position, mut rejected) = (0, Vec::new());
+        readings.for_each(|reading| {
+            if let Err(code) = self.take_reading(now, reading, out) {
+                rejected.push(Rejected { position, code });
             }
+            position += 1;
         });
         rejected
     }
 
-    fn take_reading(&mut self, now: Now, reading: &Reading<'_>, out: &mut Effects) -> Result<(), ErrorCode> {
+    /// Takes a reading, if it fits its module kind.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn take_reading(
+        &mut self,
+        now: Now,
+        reading: &Reading<'_>,
+        out: &mut Effects,
+    ) -> Result<(), ErrorCode> {
         let measured = measured(now, reading.taken);
         let module = self.module_mut(reading.module).ok_or(ErrorCode::MODULE_NOT_REGISTERED)?;
         let kind = module.kind().map_err(|error| error.code())?;
