@@ -4,7 +4,10 @@ use askama::Template;
 use http::StatusCode;
 use iot_core::catalogue::{Access, History, ModuleKind, Origin};
 
-use super::shell::{Shell, rendered};
+use super::{
+    markdown,
+    shell::{Shell, rendered},
+};
 use crate::{Backend, body::Reply, error::WebError, web::Web, wording};
 
 #[derive(Template)]
@@ -151,20 +154,21 @@ fn channels(kind: &ModuleKind) -> Vec<Channel> {
 pub(super) fn files(kind: &ModuleKind) -> Vec<File> {
     let files = kind.files.iter().map(|(path, bytes)| File {
         path: path.clone(),
-        href: format!("/modules/{}/{}", kind.name, encoded(path)),
+        href: address(kind, path),
         size: format!("{}\u{a0}bytes", bytes.len()),
     });
     files.collect()
 }
 
-/// The path as it stands in an address.
-fn encoded(path: &str) -> String {
+/// Where a file of a kind is to be had.
+fn address(kind: &ModuleKind, path: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');
-    utf8_percent_encode(path, KEPT).to_string()
+    format!("/modules/{}/{}", kind.name, utf8_percent_encode(path, KEPT))
 }
 
-/// The help of a kind, where its maker wrote one.
+/// The help of a kind, as HTML, where its maker wrote one.
 pub(super) fn help(kind: &ModuleKind) -> Option<String> {
-    kind.files.get(kind.help.as_deref()?).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    let markdown = String::from_utf8_lossy(kind.files.get(kind.help.as_deref()?)?);
+    Some(markdown::to_html(&markdown, |path| kind.files.contains_key(path).then(|| address(kind, path))))
 }

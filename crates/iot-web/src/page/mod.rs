@@ -15,6 +15,7 @@ mod hub_key;
 mod inbox;
 mod joining;
 mod life;
+mod markdown;
 mod module;
 mod node;
 mod nodes;
