@@ -169,9 +169,11 @@ fn read(
 /// What each table takes.
 fn sizes(path: &Path, stored: u64, out: &mut impl std::io::Write) -> Result<(), Box<dyn Error>> {
     let db = rusqlite::Connection::open(path)?;
-    let counts = "SELECT 'chunk', count(*), sum(length(columns)), sum(length(bits)) FROM chunk
-                  UNION ALL SELECT 'rollup', count(*), sum(length(columns)), sum(length(bits)) FROM rollup";
-    let mut select = db.prepare(counts)?;
+    let of = |table| {
+        let sum = |column| format!("coalesce(sum(length({column})), 0)");
+        format!("SELECT '{table}', count(*), {}, {} FROM {table}", sum("columns"), sum("bits"))
+    };
+    let mut select = db.prepare(&format!("{} UNION ALL {}", of("chunk"), of("rollup")))?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (table, count): (String, i64) = (row.get(0)?, row.get(1)?);
