@@ -106,3 +106,20 @@ impl<'a, T: Copy + fmt::Debug + Serialize + Deserialize<'a>> fmt::Debug for List
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_given_in_order_however_they_are_held() {
+        let own = List::new(&[3_u16, 300, 7]).unwrap();
+        let encoded = List::decode(&[3, 3, 0xac, 2, 7], 3).unwrap();
+        for list in [own, encoded] {
+            let mut expected = [3, 300, 7].into_iter();
+            list.for_each(|item| assert_eq!(Some(*item), expected.next()));
+            assert_eq!(expected.next(), None);
+            assert!(list.iter().eq([3, 300, 7]));
+        }
+    }
+}

@@ -267,15 +267,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-
-    fn values() -> impl Strategy<Value = OwnedValue> {
-        prop_oneof![
-            any::<bool>().prop_map(OwnedValue::Bool),
-            any::<i64>().prop_map(OwnedValue::Int),
-            any::<f64>().prop_filter_map("finite", |value| Finite::new(value).ok().map(OwnedValue::Float)),
-            "[a-zü]{0,9}".prop_map(|text| OwnedValue::Text(text.into())),
-        ]
-    }
+    use crate::sqlite::value::drawn::values;
 
     /// Series of one type, as most are, and of mixed ones.
     fn series() -> impl Strategy<Value = Vec<(i64, i64, OwnedValue)>> {

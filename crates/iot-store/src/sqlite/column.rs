@@ -130,7 +130,7 @@ impl Fitted {
     }
 }
 
-/// How far a number is above the base, which is not above it.
+/// How far a number is above the base; none is below.
 fn above(number: i64, base: i64) -> u64 {
     number.wrapping_sub(base).cast_unsigned()
 }
@@ -195,9 +195,7 @@ mod tests {
             bytes(&Fitted::level(numbers.clone()), &numbers);
             bytes(&Fitted::sloped(numbers.clone()), &numbers);
         }
-    }
 
-    proptest! {
         #[test]
         fn a_line_says_at_each_place_what_sql_divides(
             rise in prop_oneof![any::<i64>(), -99..99_i64, -9_999_999..9_999_999_i64], count in 1..100_usize

@@ -249,19 +249,11 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::sqlite::value::drawn::values;
 
     /// Near the arrival as most are, and any.
     fn times() -> impl Strategy<Value = i64> {
         prop_oneof![5 => -60_000..0_i64, 1 => any::<i64>()]
-    }
-
-    fn values() -> impl Strategy<Value = OwnedValue> {
-        prop_oneof![
-            any::<bool>().prop_map(OwnedValue::Bool),
-            any::<i64>().prop_map(OwnedValue::Int),
-            any::<f64>().prop_filter_map("finite", |value| Finite::new(value).ok().map(OwnedValue::Float)),
-            "[a-z]{0,9}".prop_map(|text| OwnedValue::Text(text.into())),
-        ]
     }
 
     proptest! {

@@ -106,3 +106,22 @@ pub(crate) fn from_columns(value_type: &str, value: ValueRef<'_>) -> Result<Owne
         }
     })
 }
+
+#[cfg(test)]
+pub(crate) mod drawn {
+    //! Values for tests.
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Of each type.
+    pub(crate) fn values() -> impl Strategy<Value = OwnedValue> {
+        prop_oneof![
+            any::<bool>().prop_map(OwnedValue::Bool),
+            any::<i64>().prop_map(OwnedValue::Int),
+            any::<f64>().prop_filter_map("finite", |value| Finite::new(value).ok().map(OwnedValue::Float)),
+            "[a-zü]{0,9}".prop_map(|text| OwnedValue::Text(text.into())),
+        ]
+    }
+}

@@ -103,14 +103,12 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::sqlite::value::drawn;
 
+    /// Mostly of one type, as those of a series are.
     fn values() -> impl Strategy<Value = OwnedValue> {
-        prop_oneof![
-            9 => any::<f64>().prop_filter_map("finite", |value| Finite::new(value).ok().map(OwnedValue::Float)),
-            1 => any::<i64>().prop_map(OwnedValue::Int),
-            1 => any::<bool>().prop_map(OwnedValue::Bool),
-            1 => "[a-z]{0,9}".prop_map(|text| OwnedValue::Text(text.into())),
-        ]
+        let float = |tenths: i32| Finite::new(f64::from(tenths) / 10.0).ok().map(OwnedValue::Float);
+        prop_oneof![9 => any::<i32>().prop_filter_map("finite", float), 1 => drawn::values()]
     }
 
     /// Near times, as most are, and any.
