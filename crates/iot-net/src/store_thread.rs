@@ -7,17 +7,23 @@ use core::future::pending;
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread::{Builder, JoinHandle},
+    time::Duration,
 };
 
 use iot_core::store::{Batch, Store, StoreError, Upkeep};
-use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::mpsc;
 use tracing::warn;
+
+/// Where a batch had so many readings, the next one is near, and most of what is due is done with it. It is waited for.
+const MANY: usize = 256;
+const NEAR: Duration = Duration::from_millis(2);
 
 /// Where batches go, and where they come back from.
 #[derive(Debug)]
 pub(crate) struct StoreThread {
-    batches: mpsc::Sender<Batch>,
+    batches: SyncSender<Batch>,
     ended: mpsc::Receiver<(Batch, Result<(), StoreError>)>,
 }
 
@@ -27,10 +33,12 @@ impl StoreThread {
     /// # Errors
     /// Where the operating system has no thread to give.
     pub(crate) fn start(mut store: Box<dyn Store>) -> io::Result<(Self, JoinHandle<()>)> {
-        let (batches, mut given) = mpsc::channel::<Batch>(1);
+        let (batches, given) = sync_channel::<Batch>(1);
         let (done, ended) = mpsc::channel(1);
         let thread = Builder::new().name("store".into()).spawn(move || {
-            while let Some(batch) = next(&mut *store, &mut given) {
+            let mut wait = Duration::ZERO;
+            while let Some(batch) = next(&mut *store, &given, wait) {
+                wait = if batch.readings.len() < MANY { Duration::ZERO } else { NEAR };
                 let result = commit(&mut *store, &batch);
                 if done.blocking_send((batch, result)).is_err() {
                     break;
@@ -55,21 +63,21 @@ impl StoreThread {
     }
 }
 
-/// The next batch. Until there is one, what is due in the store is done, a short step at a time. `None` when
-/// no other will come.
-fn next(store: &mut dyn Store, given: &mut mpsc::Receiver<Batch>) -> Option<Batch> {
+/// The next batch. Where there is none after this time, what is due in the store is done until there is, a short step
+/// at a time. `None` when no other will come.
+fn next(store: &mut dyn Store, given: &Receiver<Batch>, mut wait: Duration) -> Option<Batch> {
     loop {
-        match given.try_recv() {
+        match given.recv_timeout(wait) {
             Ok(batch) => return Some(batch),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => wait = Duration::ZERO,
         }
         match upkeep(store) {
             Ok(Upkeep::Due) => {}
-            Ok(Upkeep::Done) => return given.blocking_recv(),
+            Ok(Upkeep::Done) => return given.recv().ok(),
             Err(why) => {
                 warn!("could not pack what is stored: {why}");
-                return given.blocking_recv();
+                return given.recv().ok();
             }
         }
     }

@@ -13,37 +13,37 @@ use iot_core::{
 pub(crate) struct Buckets {
     resolution: Resolution,
     by_start: BTreeMap<UnixMillis, Bucket>,
+    /// What the last readings come to that were added. Readings come in the order of time, and most belong to the bucket
+    /// of the one before: those cost neither a division nor a look at the others.
+    last: Option<Bucket>,
 }
 
 impl Buckets {
     /// None yet.
     pub(crate) fn new(resolution: Resolution) -> Self {
-        Self { resolution, by_start: BTreeMap::new() }
+        Self { resolution, by_start: BTreeMap::new(), last: None }
     }
 
     /// Adds a reading, unless it is a text.
     pub(crate) fn add(&mut self, reading: &ReadingView) {
-        // Readings come in the order of time, and most belong to the last bucket: that costs no division.
-        let last = self.by_start.last_key_value().map(|(start, _)| *start);
-        let is_in = |start: &UnixMillis| {
-            reading
-                .measured
-                .0
-                .checked_sub(start.0)
-                .is_some_and(|since| (0..self.resolution.millis()).contains(&since))
+        let (UnixMillis(measured), span) = (reading.measured, self.resolution.millis());
+        let is_in = |last: &Bucket| {
+            measured.checked_sub(last.start.0).is_some_and(|since| since < span && since >= 0)
         };
-        let start = last.filter(is_in).unwrap_or_else(|| self.resolution.start_of(reading.measured));
-        if let Some(bucket) = Bucket::of(start, &reading.value) {
-            self.merge_at(start, &bucket);
+        if let Some(last) = self.last.as_mut().filter(|last| is_in(last)) {
+            if let Some(one) = Bucket::of(last.start, &reading.value) {
+                last.merge(&one);
+            }
+        } else if let Some(one) = Bucket::of(self.resolution.start_of(reading.measured), &reading.value)
+            && let Some(before) = self.last.replace(one)
+        {
+            self.merge(&before);
         }
     }
 
     /// Adds what another bucket has, which may be a shorter one.
     pub(crate) fn merge(&mut self, other: &Bucket) {
-        self.merge_at(self.resolution.start_of(other.start), other);
-    }
-
-    fn merge_at(&mut self, start: UnixMillis, other: &Bucket) {
+        let start = self.resolution.start_of(other.start);
         match self.by_start.get_mut(&start) {
             Some(bucket) => bucket.merge(other),
             None => drop(self.by_start.insert(start, Bucket { start, ..*other })),
@@ -51,7 +51,10 @@ impl Buckets {
     }
 
     /// All of them, the oldest first, with their sums to twelve digits.
-    pub(crate) fn into_vec(self) -> Vec<Bucket> {
+    pub(crate) fn into_vec(mut self) -> Vec<Bucket> {
+        if let Some(last) = self.last.take() {
+            self.merge(&last);
+        }
         self.by_start.into_values().map(|bucket| Bucket { sum: rounded_sum(&bucket), ..bucket }).collect()
     }
 }

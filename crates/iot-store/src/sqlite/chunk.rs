@@ -18,8 +18,8 @@ use super::{
     checksum,
     column::{Column, Fitted},
     fault::Fault,
-    form::{Form, all, to_float, to_numbers},
-    value::{Typed, finite},
+    form::{self, Form, to_number, to_value},
+    value::Typed,
 };
 
 /// Bytes of one chunk that share a page of 4,096 with what stands beside them in its row.
@@ -109,9 +109,9 @@ pub(crate) fn fill_page(readings: &[ReadingView], likely: usize) -> Result<(&[Re
             _ => fits = tried,
         }
         let is_found = most - fits <= 1;
-        // Most readings of a series take about as many bits as the others; where they do not, halving ends it.
-        let even = tried * (PAGE - SPARE / 2) / chunk.size().max(1);
-        let next = if guess < GUESSES { even } else { fits.midpoint(most) };
+        // Where readings do not take as many bits as others of their series, halving ends it.
+        let even = likely_of(tried, chunk.size() - chunk.columns.len(), chunk.columns.len());
+        let next = even.filter(|_| guess < GUESSES).unwrap_or_else(|| fits.midpoint(most));
         tried = if is_found { fits.max(1) } else { next.clamp(fits + 1, most - 1) };
         chunk = encode(take(tried))?;
         if is_found {
@@ -119,6 +119,12 @@ pub(crate) fn fill_page(readings: &[ReadingView], likely: usize) -> Result<(&[Re
         }
     }
     Ok((take(tried), chunk))
+}
+
+/// How many readings fill a page where so many take so many bytes, and what is said of a chunk takes `columns`: most of a
+/// series take about as many bits as the others.
+pub(crate) fn likely_of(readings: usize, bytes: usize, columns: usize) -> Option<usize> {
+    (readings * (PAGE - SPARE / 2).saturating_sub(columns)).checked_div(bytes)
 }
 
 /// How many readings there are, as it stands in the file.
@@ -152,7 +158,7 @@ impl Chunk {
 
 /// Makes readings ready to be packed that are ordered by when they were measured.
 fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
-    let Some((form, per, values)) = to_column(readings) else {
+    let Some((form, per)) = form::of(&readings.iter().map(|reading| &reading.value)) else {
         let mixed: Vec<Mixed> = readings
             .iter()
             .map(|reading| (reading.measured.0, reading.arrived.0, Typed::from(&reading.value)))
@@ -163,39 +169,11 @@ fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
     let measured: Vec<_> = readings.iter().map(|reading| reading.measured.0).collect();
     let delays: Vec<_> =
         readings.iter().map(|reading| reading.arrived.0.wrapping_sub(reading.measured.0)).collect();
+    let values = readings.iter().map(|reading| to_number(form, per, &reading.value)).collect();
     let (measured, delay, value) = (Fitted::sloped(measured), Fitted::level(delays), Fitted::level(values));
     let columns = Columns { form, per, measured: measured.column, delay: delay.column, value: value.column };
     let columns = serde_json::to_string(&columns).map_err(|why| damaged(&why))?;
     Ok(Chunk { columns, bits: Bits::Columns([measured, delay, value]) })
-}
-
-/// The values as numbers, where all are of one type that has a form.
-fn to_column(readings: &[ReadingView]) -> Option<(Form, i64, Vec<i64>)> {
-    let values = || readings.iter().map(|reading| &reading.value);
-    match values().next()? {
-        OwnedValue::Bool(_) => {
-            let bools = values().map(|value| match value {
-                OwnedValue::Bool(value) => Some(i64::from(*value)),
-                OwnedValue::Int(_) | OwnedValue::Float(_) | OwnedValue::Text(_) => None,
-            });
-            Some((Form::Bool, 1, all(bools)?))
-        }
-        OwnedValue::Int(_) => {
-            let ints = values().map(|value| match value {
-                OwnedValue::Int(value) => Some(*value),
-                OwnedValue::Bool(_) | OwnedValue::Float(_) | OwnedValue::Text(_) => None,
-            });
-            Some((Form::Int, 1, all(ints)?))
-        }
-        OwnedValue::Float(_) => {
-            let floats = values().map(|value| match value {
-                OwnedValue::Float(value) => Some(value.get()),
-                OwnedValue::Bool(_) | OwnedValue::Int(_) | OwnedValue::Text(_) => None,
-            });
-            Some(to_numbers(&all(floats)?))
-        }
-        OwnedValue::Text(_) => None,
-    }
 }
 
 /// Unpacks the chunk of a row that has all of its columns but `id` and `sealed`, if its checksum is right.
@@ -236,21 +214,12 @@ fn decode(columns: &str, mut bits: &[u8], count: usize) -> Result<Vec<ReadingVie
     let measured = columns.measured.unpack(&mut bits, count)?;
     let delays = columns.delay.unpack(&mut bits, count)?;
     let values = columns.value.unpack(&mut bits, count)?;
-    let rows = measured.into_iter().zip(delays).zip(values);
-    rows.map(|((measured, delay), value)| {
-        Ok(view(measured, measured.wrapping_add(delay), restore(columns.form, columns.per, value)?))
-    })
-    .collect()
-}
-
-fn restore(form: Form, per: i64, number: i64) -> Result<OwnedValue, Fault> {
-    Ok(match form {
-        Form::Bool => OwnedValue::Bool(number != 0),
-        Form::Int => OwnedValue::Int(number),
-        Form::Decimal | Form::Single | Form::Binary | Form::Mixed => {
-            OwnedValue::Float(finite(to_float(form, per, number))?)
-        }
-    })
+    let mut readings = Vec::with_capacity(count);
+    for ((measured, delay), value) in measured.into_iter().zip(delays).zip(values) {
+        let value = to_value(columns.form, columns.per, value).restore()?;
+        readings.push(view(measured, measured.wrapping_add(delay), value));
+    }
+    Ok(readings)
 }
 
 fn view(measured: i64, arrived: i64, value: OwnedValue) -> ReadingView {

@@ -29,22 +29,16 @@ impl Column {
         let own = self.size(count).filter(|_| width <= WIDEST || width == u64::BITS);
         let (own, rest) = own.and_then(|size| bits.split_at_checked(size)).ok_or_else(too_short)?;
         *bits = rest;
+        if width == 0 {
+            return Ok(line(rise, count).map(|on_the_line| base.wrapping_add(on_the_line)).collect());
+        }
+        // Each number is read from eight bytes, behind the last one too.
+        let own = [own, &[0; 8]].concat();
+        let step = usize::try_from(width).unwrap_or(0);
         let mut numbers = Vec::with_capacity(count);
-        let (mut waiting, mut waits) = (0_u128, 0_u32);
-        let mut words = own.chunks(8);
-        let mask = u64::MAX.checked_shr(u64::BITS - width).unwrap_or(0);
-        for on_the_line in line(rise, count).take(count) {
-            while waits < width {
-                let word = words.next().ok_or_else(too_short)?;
-                let add = |word, byte: &u8| word << 8 | u64::from(*byte);
-                let number =
-                    <[u8; 8]>::try_from(word).map_or_else(|_| word.iter().fold(0, add), u64::from_be_bytes);
-                let bits = u32::try_from(word.len()).unwrap_or(0) * 8;
-                waiting = (waiting << bits) | u128::from(number);
-                waits += bits;
-            }
-            waits -= width;
-            let above = last_word(waiting >> waits) & mask;
+        for (on_the_line, bit) in line(rise, count).zip((0..).step_by(step)) {
+            let word = own.get(bit / 8..).and_then(<[u8]>::first_chunk).ok_or_else(too_short)?;
+            let above = (u64::from_be_bytes(*word) << (bit % 8)) >> (u64::BITS - width);
             numbers.push(base.wrapping_add(on_the_line).wrapping_add(above.cast_signed().wrapping_mul(unit)));
         }
         Ok(numbers)
@@ -82,7 +76,7 @@ impl Fitted {
         let ends = (*off.first().unwrap_or(&0), *off.first().unwrap_or(&0));
         let (base, most) =
             off.iter().fold(ends, |(least, most), number| (least.min(*number), most.max(*number)));
-        let unit = off.iter().try_fold(0, |unit, number| {
+        let unit = off.iter().filter(|_| base != most).try_fold(0, |unit, number| {
             match greatest_common_divisor(unit, above(*number, base)) {
                 1 => Err(1),
                 unit => Ok(unit),
@@ -135,15 +129,15 @@ fn above(number: i64, base: i64) -> u64 {
     number.wrapping_sub(base).cast_unsigned()
 }
 
-/// What a straight line from zero says at each place, one after the other.
-fn line(rise: i64, count: usize) -> impl Iterator<Item = i64> {
+/// What a straight line from zero says at each of so many places.
+fn line(rise: i64, count: usize) -> impl ExactSizeIterator<Item = i64> {
     let run = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX).max(1);
     let (each, rest, up) = (rise / run, (rise % run).abs(), rise.signum());
     let wraps = rise.checked_mul(run).is_none();
     let (mut next, mut over) = (0_i64, 0_i64);
-    (0_i64..).map(move |place| {
+    (0..count).map(move |place| {
         if wraps {
-            return place.wrapping_mul(rise) / run;
+            return i64::try_from(place).unwrap_or(i64::MAX).wrapping_mul(rise) / run;
         }
         // The same without a division for each place, which is slow.
         let at = next;
@@ -202,7 +196,7 @@ mod tests {
         ) {
             let run = i64::try_from(count - 1).unwrap().max(1);
             let divided = (0..).map(|place: i64| place.wrapping_mul(rise) / run);
-            prop_assert!(line(rise, count).take(count).eq(divided.take(count)));
+            prop_assert!(line(rise, count).eq(divided.take(count)));
         }
     }
 

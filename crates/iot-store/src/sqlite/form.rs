@@ -3,9 +3,12 @@
 //! Most floats are decimals: 21.4 is 214 tenths. Many have gone through single precision in a chip and are
 //! decimals that were rounded to it. What is neither is its own 64 bits. Each can be undone by plain SQL.
 
+use iot_proto::OwnedValue;
 use serde::{Deserialize, Serialize};
 
-/// What the numbers of a column stand for.
+use super::value::Kept;
+
+/// What the numbers of a column stand for. Forms are only ever added at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Form {
@@ -33,45 +36,86 @@ const MOST: f64 = 1_125_899_906_842_624.0;
 /// What splits a float into the 24 bits of single precision and the rest: 2 to the power of 29, and 1.
 const SPLIT: f64 = 536_870_913.0;
 
-/// The form that all of these floats can have, its `per`, and the numbers.
-pub(crate) fn to_numbers(floats: &[f64]) -> (Form, i64, Vec<i64>) {
-    for form in [Form::Decimal, Form::Single] {
-        let mut per = 1;
-        while per <= MOST_PARTS {
-            if let Some(numbers) = all(floats.iter().map(|float| to_number(form, per, *float))) {
-                return (form, per, numbers);
-            }
-            per *= 10;
-        }
+/// The shortest form that all of these values can have, and its `per`; none for texts, and for values of several types.
+pub(crate) fn of<'v>(values: &(impl Iterator<Item = &'v OwnedValue> + Clone)) -> Option<(Form, i64)> {
+    let can_be = |form, per| values.clone().all(|value| has(form, per, value));
+    match values.clone().next()? {
+        OwnedValue::Bool(_) => can_be(Form::Bool, 1).then_some((Form::Bool, 1)),
+        OwnedValue::Int(_) => can_be(Form::Int, 1).then_some((Form::Int, 1)),
+        OwnedValue::Float(_) => forms_of_floats().find(|(form, per)| can_be(*form, *per)),
+        OwnedValue::Text(_) => None,
     }
-    (Form::Binary, 1, floats.iter().map(|float| float.to_bits().cast_signed()).collect())
 }
 
-/// All of them, where none is missing. Memory is taken once, since their number is known.
-pub(crate) fn all<T>(items: impl ExactSizeIterator<Item = Option<T>>) -> Option<Vec<T>> {
-    let mut all = Vec::with_capacity(items.len());
-    for item in items {
-        all.push(item?);
+/// The shortest form that all of these floats can have, and its `per`.
+pub(crate) fn of_floats(floats: &[f64]) -> (Form, i64) {
+    let can_be = |form, per| floats.iter().all(|float| float_has(form, per, *float));
+    forms_of_floats().find(|(form, per)| can_be(*form, *per)).unwrap_or((Form::Binary, 1))
+}
+
+/// The forms that floats can have with each `per`, the shortest first.
+fn forms_of_floats() -> impl Iterator<Item = (Form, i64)> {
+    let parts = || core::iter::successors(Some(1), |per| Some(per * 10)).take_while(|per| *per <= MOST_PARTS);
+    let decimal = parts().map(|per| (Form::Decimal, per));
+    decimal.chain(parts().map(|per| (Form::Single, per))).chain([(Form::Binary, 1)])
+}
+
+/// Whether a value can have a form.
+fn has(form: Form, per: i64, value: &OwnedValue) -> bool {
+    match value {
+        OwnedValue::Bool(_) => form == Form::Bool,
+        OwnedValue::Int(_) => form == Form::Int,
+        OwnedValue::Float(float) => {
+            matches!(form, Form::Decimal | Form::Single | Form::Binary) && float_has(form, per, float.get())
+        }
+        OwnedValue::Text(_) => false,
     }
-    Some(all)
+}
+
+/// Whether a float can have a form.
+fn float_has(form: Form, per: i64, float: f64) -> bool {
+    let number = || float_to_number(form, per, float);
+    form == Form::Binary
+        || ((float * whole(per)).abs() < MOST && to_float(form, per, number()).to_bits() == float.to_bits())
+}
+
+/// The number that stands for a value that can have this form.
+#[inline]
+pub(crate) fn to_number(form: Form, per: i64, value: &OwnedValue) -> i64 {
+    match value {
+        OwnedValue::Bool(value) => i64::from(*value),
+        OwnedValue::Int(value) => *value,
+        OwnedValue::Float(value) => float_to_number(form, per, value.get()),
+        OwnedValue::Text(_) => 0,
+    }
+}
+
+/// The number that stands for a float that can have this form.
+pub(crate) fn float_to_number(form: Form, per: i64, float: f64) -> i64 {
+    if form == Form::Binary {
+        return float.to_bits().cast_signed();
+    }
+    (float * whole(per) + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
+}
+
+/// The value that a number stands for.
+#[inline]
+pub(crate) fn to_value(form: Form, per: i64, number: i64) -> Kept<'static> {
+    match form {
+        Form::Bool => Kept::Bool(number != 0),
+        Form::Int => Kept::Int(number),
+        Form::Decimal | Form::Single | Form::Binary | Form::Mixed => Kept::Float(to_float(form, per, number)),
+    }
 }
 
 /// The float that a number stands for.
+#[inline]
 pub(crate) fn to_float(form: Form, per: i64, number: i64) -> f64 {
     match form {
         Form::Single => single(whole(number) / whole(per)),
         Form::Binary => f64::from_bits(number.cast_unsigned()),
         Form::Decimal | Form::Int | Form::Bool | Form::Mixed => whole(number) / whole(per),
     }
-}
-
-fn to_number(form: Form, per: i64, float: f64) -> Option<i64> {
-    let parts = float * whole(per);
-    if parts.abs() >= MOST {
-        return None;
-    }
-    let number = (parts + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed();
-    (to_float(form, per, number).to_bits() == float.to_bits()).then_some(number)
 }
 
 /// A whole number below `MOST` as a float.
@@ -91,10 +135,15 @@ mod tests {
     use super::*;
 
     fn check(floats: &[f64], expected: (Form, i64)) {
-        let (form, per, numbers) = to_numbers(floats);
-        assert_eq!((form, per), expected, "{floats:?}");
-        let back = numbers.iter().map(|number| to_float(form, per, *number).to_bits());
-        assert!(back.eq(floats.iter().map(|float| float.to_bits())), "{floats:?}");
+        assert_eq!(of_floats(floats), expected, "{floats:?}");
+        assert!(keeps_its_bits(floats), "{floats:?}");
+    }
+
+    fn keeps_its_bits(floats: &[f64]) -> bool {
+        let (form, per) = of_floats(floats);
+        let numbers = floats.iter().map(|float| float_to_number(form, per, *float));
+        let back = numbers.map(|number| to_float(form, per, number).to_bits());
+        back.eq(floats.iter().map(|float| float.to_bits()))
     }
 
     #[test]
@@ -111,12 +160,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_float_keeps_its_bits(floats in vec(any::<f64>(), 1..9), tenths in vec(any::<i32>(), 1..9)) {
-            let tenths = tenths.into_iter().map(|tenths| f64::from(tenths) / 10.0).collect();
-            for floats in [floats, tenths] {
-                let (form, per, numbers) = to_numbers(&floats);
-                let back = numbers.iter().map(|number| to_float(form, per, *number).to_bits());
-                prop_assert!(back.eq(floats.iter().map(|float| float.to_bits())));
-            }
+            let tenths: Vec<_> = tenths.into_iter().map(|tenths| f64::from(tenths) / 10.0).collect();
+            prop_assert!(keeps_its_bits(&floats) && keeps_its_bits(&tenths));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Rows of the journal: the reports of one commit with their readings, as they came.
 //!
 //! A row is entries one after the other, each in postcard's coding. A report stands before its readings, and a
-//! checksum behind all. Most readings were measured about when they arrived and have a short form, which says when by
-//! how much later that is.
+//! checksum behind all. Readings of one series that came together are one entry where they are numbers of one form, and
+//! were measured about when they arrived, as most are: a temperature takes about three bytes. Those that are not stand
+//! one by one.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,16 @@ use iot_proto::OwnedValue;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::{checksum, fault::Fault, value::Kept};
+use super::{
+    checksum,
+    fault::Fault,
+    form::{self, Form, to_number, to_value},
+    value::Kept,
+};
+
+/// The most bytes that a report or the head of a run takes, and a step.
+const HEAD: usize = 48;
+const STEP: usize = 15;
 
 /// One entry. Variants are only ever added at the end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -21,6 +31,7 @@ enum Entry<'a> {
     Reading(Reading<'a>),
     #[serde(borrow)]
     Near(Near<'a>),
+    Run(Run),
 }
 
 /// A report; the readings behind it are its own.
@@ -55,6 +66,22 @@ struct Near<'a> {
     value: Kept<'a>,
 }
 
+/// Readings of the report before it that are numbers of one form, since schema 13.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Run {
+    /// Number of the series.
+    series: u32,
+    form: Form,
+    per: i64,
+    /// So many [`Step`]s stand behind it.
+    readings: usize,
+}
+
+/// From one reading of a run to the next, the first one from zero: how much later than its report arrived it was
+/// measured, in milliseconds, and the number that stands for its value. Differences wrap around.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Step(i32, i64);
+
 impl Reading<'_> {
     /// The reading as the hub knows it.
     pub(crate) fn restore(self, arrived: i64) -> Result<ReadingView, Fault> {
@@ -86,26 +113,78 @@ impl Draft {
     /// Adds a report.
     pub(crate) fn report(&mut self, report: Report) -> Result<(), Fault> {
         self.arrived = report.arrived;
-        self.push(&Entry::Report(report))
+        self.items += 1;
+        self.push_all([Entry::Report(report)].into_iter(), HEAD)
     }
 
-    /// Adds a reading of the last report: the number of its series, when it was measured, its value.
-    pub(crate) fn reading(&mut self, series: i64, measured: i64, value: &OwnedValue) -> Result<(), Fault> {
-        let (first, last) = self.span.unwrap_or((measured, measured));
-        self.span = Some((first.min(measured), last.max(measured)));
-        let later = measured.checked_sub(self.arrived).map(i32::try_from);
-        match (u32::try_from(series), later) {
-            (Ok(series), Some(Ok(later))) => {
-                self.push(&Entry::Near(Near { series, later, value: Kept::from(value) }))
+    /// Adds readings of the last report that are of one series: its number, and of each when it was measured, and its value.
+    pub(crate) fn readings<'v>(
+        &mut self,
+        series: i64,
+        readings: impl ExactSizeIterator<Item = (i64, &'v OwnedValue)> + Clone,
+    ) -> Result<(), Fault> {
+        let mut are_near = true;
+        for (measured, _) in readings.clone() {
+            let (first, last) = self.span.unwrap_or((measured, measured));
+            self.span = Some((first.min(measured), last.max(measured)));
+            are_near &= later(self.arrived, measured).is_some();
+        }
+        self.items += readings.len();
+        let form = form::of(&readings.clone().map(|(_, value)| value));
+        let form = form.filter(|(form, _)| are_near && *form != Form::Binary);
+        match form.zip(u32::try_from(series).ok()) {
+            Some(((form, per), series)) => {
+                let run = Run { series, form, per, readings: readings.len() };
+                self.push_run(run, readings)
             }
-            _ => self.push(&Entry::Reading(Reading { series, measured, value: Kept::from(value) })),
+            None => {
+                readings.into_iter().try_for_each(|(measured, value)| self.push_one(series, measured, value))
+            }
         }
     }
 
-    fn push(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
-        self.items += 1;
-        postcard::serialize_with_flavor(entry, Appending(&mut self.entries))
-            .map_err(|why| Fault::unreadable("a report", &why))
+    fn push_run<'v>(
+        &mut self,
+        run: Run,
+        readings: impl ExactSizeIterator<Item = (i64, &'v OwnedValue)>,
+    ) -> Result<(), Fault> {
+        self.push_all([Entry::Run(run)].into_iter(), HEAD)?;
+        let (mut last, arrived) = ((0_i32, 0_i64), self.arrived);
+        let steps = readings.map(|(measured, value)| {
+            let next = (later(arrived, measured).unwrap_or(0), to_number(run.form, run.per, value));
+            let step = Step(next.0.wrapping_sub(last.0), next.1.wrapping_sub(last.1));
+            last = next;
+            step
+        });
+        self.push_all(steps, STEP)
+    }
+
+    fn push_one(&mut self, series: i64, measured: i64, value: &OwnedValue) -> Result<(), Fault> {
+        let value = Kept::from(value);
+        let entry = match (u32::try_from(series), later(self.arrived, measured)) {
+            (Ok(series), Some(later)) => Entry::Near(Near { series, later, value }),
+            _ => Entry::Reading(Reading { series, measured, value }),
+        };
+        let entries = postcard::to_extend(&entry, core::mem::take(&mut self.entries));
+        self.entries = entries.map_err(|why| unwritable(&why))?;
+        Ok(())
+    }
+
+    /// Appends parts of no more than so many bytes each. Room is made once for all of them, since to look for it at each
+    /// byte takes longer than to write it.
+    fn push_all(
+        &mut self,
+        parts: impl ExactSizeIterator<Item = impl Serialize>,
+        most: usize,
+    ) -> Result<(), Fault> {
+        let mut end = self.entries.len();
+        self.entries.resize(end + parts.len() * most, 0);
+        for part in parts {
+            let room = self.entries.get_mut(end..).unwrap_or_default();
+            end += postcard::to_slice(&part, room).map_err(|why| unwritable(&why))?.len();
+        }
+        self.entries.truncate(end);
+        Ok(())
     }
 
     /// Writes the row under its number, if there is anything in it, and forgets it. Gives how many items it has.
@@ -127,30 +206,13 @@ impl Draft {
     }
 }
 
-/// Lets postcard append to a row that it does not own.
-struct Appending<'d>(&'d mut Vec<u8>);
+/// How much later than it arrived something was measured, where that has a short form.
+fn later(arrived: i64, measured: i64) -> Option<i32> {
+    i32::try_from(measured.checked_sub(arrived)?).ok()
+}
 
-impl postcard::ser_flavors::Flavor for Appending<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        // Nearly all are numbers: floats, and others of few bytes, which are faster copied one by one.
-        match (<[u8; 8]>::try_from(bytes), bytes.len()) {
-            (Ok(float), _) => self.0.extend_from_slice(&float),
-            (_, ..=10) => bytes.iter().for_each(|byte| self.0.push(*byte)),
-            _ => self.0.extend_from_slice(bytes),
-        }
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
+fn unwritable(why: &postcard::Error) -> Fault {
+    Fault::unreadable("a report", why)
 }
 
 /// Reads a row: `each` is given every entry with the report that it belongs to.
@@ -162,10 +224,7 @@ pub(crate) fn read<'a>(
         .ok_or_else(|| Fault::Unreadable("a row of the journal has another checksum".into()))?;
     let mut of = None;
     while !entries.is_empty() {
-        let (entry, rest) =
-            postcard::take_from_bytes(entries).map_err(|why| Fault::unreadable("the journal", &why))?;
-        entries = rest;
-        match (entry, of) {
+        match (take(&mut entries)?, of) {
             (Entry::Report(report), _) => {
                 of = Some(report);
                 each(report, None)?;
@@ -175,12 +234,30 @@ pub(crate) fn read<'a>(
                 let measured = report.arrived.wrapping_add(later.into());
                 each(report, Some(Reading { series: series.into(), measured, value }))?;
             }
-            (Entry::Reading(_) | Entry::Near(_), None) => {
+            (Entry::Run(Run { series, form, per, readings }), Some(report)) => {
+                let mut last = (0_i32, 0_i64);
+                for _ in 0..readings {
+                    let Step(later, number) = take(&mut entries)?;
+                    last = (last.0.wrapping_add(later), last.1.wrapping_add(number));
+                    let measured = report.arrived.wrapping_add(last.0.into());
+                    let value = to_value(form, per, last.1);
+                    each(report, Some(Reading { series: series.into(), measured, value }))?;
+                }
+            }
+            (Entry::Reading(_) | Entry::Near(_) | Entry::Run(_), None) => {
                 return Err(Fault::Unreadable("the journal has a reading without a report".into()));
             }
         }
     }
     Ok(())
+}
+
+/// Takes a part of a row from its front.
+fn take<'a, T: Deserialize<'a>>(entries: &mut &'a [u8]) -> Result<T, Fault> {
+    let (part, rest) =
+        postcard::take_from_bytes(entries).map_err(|why| Fault::unreadable("the journal", &why))?;
+    *entries = rest;
+    Ok(part)
 }
 
 /// Reads all rows in their order: `each` is given every entry with its row and the report that it belongs to.
@@ -256,20 +333,35 @@ mod tests {
         prop_oneof![5 => -60_000..0_i64, 1 => any::<i64>()]
     }
 
+    /// Values that came together: most are of one type.
+    fn together() -> impl Strategy<Value = Vec<OwnedValue>> {
+        let tenths = |tenths: i32| Finite::new(f64::from(tenths) / 10.0).ok().map(OwnedValue::Float);
+        prop_oneof![
+            vec(any::<i32>().prop_filter_map("finite", tenths), 1..20),
+            vec(any::<i64>().prop_map(OwnedValue::Int), 1..20),
+            vec(any::<bool>().prop_map(OwnedValue::Bool), 1..20),
+            vec(values(), 1..4),
+        ]
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(
             arrived in any::<i64>(),
-            readings in vec((prop_oneof![1..99_i64, any::<i64>()], times(), values()), 0..30)
+            runs in vec((prop_oneof![1..99_i64, any::<i64>()], vec(times(), 20), together()), 0..9)
         ) {
             let mut draft = Draft::default();
             draft.report(Report { source: 7, boot: 1, sequence: 9, gap: 0, arrived }).unwrap();
             let mut written = Vec::new();
-            for (series, later, value) in readings {
-                let measured = arrived.wrapping_add(later);
-                draft.reading(series, measured, &value).unwrap();
-                written.push((series, ReadingView { value, measured: UnixMillis(measured), arrived: UnixMillis(arrived) }));
+            for (series, later, values) in runs {
+                let readings: Vec<_> = later.into_iter().map(|later| arrived.wrapping_add(later)).zip(values).collect();
+                draft.readings(series, readings.iter().map(|(measured, value)| (*measured, value))).unwrap();
+                let arrived = UnixMillis(arrived);
+                written.extend(readings.into_iter().map(|(measured, value)| {
+                    (series, ReadingView { value, measured: UnixMillis(measured), arrived })
+                }));
             }
+            prop_assert_eq!(draft.items, written.len() + 1);
             let mut back = Vec::new();
             read(&checksum::close(draft.entries), |report, reading| {
                 back.extend(reading.map(|reading| Ok((reading.series, reading.restore(report.arrived)?))));
@@ -278,15 +370,29 @@ mod tests {
             .unwrap();
             prop_assert_eq!(back.into_iter().collect::<Result<Vec<_>, Fault>>().unwrap(), written);
         }
+
+        #[test]
+        fn what_is_no_row_is_refused_or_read_but_never_a_panic(bytes in vec(any::<u8>(), 0..200)) {
+            // Whether it can be read does not matter here.
+            let _ = read(&checksum::close(bytes), |report, reading| {
+                reading.map_or(Ok(()), |reading| reading.restore(report.arrived).map(drop))
+            });
+        }
     }
 
     #[test]
-    fn a_temperature_that_was_measured_just_now_takes_fourteen_bytes() {
-        let mut draft = Draft::default();
-        draft.report(Report { source: 7, boot: 1, sequence: 9, gap: 0, arrived: 1_767_225_600_000 }).unwrap();
-        let report = draft.entries.len();
-        let value = OwnedValue::Float(Finite::new(21.4).unwrap());
-        draft.reading(300, 1_767_225_599_500, &value).unwrap();
-        assert_eq!(draft.entries.len() - report, 14);
+    fn a_temperature_takes_ten_bytes_alone_and_three_among_others() {
+        let bytes = |count: usize| {
+            let mut draft = Draft::default();
+            let arrived = 1_767_225_600_000;
+            draft.report(Report { source: 7, boot: 1, sequence: 9, gap: 0, arrived }).unwrap();
+            let report = draft.entries.len();
+            let tenths =
+                (0..100).map(|at| OwnedValue::Float(Finite::new(f64::from(214 + at % 5) / 10.0).unwrap()));
+            let readings: Vec<_> = (0..).map(|at| arrived - 500 + at).zip(tenths).take(count).collect();
+            draft.readings(300, readings.iter().map(|(measured, value)| (*measured, value))).unwrap();
+            draft.entries.len() - report
+        };
+        assert_eq!((bytes(1), bytes(16), bytes(100)), (10, 40, 208));
     }
 }

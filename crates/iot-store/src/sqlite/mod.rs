@@ -202,8 +202,9 @@ impl SqliteStore {
         SqlitePeople::beside(&self.path, self.disk)
     }
 
-    /// Writes the batch in one transaction, and gives what is known afterwards.
-    fn write(&mut self, batch: &Batch) -> Result<Known, Fault> {
+    /// Writes the batch in one transaction, some upkeep along with it where `takes_work`, and gives what is known
+    /// afterwards.
+    fn write(&mut self, batch: &Batch, takes_work: bool) -> Result<Known, Fault> {
         let mut known = if let Some(known) = self.known.take() { known } else { Known::load(&self.db)? };
         let db = self.db.transaction()?;
         self.draft.clear();
@@ -241,9 +242,8 @@ impl SqliteStore {
                     for run in own.chunk_by(is_same) {
                         let Some(first) = run.first() else { continue };
                         let series = source.series_at(&db, first.module, first.channel)?;
-                        for reading in run {
-                            self.draft.reading(series.number, reading.measured.0, &reading.value)?;
-                        }
+                        let journal = run.iter().map(|reading| (reading.measured.0, &reading.value));
+                        self.draft.readings(series.number, journal)?;
                         series.read(
                             row + 1,
                             run.iter().map(|reading| (&reading.value, reading.measured, *arrived)),
@@ -254,6 +254,10 @@ impl SqliteStore {
         }
         row += 1;
         items += self.draft.insert(&db, row)?;
+        if takes_work {
+            let numbers = &mut known.numbers;
+            known.work.along(&db, (numbers, row), &self.limits)?;
+        }
         db.commit()?;
         self.row = row;
         known.work.grew(items, last_arrived);
@@ -282,8 +286,17 @@ impl Store for SqliteStore {
         {
             warn!("could not pack what is stored: {why}");
         }
-        let known = self.write(batch).map_err(|fault| fault.explain(&self.path))?;
-        self.known = Some(known);
+        let known = self.known.as_mut();
+        let takes_work = known.is_some_and(|known| known.work.goes_along(self.row, &self.limits));
+        let written = match self.write(batch, takes_work) {
+            // A batch does not fail for what goes along with it.
+            Err(fault) if takes_work => {
+                warn!("could not pack what is stored: {}", fault.explain(&self.path));
+                self.write(batch, false)
+            }
+            written => written,
+        };
+        self.known = Some(written.map_err(|fault| fault.explain(&self.path))?);
         Ok(())
     }
 
@@ -365,6 +378,44 @@ mod tests {
         store.db.pragma_update_and_check(None, "max_page_count", 1_000_000, |_| Ok(())).unwrap();
         store.commit(&batch).unwrap();
         assert_eq!(stored(&history), 1_010);
+    }
+
+    #[test]
+    fn under_load_what_is_due_goes_along_with_commits() {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = SqliteLimits { journal: 200, ..SqliteLimits::default() };
+        let (mut store, history) = SqliteStore::open_with(&directory.path().join("hub.db"), limits).unwrap();
+        for sequence in 1..=200 {
+            store.commit(&report(sequence, 10)).unwrap();
+            let journal = journal::length(&store.db).unwrap();
+            assert!(journal < 300, "{journal} items after {sequence} commits");
+        }
+        assert_eq!(stored(&history), 2_000);
+    }
+
+    #[test]
+    fn a_batch_is_stored_where_what_goes_along_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = SqliteLimits { journal: 200, ..SqliteLimits::default() };
+        let (mut store, _history) = SqliteStore::open_with(&directory.path().join("hub.db"), limits).unwrap();
+        let items = |store: &SqliteStore| journal::length(&store.db).unwrap();
+        let mut sequence = 0;
+        let mut commit = |store: &mut SqliteStore| {
+            sequence += 1;
+            store.commit(&report(sequence, 10))
+        };
+        while items(&store) < 200 {
+            commit(&mut store).unwrap();
+        }
+        while items(&store) >= 200 {
+            commit(&mut store).unwrap();
+        }
+        store.db.execute("UPDATE chunk SET checksum = checksum + 1, sealed = 0", []).unwrap();
+        for _ in 0..40 {
+            let before = items(&store);
+            commit(&mut store).unwrap();
+            assert_eq!(items(&store), before + 11, "stored, and nothing is packed");
+        }
     }
 
     #[test]

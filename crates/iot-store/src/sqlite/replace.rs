@@ -65,7 +65,7 @@ fn add(
             let (source, arrived) = (source.number, reading.arrived.0);
             draft.report(Report { source, boot: 0, sequence: 0, gap: 0, arrived })?;
         }
-        draft.reading(series, reading.measured.0, &reading.value)?;
+        draft.readings(series, core::iter::once((reading.measured.0, &reading.value)))?;
         source.read(row, series, reading)?;
     }
     Ok(())

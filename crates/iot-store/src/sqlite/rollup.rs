@@ -17,7 +17,7 @@ use super::{
     checksum,
     column::{Column, Fitted},
     fault::Fault,
-    form::{Form, to_float, to_numbers},
+    form::{Form, float_to_number, of_floats, to_float},
     rows,
 };
 use crate::buckets::Buckets;
@@ -184,7 +184,8 @@ fn encode(buckets: &[Bucket]) -> Result<(String, Vec<u8>), Fault> {
     let of = |part: fn(&Bucket) -> f64| buckets.iter().map(part);
     let floats: Vec<_> =
         of(|bucket| bucket.min).chain(of(|bucket| bucket.max)).chain(of(|bucket| bucket.sum)).collect();
-    let (form, per, numbers) = to_numbers(&floats);
+    let (form, per) = of_floats(&floats);
+    let numbers: Vec<_> = floats.iter().map(|float| float_to_number(form, per, *float)).collect();
     let starts: Vec<_> = buckets.iter().map(|bucket| bucket.start.0).collect();
     let counts: Vec<_> = buckets.iter().map(|bucket| bucket.count.cast_signed()).collect();
     let (mins, others) = numbers.split_at(buckets.len());

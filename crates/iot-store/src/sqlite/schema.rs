@@ -11,7 +11,7 @@ use super::{fault::Fault, rollup, rows, upkeep::merge};
 pub(crate) const APPLICATION_ID: i32 = 0x494f_5448;
 
 /// The newest schema that this hub knows.
-pub(crate) const NEWEST: i32 = 12;
+pub(crate) const NEWEST: i32 = 13;
 
 /// Each step from one schema to the next.
 pub(crate) fn migrations() -> Migrations<'static> {
@@ -42,6 +42,7 @@ pub(crate) fn migrations() -> Migrations<'static> {
             rows::begin_table(db, "unverified").map_err(|fault| HookError::Hook(fault.to_string()))
         }),
         M::up(include_str!("schema/12.sql")),
+        M::up(include_str!("schema/13.sql")),
     ])
 }
 

@@ -30,6 +30,7 @@ impl<'a> From<&'a OwnedValue> for Kept<'a> {
 
 impl Kept<'_> {
     /// The value as the hub knows it.
+    #[inline]
     pub(crate) fn restore(self) -> Result<OwnedValue, Fault> {
         Ok(match self {
             Self::Bool(value) => OwnedValue::Bool(value),
@@ -74,6 +75,7 @@ impl Typed {
 }
 
 /// A number that a hub stored is finite.
+#[inline]
 pub(crate) fn finite(value: f64) -> Result<Finite, Fault> {
     Finite::new(value).map_err(|why| Fault::unreadable("a value", &why))
 }

@@ -5,7 +5,7 @@ use iot_core::view::ReadingView;
 use rusqlite::Connection;
 
 use crate::sqlite::{
-    chunk::{self, PAGE, Place, fill_page},
+    chunk::{self, PAGE, Place, fill_page, likely_of},
     fault::Fault,
 };
 
@@ -27,12 +27,14 @@ const LIKELY: usize = PAGE / 4;
 ///
 /// Chunks keep the order of their commits: those that are full have lower numbers than those that are not.
 pub(crate) fn add(db: &Connection, series: i64, mut readings: Vec<ReadingView>) -> Result<(), Fault> {
-    let open = "SELECT count(*), coalesce(sum(length(bits)), 0), coalesce(sum(readings), 0)
+    let open = "SELECT count(*), coalesce(sum(length(bits)), 0), coalesce(sum(length(columns)), 0), coalesce(sum(readings), 0)
                 FROM chunk INDEXED BY chunk_open WHERE series = ? AND sealed = 0";
-    let (chunks, bytes, open): (i64, i64, i64) =
-        db.prepare_cached(open)?.query_row([series], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (chunks, bytes, columns, open): (i64, i64, i64, i64) = db
+        .prepare_cached(open)?
+        .query_row([series], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     let (of_open, bytes_of_open) = (to_usize(open), to_usize(bytes));
-    let likely = (of_open * PAGE).checked_div(bytes_of_open).unwrap_or(LIKELY);
+    let head = to_usize(columns.checked_div(chunks).unwrap_or(0));
+    let likely = likely_of(of_open, bytes_of_open, head).unwrap_or(LIKELY);
     let bytes = readings.len() * PAGE / likely.max(1);
     let is_small = bytes < MANY && bytes + bytes_of_open < ENOUGH;
     if (1..MERGE - 1).contains(&chunks) && is_small {

@@ -31,11 +31,16 @@ const WAIT_MS: i64 = 15 * 60 * 1_000;
 /// How long after its end a day counts as over: an hour, in which readings may still come.
 const LATE_MS: i64 = 3_600_000;
 
+/// With this part of a journal's items a step goes along with a commit: under load that costs less than transactions
+/// and syncs of its own, and many units in one transaction less than one in each.
+const PARTS: usize = 32;
+
 /// What remains to be done.
 #[derive(Debug)]
 pub(crate) struct Work {
-    /// Items in the journal.
+    /// Items in the journal, and those that have come since the last step.
     journal: usize,
+    since_step: usize,
     /// When the first report that stands in the journal arrived, and the last one of all.
     oldest: Option<i64>,
     last: Option<i64>,
@@ -58,6 +63,7 @@ impl Work {
         let present = db.query_row("SELECT present FROM state", [], |row| row.get(0))?;
         Ok(Self {
             journal,
+            since_step: 0,
             // How long the journal has waited is not known: it is folded with the next report.
             oldest: (journal > 0).then_some(i64::MIN),
             last: None,
@@ -72,6 +78,7 @@ impl Work {
     /// A commit has added so many items to the journal, the last of which arrived then.
     pub(crate) fn grew(&mut self, items: usize, arrived: Option<i64>) {
         self.journal += items;
+        self.since_step += items;
         if let Some(arrived) = arrived {
             self.last = Some(arrived);
             self.oldest.get_or_insert(arrived);
@@ -101,13 +108,31 @@ impl Work {
         if !self.is_due() {
             return Ok(Upkeep::Done);
         }
-        let begun = Instant::now();
         let db = db.transaction()?;
-        let mut due = self.unit(&db, (&mut *numbers, row), limits)?;
-        while due == Upkeep::Due && begun.elapsed() < limits.step {
-            due = self.unit(&db, (&mut *numbers, row), limits)?;
-        }
+        let due = self.along(&db, (numbers, row), limits)?;
         db.commit()?;
+        Ok(due)
+    }
+
+    /// Whether a step goes along with the next commit. `row` is the last row of the journal.
+    pub(crate) fn goes_along(&mut self, row: i64, limits: &SqliteLimits) -> bool {
+        self.begin_fold(row, limits);
+        self.fold.is_some() && self.since_step >= limits.journal / PARTS
+    }
+
+    /// Does units within the transaction of a commit until the time of a step is over. `row` is its row.
+    pub(crate) fn along(
+        &mut self,
+        db: &Connection,
+        (numbers, row): (&mut Numbers, i64),
+        limits: &SqliteLimits,
+    ) -> Result<Upkeep, Fault> {
+        let begun = Instant::now();
+        self.since_step = 0;
+        let mut due = self.unit(db, (&mut *numbers, row), limits)?;
+        while due == Upkeep::Due && begun.elapsed() < limits.step {
+            due = self.unit(db, (&mut *numbers, row), limits)?;
+        }
         Ok(due)
     }
 

@@ -1,0 +1,1 @@
+-- Readings of one series that came together are one entry of the journal, which older hubs do not know. No table changes.
