@@ -214,9 +214,11 @@ fn decode(columns: &str, mut bits: &[u8], count: usize) -> Result<Vec<ReadingVie
     let measured = columns.measured.unpack(&mut bits, count)?;
     let delays = columns.delay.unpack(&mut bits, count)?;
     let values = columns.value.unpack(&mut bits, count)?;
+    let Columns { form, per, .. } = columns;
+    let times = measured.into_iter().zip(delays);
     let mut readings = Vec::with_capacity(count);
-    for ((measured, delay), value) in measured.into_iter().zip(delays).zip(values) {
-        let value = to_value(columns.form, columns.per, value).restore()?;
+    for ((measured, delay), value) in times.zip(values) {
+        let value = to_value(form, per, value).restore()?;
         readings.push(view(measured, measured.wrapping_add(delay), value));
     }
     Ok(readings)
