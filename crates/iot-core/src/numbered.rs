@@ -39,13 +39,12 @@ impl<K: Copy + Ord + Into<u64>, V> Numbered<K, V> {
 
     /// What has this number.
     pub fn get(&self, number: K) -> Option<&V> {
-        self.place(number).ok().and_then(|place| self.entries.get(place)).map(|(_, value)| value)
+        self.find(number).and_then(|place| self.entries.get(place)).map(|(_, value)| value)
     }
 
     /// What has this number, to change it.
     pub fn get_mut(&mut self, number: K) -> Option<&mut V> {
-        let place = self.place(number).ok()?;
-        self.entries.get_mut(place).map(|(_, value)| value)
+        self.find(number).and_then(|place| self.entries.get_mut(place)).map(|(_, value)| value)
     }
 
     /// All of them, in the order of their numbers.
@@ -61,6 +60,17 @@ impl<K: Copy + Ord + Into<u64>, V> Numbered<K, V> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Where a number is: as far behind the first as it is greater, unless one between them is missing.
+    #[inline]
+    fn find(&self, number: K) -> Option<usize> {
+        let (first, _) = self.entries.first()?;
+        let place = usize::try_from(number.into().wrapping_sub((*first).into())).unwrap_or(usize::MAX);
+        match self.entries.get(place) {
+            Some((known, _)) if *known == number => Some(place),
+            Some(_) | None => self.place(number).ok(),
+        }
     }
 
     /// Where a number is, or where it would be put.
