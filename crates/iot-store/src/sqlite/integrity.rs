@@ -13,7 +13,7 @@ use super::{
     chunk,
     fault::Fault,
     journal,
-    open::SqliteDisk,
+    open::{FRAME_HEAD, LOG_HEAD, SqliteDisk, log_of},
     people,
     rows::{self, LARGE, SMALL},
     schema::NEWEST,
@@ -25,10 +25,6 @@ const CHUNKS_AT_OPENING: i64 = 64;
 
 /// Faults that are told at most.
 const TOLD: usize = 5;
-
-/// Bytes of the head of a write-ahead log, and of each of its frames.
-const WAL_HEAD: u64 = 32;
-const FRAME_HEAD: u64 = 24;
 
 /// What a file was found to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,9 +95,7 @@ fn length(db: &Connection, path: &Path, disk: SqliteDisk) -> Result<(), Fault> {
     let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0)).map(u64::from);
     let (pages, page_size) = (number("page_count")?, number("page_size")?);
     let size = disk.size;
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let logged = size(Path::new(&log)).saturating_sub(WAL_HEAD) / (page_size + FRAME_HEAD);
+    let logged = size(&log_of(path)).saturating_sub(LOG_HEAD) / (page_size + FRAME_HEAD);
     let (there, needed) = (size(path), pages.saturating_sub(logged) * page_size);
     if there >= needed {
         return Ok(());

@@ -3,9 +3,9 @@
 //! SQLite ends the log at the first frame whose checksum is not right. Where a write was not finished that is its
 //! end. Where a bit has turned over earlier it would silently drop every commit behind it.
 //!
-//! Behind an end may lie whatever failed or unfinished writes left: frames of earlier logs, which have other salts,
-//! and frames of commits that failed and were written over, of which each follows from the end. What cannot lie there
-//! is a commit and a frame that follows from it: SQLite writes on behind a commit only once that is synced, and never
+//! Behind an end may lie zeros that make room, and whatever failed or unfinished writes left: frames of earlier logs,
+//! which have other salts, and frames of commits that failed and were written over, of which each follows from the end.
+//! What cannot lie there is a commit and a frame that follows from it: SQLite writes on behind a commit only once that is synced, and never
 //! again before it. Where such a pair is found, what lay before it was whole once and is not any more.
 //!
 //! That nothing is found shows little: a log that lost its end, or a bit in its last commits, looks like a power cut.

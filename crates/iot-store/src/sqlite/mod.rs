@@ -128,6 +128,8 @@ pub struct SqliteStore {
     /// The number of the journal's last row. None is used twice while the process runs.
     row: i64,
     draft: Draft,
+    /// Whether the log was made as long as it gets.
+    has_room: bool,
     /// Held until the file is closed.
     _lock: Option<File>,
 }
@@ -179,6 +181,7 @@ impl SqliteStore {
             known: Some(known),
             row,
             draft: Draft::default(),
+            has_room: false,
             _lock: opened.lock,
         };
         Ok((store, history))
@@ -301,6 +304,16 @@ impl Store for SqliteStore {
     }
 
     fn upkeep(&mut self) -> Result<Upkeep, StoreError> {
+        if !self.has_room {
+            match open::make_room(&mut self.db, &self.path, self.disk) {
+                Ok(false) => return Ok(Upkeep::Due),
+                Ok(true) => {}
+                Err(why) => {
+                    warn!(%why, "could not make room in the log: commits take longer until it has grown by itself");
+                }
+            }
+            self.has_room = true;
+        }
         // What is known is put back where the step succeeds; where it does not, the file is read anew.
         let Some(mut known) = self.known.take() else { return Ok(Upkeep::Done) };
         let step = known.work.step(&mut self.db, (&mut known.numbers, self.row), &self.limits);

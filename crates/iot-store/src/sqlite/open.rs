@@ -22,8 +22,13 @@ use super::{
 /// The oldest SQLite that is used: those before can corrupt a file with a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// Bytes of a page.
+/// Bytes of a page, of the head of a log, and of the head of each of its frames.
 const PAGE: u64 = 4_096;
+pub(crate) const LOG_HEAD: u64 = 32;
+pub(crate) const FRAME_HEAD: u64 = 24;
+
+/// Bytes by which the log is made longer at once: a commit waits no longer for them than for a step of upkeep.
+const ROOM: u64 = 256 * 1024;
 
 /// How long the writer waits for another program that has the file locked, such as a shell.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +61,9 @@ pub struct SqliteDisk {
     pub renew: fn(&Path) -> io::Result<Vec<u8>>,
     /// Bytes of a file; 0 where there is none.
     pub size: fn(&Path) -> u64,
+    /// Writes zeros behind the end of a file until it has so many bytes, and syncs them. Where that fails, it is as long
+    /// as it was.
+    pub lengthen: fn(&Path, u64) -> io::Result<()>,
     /// Pages in the log with which it is copied into the file. 2,000 are 8 MB: large enough that copying costs
     /// commits little.
     pub checkpoint: u32,
@@ -63,7 +71,7 @@ pub struct SqliteDisk {
 
 impl Default for SqliteDisk {
     fn default() -> Self {
-        Self { vfs: None, renew, size, checkpoint: 2_000 }
+        Self { vfs: None, renew, size, lengthen, checkpoint: 2_000 }
     }
 }
 
@@ -229,6 +237,26 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
+/// Makes the log longer by a step, and gives whether it is as long by now as it is when it is copied into the file. A
+/// commit that makes it longer takes half as long again, because the file system has to write down the new length. Who
+/// writes is kept out meanwhile: what another program wrote behind the end would be lost.
+pub(crate) fn make_room(db: &mut Connection, path: &Path, disk: SqliteDisk) -> Result<bool, Fault> {
+    let nobody_writes = db.transaction()?;
+    let log = log_of(path);
+    let whole = LOG_HEAD + u64::from(disk.checkpoint) * (FRAME_HEAD + PAGE);
+    let length = whole.min((disk.size)(&log) + ROOM);
+    (disk.lengthen)(&log, length).map_err(Fault::Disk)?;
+    nobody_writes.commit()?;
+    Ok(length == whole)
+}
+
+/// Where SQLite has the log of a file.
+pub(crate) fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
 /// What [`SqliteDisk::size`] says. The file is not opened: closing one of our own would end SQLite's locks on it.
 fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
@@ -237,9 +265,8 @@ fn size(path: &Path) -> u64 {
 /// What [`SqliteDisk::renew`] says. The rest of the file needs no such care: SQLite removes a log only when what was
 /// in it has been synced into the file, and copies all of it again where that failed.
 fn renew(path: &Path) -> io::Result<Vec<u8>> {
-    let log = PathBuf::from(format!("{}-wal", path.display()));
     let mut bytes = Vec::new();
-    for (path, length) in [(path, PAGE), (&log, u64::MAX)] {
+    for (path, length) in [(path, PAGE), (&*log_of(path), u64::MAX)] {
         bytes.clear();
         let mut file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
@@ -252,6 +279,19 @@ fn renew(path: &Path) -> io::Result<Vec<u8>> {
         file.sync_all()?;
     }
     Ok(bytes)
+}
+
+/// What [`SqliteDisk::lengthen`] says. The zeros are written, not only allocated: the first write to what is allocated
+/// alone changes what the file system keeps of the file, and each sync would wait for that too.
+fn lengthen(path: &Path, length: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let before = file.seek(io::SeekFrom::End(0))?;
+    let missing = length.saturating_sub(before);
+    let written = io::copy(&mut io::repeat(0).take(missing), &mut file).and_then(|_| file.sync_all());
+    if written.is_err() {
+        file.set_len(before)?;
+    }
+    written
 }
 
 /// Puts on disk which files the directory of this one has.

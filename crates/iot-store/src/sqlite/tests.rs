@@ -1,5 +1,7 @@
 //! The store as a whole, where its connection has to be reached.
 
+use std::io::ErrorKind;
+
 use iot_core::{
     NodeId, Series, UnixMillis,
     store::{History as _, ReadingQuery},
@@ -56,6 +58,44 @@ fn a_full_disk_refuses_with_advice_and_commits_work_again_once_there_is_room() {
     store.db.pragma_update_and_check(None, "max_page_count", 1_000_000, |_| Ok(())).unwrap();
     store.commit(&batch).unwrap();
     assert_eq!(stored(&history), 1_010);
+}
+
+#[test]
+fn the_log_has_room_before_it_is_needed_and_is_read_up_to_where_it_was_written() {
+    let (directory, mut store, _history) = open(200);
+    let log = directory.path().join("hub.db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    store.commit(&report(1, 10)).unwrap();
+    assert!(length() < 1_000_000, "{} bytes", length());
+    let before = length();
+    assert_eq!(store.upkeep().unwrap(), Upkeep::Due);
+    assert_eq!(length(), before + 256 * 1024, "a step");
+    while store.upkeep().unwrap() == Upkeep::Due {}
+    let whole = length();
+    assert!(whole > 8_000_000, "{whole} bytes");
+    for sequence in 2..=50 {
+        store.commit(&report(sequence, 10)).unwrap();
+    }
+    assert_eq!(length(), whole);
+
+    // What a hub would find that was killed now.
+    let killed = tempfile::tempdir().unwrap();
+    for name in ["hub.db", "hub.db-wal"] {
+        std::fs::copy(directory.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let (_store, history) = SqliteStore::open(&killed.path().join("hub.db")).unwrap();
+    assert_eq!(stored(&history), 500);
+}
+
+#[test]
+fn a_log_for_which_no_room_can_be_made_grows_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hub.db");
+    let disk = SqliteDisk { lengthen: |_, _| Err(ErrorKind::StorageFull.into()), ..SqliteDisk::default() };
+    let (mut store, history) = SqliteStore::open_on(disk, &path, SqliteLimits::default()).unwrap();
+    assert_eq!(store.upkeep().unwrap(), Upkeep::Done);
+    store.commit(&report(1, 10)).unwrap();
+    assert_eq!(stored(&history), 10);
 }
 
 #[test]

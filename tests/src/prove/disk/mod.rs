@@ -181,8 +181,13 @@ impl Disk {
     /// # Errors
     /// As [`SqliteStore::open_with`].
     pub(crate) fn open(&self, limits: SqliteLimits) -> Result<(SqliteStore, SqliteHistory), OpenError> {
-        let disk =
-            SqliteDisk { vfs: Some(self.name), renew: vfs::renew, size: vfs::size, checkpoint: CHECKPOINT };
+        let disk = SqliteDisk {
+            vfs: Some(self.name),
+            renew: vfs::renew,
+            size: vfs::size,
+            lengthen: vfs::lengthen,
+            checkpoint: CHECKPOINT,
+        };
         SqliteStore::open_on(disk, Path::new(FILE), limits)
     }
 

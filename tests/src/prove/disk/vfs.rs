@@ -169,13 +169,7 @@ pub(super) fn renew(path: &Path) -> io::Result<Vec<u8>> {
     let name = path.to_string_lossy();
     for (name, length) in [(name.to_string(), 4_096), (format!("{name}-wal"), u64::MAX)] {
         bytes.clear();
-        let mut handle = {
-            let mut state = disk.state();
-            state.begin_whole()?;
-            let Some(inode) = state.names.get(&name).copied() else { continue };
-            state.handles += 1;
-            Handle { disk: disk.clone(), inode, number: state.handles }
-        };
+        let Some(mut handle) = handle(&disk, &name)? else { continue };
         let length = handle.size()?.min(length);
         bytes.resize(usize::try_from(length).unwrap_or(0), 0);
         handle.read_exact_at(&mut bytes, 0)?;
@@ -183,6 +177,28 @@ pub(super) fn renew(path: &Path) -> io::Result<Vec<u8>> {
         handle.sync(false)?;
     }
     Ok(bytes)
+}
+
+/// As the store's own does on the disk of the machine.
+pub(super) fn lengthen(path: &Path, length: u64) -> io::Result<()> {
+    let Some(disk) = Disk::of_thread() else { return Ok(()) };
+    let mut handle = handle(&disk, &path.to_string_lossy())?.ok_or(ErrorKind::NotFound)?;
+    let before = handle.size()?;
+    let zeros = vec![0; usize::try_from(length.saturating_sub(before)).unwrap_or(0)];
+    let written = handle.write_all_at(&zeros, before).and_then(|()| handle.sync(false));
+    if written.is_err() {
+        handle.set_len(before)?;
+    }
+    written
+}
+
+/// Opens a file that is there.
+fn handle(disk: &Disk, name: &str) -> io::Result<Option<Handle>> {
+    let mut state = disk.state();
+    state.begin_whole()?;
+    let Some(inode) = state.names.get(name).copied() else { return Ok(None) };
+    state.handles += 1;
+    Ok(Some(Handle { disk: disk.clone(), inode, number: state.handles }))
 }
 
 /// What is said of an operation that was done.

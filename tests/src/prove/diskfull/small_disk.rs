@@ -71,6 +71,17 @@ impl SmallDisk {
         ballast.grow()?;
         Ok(ballast)
     }
+
+    /// Fills it until so many bytes are left.
+    ///
+    /// # Errors
+    /// As [`fill`](Self::fill).
+    pub(super) fn fill_but(&self, bytes: u64) -> Result<Ballast> {
+        let ballast = self.fill()?;
+        let file = OpenOptions::new().write(true).open(&ballast.path)?;
+        file.set_len(file.metadata()?.len().saturating_sub(bytes))?;
+        Ok(ballast)
+    }
 }
 
 impl Drop for SmallDisk {
