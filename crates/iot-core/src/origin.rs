@@ -3,7 +3,6 @@
 use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ops::RangeInclusive,
 };
 
 /// Where connections come from, for counting: one IPv4 address, or one IPv6 network of 64 bits, since a
@@ -21,49 +20,53 @@ use core::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(Place);
 
-/// Small, because many are kept.
+/// Small, because many are kept, and of words, which are compared without a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Place {
-    Address(Ipv4Addr),
+    /// The bits of an IPv4 address.
+    Address(u32),
     /// The bits of an IPv6 address that name its network.
-    Network([u8; 8]),
+    Network([u32; 2]),
 }
+
+/// Which address of its origin one is: nothing for IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Host([u32; 2]);
 
 impl Origin {
     /// The origin that an address belongs to.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self(Place::Address(address)),
-            IpAddr::V6(address) => {
-                let network = address.octets().first_chunk().copied().unwrap_or_default();
-                Self(Place::Network(network))
-            }
-        }
+        Self::split(address).0
     }
 
-    /// The addresses that belong to it, the first and the last.
-    pub(crate) fn addresses(self) -> RangeInclusive<IpAddr> {
-        match self.0 {
-            Place::Address(address) => address.into()..=address.into(),
-            Place::Network(network) => {
-                let first = first_of(network);
-                first.into()..=Ipv6Addr::from_bits(first.to_bits() | u128::from(u64::MAX)).into()
+    /// The origin that an address belongs to, and which one of it this is.
+    pub(crate) fn split(address: IpAddr) -> (Self, Host) {
+        match address.to_canonical() {
+            IpAddr::V4(address) => (Self(Place::Address(address.to_bits())), Host::FIRST),
+            IpAddr::V6(address) => {
+                let word = |high: u16, low: u16| u32::from(high) << 16 | u32::from(low);
+                let words = |[a, b, c, d]: [u16; 4]| [word(a, b), word(c, d)];
+                let [a, b, c, d, host @ ..] = address.segments();
+                (Self(Place::Network(words([a, b, c, d]))), Host(words(host)))
             }
         }
     }
 }
 
-/// The first address of a network.
-fn first_of(network: [u8; 8]) -> Ipv6Addr {
-    Ipv6Addr::from_bits(u128::from(u64::from_be_bytes(network)) << 64)
+impl Host {
+    pub(crate) const FIRST: Self = Self([0; 2]);
+    pub(crate) const LAST: Self = Self([u32::MAX; 2]);
 }
 
 impl fmt::Display for Origin {
     /// The address, or the network as `2001:db8::/64`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Place::Address(address) => write!(f, "{address}"),
-            Place::Network(network) => write!(f, "{}/64", first_of(network)),
+            Place::Address(bits) => write!(f, "{}", Ipv4Addr::from_bits(bits)),
+            Place::Network([high, low]) => {
+                let first = Ipv6Addr::from_bits(u128::from(high) << 96 | u128::from(low) << 64);
+                write!(f, "{first}/64")
+            }
         }
     }
 }

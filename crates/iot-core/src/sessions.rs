@@ -233,6 +233,9 @@ impl Sessions {
     pub(crate) fn enter(&mut self, id: SessionId, phase: Phase) {
         let Some(session) = self.get_mut(id) else { return };
         let (before, origin) = (core::mem::replace(&mut session.phase, phase), Origin::of(session.peer.ip()));
+        if before == phase {
+            return;
+        }
         self.all.take(before);
         self.all.add(phase);
         let here = self.by_origin.entry(origin).or_default();

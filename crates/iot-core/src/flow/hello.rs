@@ -79,7 +79,7 @@ impl Hub {
         let known = proven.map_or_else(|| self.registry.find(&id), |key| self.registry.find_key(&key));
         let number = match known {
             Some(number) => number,
-            None => self.take_in(now, session, (&id, proven, Facts::from(hello)), out)?,
+            None => self.take_in(now, session, (&id, proven, hello.into()), out)?,
         };
         self.check_home(now, session, number, out)?;
         let standing = self.registry.get(number).map(|node| node.standing(proven, now.wall));
@@ -177,12 +177,11 @@ impl Hub {
         frame: &Frame<'_>,
         out: &mut Effects,
     ) {
-        let facts = Facts::from(hello);
-        let (keepalive, returns) = (facts.keepalive(&self.config), facts.returns(&self.config));
         let Some(peer) = self.sessions.get(session).map(|session| session.peer) else { return };
         let moved = self.registry.seen_at(number, peer) | self.settle(number);
-        let differs = self.registry.describe(number, facts);
+        let differs = self.registry.describe(number, hello);
         let Some(node) = self.registry.get_mut(number) else { return };
+        let (keepalive, returns) = (node.facts.keepalive(&self.config), node.facts.returns(&self.config));
         let slept = node.wake();
         let is_news = differs || moved || slept;
         node.boot = Some(hello.boot);

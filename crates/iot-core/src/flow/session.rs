@@ -64,20 +64,18 @@ impl Hub {
     /// Strangers leave room for addresses where an admitted node lives.
     fn check_room(&self, peer: SocketAddr) -> Result<(), IotError> {
         let (config, here) = (&self.config, self.sessions.from(Origin::of(peer.ip())));
-        let is_home = self.registry.is_home(peer.ip());
-        let (most, most_half_open) = if is_home {
-            (config.max_sessions, config.max_half_open)
-        } else {
-            (config.max_sessions - config.max_sessions / 8, config.max_half_open.div_ceil(2))
-        };
         let all = self.sessions.all();
-        for (count, most, limit) in [
-            (here.live, config.max_sessions_per_address, Limit::SessionsPerAddress),
-            (all.live, most, Limit::Sessions),
-            (here.half_open, config.max_half_open_per_address, Limit::HalfOpenPerAddress),
-            (all.half_open, most_half_open, Limit::HalfOpen),
+        for (count, most, kept, limit) in [
+            (here.live, config.max_sessions_per_address, 0, Limit::SessionsPerAddress),
+            (all.live, config.max_sessions, config.max_sessions / 8, Limit::Sessions),
+            (here.half_open, config.max_half_open_per_address, 0, Limit::HalfOpenPerAddress),
+            (all.half_open, config.max_half_open, config.max_half_open / 2, Limit::HalfOpen),
         ] {
-            if usize::try_from(count).is_ok_and(|count| count > most) {
+            let exceeds = |most: usize| usize::try_from(count).is_ok_and(|count| count > most);
+            // Who lives there is looked up only where it makes a difference.
+            let is_stranger = || !self.registry.is_home(peer.ip());
+            let most = if exceeds(most - kept) && is_stranger() { most - kept } else { most };
+            if exceeds(most) {
                 return Err(self.too_many(limit, most));
             }
         }

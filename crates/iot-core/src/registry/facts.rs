@@ -21,6 +21,15 @@ impl Facts {
         let (board, firmware) = (Box::default(), Box::default());
         Self { capabilities: Capabilities(0), keepalive_s: 0, board, firmware }
     }
+
+    /// Whether a hello says the same. Most do, and are not written out for that.
+    pub(crate) fn are_of(&self, hello: &Hello<'_>) -> bool {
+        let version = self.firmware.strip_prefix(hello.firmware.as_str());
+        let is_same = (self.capabilities, self.keepalive_s) == (hello.capabilities, hello.keepalive_s)
+            && *self.board == *hello.board.as_str()
+            && version.and_then(|version| version.strip_prefix(' ')) == Some(hello.firmware_version.as_str());
+        is_same || *self == Self::from(hello)
+    }
 }
 
 impl From<&Hello<'_>> for Facts {
@@ -59,7 +68,49 @@ impl Makes {
 
 #[cfg(test)]
 mod tests {
+    use iot_proto::{BootId, Identity, Label, Name, VersionRange};
+
     use super::*;
+
+    #[test]
+    fn a_hello_is_compared_with_what_it_would_be_written_as() {
+        let label = |text| Label::new(text).unwrap();
+        let hello = |firmware, version| Hello {
+            versions: VersionRange::OURS,
+            identity: Identity::Name(Name::new("pump").unwrap()),
+            boot: BootId(1),
+            max_frame: 1_024,
+            inflight: 1,
+            capabilities: Capabilities::KEEPS_SESSION,
+            keepalive_s: 30,
+            board: label("ESP32-C6"),
+            firmware: label(firmware),
+            firmware_version: label(version),
+        };
+        let said = [
+            ("pump", "1.0"),
+            ("my pump", "1.0"),
+            ("my", "pump 1.0"),
+            ("pump", ""),
+            ("", "1.0"),
+            (" pump", "1.0 "),
+        ];
+        for known in said {
+            let facts = Facts::from(&hello(known.0, known.1));
+            for (firmware, version) in said {
+                let hello = hello(firmware, version);
+                assert_eq!(
+                    facts.are_of(&hello),
+                    facts == Facts::from(&hello),
+                    "{known:?}, {firmware:?} {version:?}"
+                );
+            }
+            let of = hello(known.0, known.1);
+            assert!(!facts.are_of(&Hello { keepalive_s: 31, ..of }));
+            assert!(!facts.are_of(&Hello { board: label("RP2040"), ..of }));
+            assert!(!facts.are_of(&Hello { capabilities: Capabilities(0), ..of }));
+        }
+    }
 
     #[test]
     fn facts_are_kept_once_and_no_longer_than_a_node_says_them() {

@@ -24,10 +24,10 @@ pub(crate) use modules::{Module, is_as_wanted};
 pub(crate) use node::Node;
 pub(crate) use runs::{Arrival, Runs};
 
-use iot_proto::NodeKey;
+use iot_proto::{Hello, NodeKey};
 
 use self::facts::Makes;
-use crate::{AdmissionState, IotError, NodeId, Numbered, Origin};
+use crate::{AdmissionState, IotError, NodeId, Numbered, Origin, origin::Host};
 
 /// A node's place in the registry: short, and valid until the node is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,8 @@ pub(crate) struct Registry {
     /// Boxed, so that the map's spare room does not have the size of nodes.
     nodes: Numbered<NodeNumber, Box<Node>>,
     by_id: BTreeMap<NodeId, NodeNumber>,
-    by_address: BTreeSet<(IpAddr, NodeNumber)>,
+    /// Those of one origin stand together.
+    by_address: BTreeSet<(Origin, Host, NodeNumber)>,
     /// All keys of the nodes that have or had more than one.
     by_key: BTreeMap<NodeKey, NodeNumber>,
     makes: Makes,
@@ -61,7 +62,7 @@ impl Registry {
         self.waiting += usize::from(node.admission == AdmissionState::Pending);
         self.by_id.insert(node.id.clone(), number);
         if let Some(address) = node.address {
-            self.by_address.insert((address.ip(), number));
+            self.by_address.insert(seat(address, number));
         }
         node.facts = self.makes.share(node.facts);
         self.nodes.insert(number, Box::new(node));
@@ -120,49 +121,59 @@ impl Registry {
             return false;
         }
         self.leaves(number, before);
-        self.by_address.insert((address.ip(), number));
+        self.by_address.insert(seat(address, number));
         true
     }
 
     /// A node says this of itself. Whether it is something else than before.
-    pub(crate) fn describe(&mut self, number: NodeNumber, facts: Facts) -> bool {
-        let Some(node) = self.nodes.get_mut(number).filter(|node| *node.facts != facts) else {
+    pub(crate) fn describe(&mut self, number: NodeNumber, hello: &Hello<'_>) -> bool {
+        let Some(node) = self.nodes.get_mut(number).filter(|node| !node.facts.are_of(hello)) else {
             return false;
         };
-        let before = core::mem::replace(&mut node.facts, self.makes.share(Arc::new(facts)));
+        let before = core::mem::replace(&mut node.facts, self.makes.share(Arc::new(hello.into())));
         self.makes.release(&before);
         true
     }
 
     fn leaves(&mut self, number: NodeNumber, address: Option<SocketAddr>) {
         if let Some(address) = address {
-            self.by_address.remove(&(address.ip(), number));
+            self.by_address.remove(&seat(address, number));
         }
     }
 
     /// The nodes that were last seen at one of these addresses.
-    fn seen_within(&self, addresses: RangeInclusive<IpAddr>) -> impl Iterator<Item = NodeNumber> + '_ {
-        let (first, last) = addresses.into_inner();
-        let there = self.by_address.range((first, NodeNumber(0))..=(last, NodeNumber(u32::MAX)));
-        there.map(|(_, number)| *number)
+    fn seen_within(
+        &self,
+        (origin, hosts): (Origin, RangeInclusive<Host>),
+    ) -> impl Iterator<Item = NodeNumber> + '_ {
+        let (first, last) = hosts.into_inner();
+        let there = (origin, first, NodeNumber(0))..=(origin, last, NodeNumber(u32::MAX));
+        self.by_address.range(there).map(|(.., number)| *number)
+    }
+
+    /// The nodes that were last seen at this address.
+    fn seen_from(&self, ip: IpAddr) -> impl Iterator<Item = NodeNumber> + '_ {
+        let (origin, host) = Origin::split(ip);
+        self.seen_within((origin, host..=host))
     }
 
     /// The node that was last seen at this address, where it is the only one.
     pub(crate) fn only_at(&self, ip: IpAddr) -> Option<NodeNumber> {
-        let mut there = self.seen_within(ip..=ip);
+        let mut there = self.seen_from(ip);
         let first = there.next()?;
         there.next().is_none().then_some(first)
     }
 
     /// Whether an admitted node was last seen at this address.
     pub(crate) fn is_home(&self, ip: IpAddr) -> bool {
-        let mut there = self.seen_within(ip..=ip).filter_map(|number| self.get(number));
+        let mut there = self.seen_from(ip).filter_map(|number| self.get(number));
         there.any(|node| node.admission == AdmissionState::Admitted)
     }
 
     /// How many nodes that were last seen here wait for a person.
     pub(crate) fn waiting_at(&self, origin: Origin) -> usize {
-        let nodes = self.seen_within(origin.addresses()).filter_map(|number| self.get(number));
+        let there = self.seen_within((origin, Host::FIRST..=Host::LAST));
+        let nodes = there.filter_map(|number| self.get(number));
         nodes.filter(|node| node.admission == AdmissionState::Pending).count()
     }
 
@@ -187,4 +198,10 @@ impl Registry {
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
+}
+
+/// Where a node that was seen at this address stands among all.
+fn seat(address: SocketAddr, number: NodeNumber) -> (Origin, Host, NodeNumber) {
+    let (origin, host) = Origin::split(address.ip());
+    (origin, host, number)
 }
