@@ -9,6 +9,7 @@
 //! | `arrival.rs`, `older.rs` | a backup that comes from elsewhere, and one that an older hub made |
 //! | `sealed.rs`, `readmitted.rs` | the hub's key in a copy, and whom the way back lets in |
 //! | `schema.rs` | the tables, and how an older file becomes a newer one |
+//! | `transaction.rs` | what one commit writes |
 //! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
 //! | `people.rs` | users, logins and tokens, written on a connection of its own |
 //! | `replace.rs` | what moves when new hardware takes a node's place |
@@ -54,6 +55,7 @@ mod sealed;
 mod snapshot;
 mod source;
 mod terms;
+mod transaction;
 mod upkeep;
 mod value;
 mod verify;
@@ -84,6 +86,7 @@ use self::{
     fault::Fault,
     journal::{Draft, Report},
     numbers::Numbers,
+    transaction::Transaction,
     upkeep::Work,
 };
 use crate::{RetentionPolicy, batch::check};
@@ -209,7 +212,7 @@ impl SqliteStore {
     /// afterwards.
     fn write(&mut self, batch: &Batch, takes_work: bool) -> Result<Known, Fault> {
         let mut known = if let Some(known) = self.known.take() { known } else { Known::load(&self.db)? };
-        let db = self.db.transaction()?;
+        let db = Transaction::begin(&self.db)?;
         self.draft.clear();
         let mut readings = batch.readings.as_slice();
         let (mut last_arrived, mut items, mut row) = (None, 0, self.row);
