@@ -90,9 +90,11 @@ fn afterwards(walk: &Walk, hub: &HubProcess, fleet: &Fleet) -> Result<()> {
     until("the key before has ended", SOON, || {
         Ok(hub.api.get("/hub-key")?["former"].is_null().then_some(()))
     })?;
-    let audit = hub.api.get("/audit?deed=change-hub-key")?;
-    let entries = field(&audit, "/audit")?.as_array().map(Vec::len);
-    ensure!(entries == Some(3), "announced, changed, ended: {audit}");
+    until("the audit has it: announced, changed, ended", SOON, || {
+        let audit = hub.api.get("/audit?deed=change-hub-key")?;
+        let entries = field(&audit, "/audit")?.as_array().map(Vec::len);
+        Ok((entries == Some(3)).then_some(()))
+    })?;
     walk.runtime.block_on(fleet.control(NODES - 1, Control::Resume))?;
     for node in fleet.nodes().iter().take(NODES - 1) {
         is_online(hub, &node.id)?;
