@@ -283,9 +283,12 @@ impl Hub {
         out: &mut Effects,
     ) {
         let Some(node) = self.registry.get(number) else { return };
+        let timer = Timer::Presence(number);
         match node.presence.deadline() {
-            Some(at) => self.deadlines.set(Timer::Presence(number), at),
-            None => self.deadlines.cancel(Timer::Presence(number)),
+            // One that rings too early is set anew by then: most nodes come and go more often than that.
+            Some(at) if self.deadlines.get(timer).is_some_and(|set| set <= at) => {}
+            Some(at) => self.deadlines.set(timer, at),
+            None => self.deadlines.cancel(timer),
         }
         let Change::To(state) = change else { return };
         out.publish(Event::Node { node: node.id.clone() });

@@ -147,8 +147,10 @@ impl Registry {
         (origin, hosts): (Origin, RangeInclusive<Host>),
     ) -> impl Iterator<Item = NodeNumber> + '_ {
         let (first, last) = hosts.into_inner();
-        let there = (origin, first, NodeNumber(0))..=(origin, last, NodeNumber(u32::MAX));
-        self.by_address.range(there).map(|(.., number)| *number)
+        // Sought once, for where they begin: most often there is one.
+        let from = self.by_address.range((origin, first, NodeNumber(0))..);
+        let there = from.take_while(move |(at, host, _)| *at == origin && *host <= last);
+        there.map(|(.., number)| *number)
     }
 
     /// The nodes that were last seen at this address.
