@@ -103,6 +103,9 @@ pub struct NetConfig {
     pub max_unstored: usize,
     /// How long after a failed commit it is tried again. 1 s does not flood the log of a broken disk.
     pub store_retry: Duration,
+    /// How long a commit may take before people are told that the store does not answer. 5 s outlasts a memory card that
+    /// tidies up.
+    pub store_answer: Duration,
     /// How long what is pending may take to be stored when the hub stops. 10 s outlasts a slow disk.
     pub store_drain: Duration,
     /// Shortest and longest time after which nodes are asked to come back when the hub stops; each is
@@ -126,6 +129,7 @@ impl NetConfig {
             max_messages_per_s: 500,
             max_unstored: 65_536,
             store_retry: Duration::from_secs(1),
+            store_answer: Duration::from_secs(5),
             store_drain: Duration::from_secs(10),
             retry_after: (Duration::from_secs(1), Duration::from_secs(10)),
             discovery: Discovery::Quiet,

@@ -57,6 +57,8 @@ struct State {
     executor: Executor,
     /// When `run` wakes by itself at the latest.
     alarm: Option<Instant>,
+    /// When the commit that runs has taken too long; `None` once that was told.
+    answer_by: Option<time::Instant>,
     /// No commit begins before, because the last one failed.
     not_before: Option<time::Instant>,
     /// No commit begins before with what may wait for company.
@@ -93,6 +95,7 @@ impl Driver {
             commit,
             executor,
             alarm: None,
+            answer_by: None,
             not_before: None,
             gather_until,
             is_gathering: false,
@@ -208,7 +211,8 @@ impl Driver {
         let mut alarm = pin!(sleep_until(time::Instant::now()));
         loop {
             let wake_at = self.begin(&store);
-            if let Some(wake_at) = wake_at.filter(|at| *at != alarm.deadline()) {
+            // One that rings too early is set anew by then: a commit most often ends long before it has taken too long.
+            if let Some(wake_at) = wake_at.filter(|at| *at < alarm.deadline() || alarm.is_elapsed()) {
                 alarm.as_mut().reset(wake_at);
             }
             tokio::select! {
@@ -217,6 +221,7 @@ impl Driver {
                     let mut state = self.state.borrow_mut();
                     let failed = result.is_err();
                     self.note(result.as_ref().err());
+                    state.answer_by = None;
                     state.not_before = failed.then(|| time::Instant::now() + self.config.store_retry);
                     if let Some(released) = state.commit.ended(batch, result) {
                         self.execute(&mut state, released);
@@ -240,7 +245,7 @@ impl Driver {
             }
             (Some(error), Some(known)) if known.why == error.why => false,
             (Some(error), known) => {
-                error!(%error, "could not be stored: nothing is acknowledged until it is; the hub tries again by itself");
+                error!(%error, "not stored: nothing is acknowledged until it is");
                 let since = known.as_ref().map_or_else(|| self.clock.now().wall, |known| known.since);
                 *known = Some(Refusing { why: error.why.clone(), since });
                 true
@@ -262,17 +267,30 @@ impl Driver {
             && let Some(batch) = state.commit.begin()
         {
             state.gather_until = now + GATHER;
+            state.answer_by = Some(now + self.config.store_answer);
             store.commit(batch);
             self.moved.notify_waiters();
         }
         state.alarm = state.hub.next_deadline().map(|deadline| deadline.at);
         let deadline = state.alarm.map(|at| self.clock.at(at));
-        deadline.into_iter().chain(not_before).min()
+        deadline.into_iter().chain(not_before).chain(state.answer_by).min()
     }
 
-    /// Tells the hub that a deadline has come, if one has.
+    /// Tells the hub that a deadline has come, if one has, and whoever watches that the store does not answer.
     fn ring(self: &Rc<Self>) {
-        let due = self.state.borrow().alarm.is_some_and(|at| at <= self.clock.now().instant);
+        let (due, overdue) = {
+            let mut state = self.state.borrow_mut();
+            let due = state.alarm.is_some_and(|at| at <= self.clock.now().instant);
+            (due, state.answer_by.take_if(|by| *by <= time::Instant::now()))
+        };
+        if overdue.is_some() {
+            let for_s = self.config.store_answer.as_secs_f32();
+            let why = format!(
+                "the store has not answered for {for_s} s: look whether its disk is still there, and whether it is worn \
+                 out; the hub goes on by itself once it answers"
+            );
+            self.note(Some(&StoreError { why: why.into() }));
+        }
         if due {
             self.apply(Input::Tick);
         }

@@ -14,10 +14,10 @@ pub(crate) enum Call {
     Read(Box<dyn FnOnce(View<'_>) + Send>),
 }
 
-/// The store does not take what it is given: nothing is acknowledged until it does again.
+/// The store does not take what it is given, or does not answer: nothing is acknowledged until it does again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusing {
-    /// What the store says, and what to do.
+    /// What is wrong, and what to do.
     pub why: Box<str>,
     /// Since when.
     pub since: UnixMillis,

@@ -82,6 +82,29 @@ async fn a_store_that_hangs_cannot_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn a_store_that_does_not_answer_is_told_until_it_does() {
+    let (store, mut script) = ScriptedStore::new();
+    let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.store_answer = Duration::from_millis(50);
+    let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
+    let mut refusing = hub.handle().refusing();
+    let mut node = Node::connect(hub.local_addr()).await;
+    script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
+    node.ask(&report(1, &relay(true))).await;
+    script.begun().await;
+    let told = timeout(SOON, refusing.wait_for(Option::is_some)).await.expect("it is told").unwrap().clone();
+    assert!(told.is_some_and(|told| told.why.contains("has not answered for 0.05 s")));
+    assert_eq!(taken(&hub).await, 1, "the hub answers meanwhile");
+    assert!(node.is_quiet(), "nothing is acknowledged");
+
+    script.succeed();
+    assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
+    timeout(SOON, refusing.wait_for(Option::is_none)).await.expect("it is over").unwrap();
+    script.open();
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn what_could_not_be_stored_is_not_acknowledged_until_it_is() {
     let (store, mut script) = ScriptedStore::new();
     let hub = start(store);
