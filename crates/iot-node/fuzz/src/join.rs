@@ -16,7 +16,7 @@ const HUB_NONCE: [u8; 32] = [7; 32];
 const SECRET: [u8; 16] = [8; 16];
 
 /// How the node joins.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum With {
     Digits,
     Secret,
@@ -34,6 +34,8 @@ struct World {
     genuine: Option<usize>,
     /// Whether the hub's nonce may be known to the node, and with it the digits.
     shown: bool,
+    /// Whether the hub has asked for a press. What follows and is not whole yet does not take that back.
+    asked: bool,
     trusted: bool,
 }
 
@@ -97,8 +99,8 @@ impl World {
         let mut handshake = Handshake::new(&parties, opening.prologue().as_ref(), [4; 32]);
         handshake.read(message, &mut []).expect("it is genuine");
         let (own, handshake) = (NodeKey(own.public()), Some(handshake));
-        let (talk, genuine, shown, trusted) = (None, Some(0), false, false);
-        Some(Self { join, own, with, handshake, talk, genuine, shown, trusted })
+        let (talk, genuine, shown, asked, trusted) = (None, Some(0), false, false, false);
+        Some(Self { join, own, with, handshake, talk, genuine, shown, asked, trusted })
     }
 
     /// The record that the hub says next, where it has come so far.
@@ -174,11 +176,12 @@ impl World {
 
     /// Somebody presses the button, at whatever time.
     fn presses(&mut self) {
-        let is_wanted = self.with == With::Button && self.genuine == Some(4) && !self.trusted;
+        let is_wanted = self.asked && !self.trusted;
         match self.join.pressed() {
             Ok(step) => {
                 assert!(is_wanted, "a press counts only where it is waited for");
-                self.stepped(step);
+                assert_eq!(step, JoinStep::Trusted(HubKey(hub().public())));
+                self.trusted = true;
             }
             Err(error) => assert!(!is_wanted, "a press counts where it is waited for: {error}"),
         }
@@ -200,6 +203,7 @@ impl World {
                     Ok(JoinStep::Nothing) => break,
                     Ok(step) => self.stepped(step),
                     Err(error) => {
+                        self.asked = false;
                         return assert_eq!(self.genuine, None, "what is genuine does not fail: {error}");
                     }
                 }
@@ -223,7 +227,11 @@ impl World {
                 assert_eq!(answer, own);
                 self.shown = true;
             }
-            JoinStep::Revealed | JoinStep::Press | JoinStep::Waits | JoinStep::Nothing => {}
+            JoinStep::Press => {
+                assert_eq!((self.with, self.genuine), (With::Button, Some(4)), "a press is asked for last");
+                self.asked = true;
+            }
+            JoinStep::Revealed | JoinStep::Waits | JoinStep::Nothing => {}
         }
     }
 }
