@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use std::{
     io,
+    panic::resume_unwind,
     rc::Rc,
     sync::Arc,
     thread::{Builder, JoinHandle},
@@ -130,7 +131,9 @@ impl HubServer {
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
         let thread = Builder::new().name("hub".into()).spawn(move || {
-            let settled = LocalSet::new().block_on(&runtime, parts.run(wrap));
+            // A task of its own: what `block_on` is given is polled whenever anything happens.
+            let settled = LocalSet::new().block_on(&runtime, async { spawn_local(parts.run(wrap)).await });
+            let settled = settled.unwrap_or_else(|ended| resume_unwind(ended.into_panic()));
             // A store that hangs is not waited for; the others have what they were given when they end.
             if settled.is_ok() && store_thread.join().is_err() {
                 error!("the store's thread has panicked");
