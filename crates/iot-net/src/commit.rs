@@ -60,10 +60,14 @@ impl GroupCommit {
         &mut self.open
     }
 
-    /// Effects that wait for nothing.
+    /// Whether there are effects that wait for nothing.
+    pub fn has_free(&self) -> bool {
+        self.flying.is_none() && self.open.records.is_empty() && !self.open.is_empty()
+    }
+
+    /// Takes them.
     pub fn take_free(&mut self) -> Option<Effects> {
-        let free = self.flying.is_none() && self.open.records.is_empty() && !self.open.is_empty();
-        free.then(|| {
+        self.has_free().then(|| {
             self.released += 1;
             mem::replace(&mut self.open, mem::take(&mut self.spare))
         })

@@ -80,6 +80,11 @@ impl Dialler {
         Ok(())
     }
 
+    /// Whether a delivery waits for its turn.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// The next delivery whose turn has come; the caller starts it and says so.
     pub(crate) fn next(&mut self) -> Option<Delivery> {
         if self.under_way.len() >= self.config.max_dials {

@@ -78,6 +78,11 @@ impl State {
         effects.is_unobserved = self.is_unobserved;
         self.hub.handle(now, input, effects);
     }
+
+    /// Whether something may be done that waits for no disk. Every frame asks, and under load nothing may.
+    fn has_free(&self) -> bool {
+        self.commit.has_free() || !self.executor.unserved.is_empty() || self.executor.dialler.is_wanted()
+    }
 }
 
 impl Driver {
@@ -307,17 +312,10 @@ impl Driver {
     }
 
     /// Executes what is free, tells the hub what came of it, and wakes `run` where it has work.
+    #[inline]
     fn settle(self: &Rc<Self>, state: &mut State) {
-        loop {
-            if let Some(free) = state.commit.take_free() {
-                self.execute(state, Released::Stored(free));
-            } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
-                state.handle(self.clock.now(), Input::DeliveryEnded { delivery, why });
-            } else if let Some(delivery) = self.start_delivery(state) {
-                state.handle(self.clock.now(), Input::DeliveryStarted { delivery });
-            } else {
-                break;
-            }
+        if state.has_free() {
+            self.free(state);
         }
         if state.is_told {
             return;
@@ -331,6 +329,21 @@ impl Driver {
         state.is_told = earlier || (state.commit.can_begin() && !waits);
         if state.is_told {
             self.work.notify_one();
+        }
+    }
+
+    /// Executes what is free until nothing is, and tells the hub what came of it.
+    fn free(self: &Rc<Self>, state: &mut State) {
+        loop {
+            if let Some(free) = state.commit.take_free() {
+                self.execute(state, Released::Stored(free));
+            } else if let Some((delivery, why)) = state.executor.unserved.pop_front() {
+                state.handle(self.clock.now(), Input::DeliveryEnded { delivery, why });
+            } else if let Some(delivery) = self.start_delivery(state) {
+                state.handle(self.clock.now(), Input::DeliveryStarted { delivery });
+            } else {
+                break;
+            }
         }
     }
 
