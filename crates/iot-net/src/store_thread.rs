@@ -40,7 +40,8 @@ impl StoreThread {
             while let Some(batch) = next(&mut *store, &given, wait) {
                 wait = if batch.readings.len() < MANY { Duration::ZERO } else { NEAR };
                 let result = commit(&mut *store, &batch);
-                if done.blocking_send((batch, result)).is_err() {
+                // There is room: the next batch is given after this one has come back.
+                if done.try_send((batch, result)).is_err() {
                     break;
                 }
             }
