@@ -3,7 +3,7 @@
 //! It owns what effects speak of: the sessions, the questions that wait for an answer,
 //! the observers, the deliveries, and the log. It never waits for anybody.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use iot_core::{
     Answer, DeliveryId, Effect, Effects, Event, IotError, JoinTurn, Limit, NodeId, Numbered, Origin, Reached,
@@ -30,11 +30,11 @@ pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, IotError>>;
 pub(crate) struct Executor {
     pub(crate) sessions: Numbered<SessionId, Context>,
     /// Sessions on which nodes join, and where what the hub wants said there goes.
-    pub(crate) joining: HashMap<SessionId, mpsc::UnboundedSender<JoinTurn>>,
+    pub(crate) joining: BTreeMap<SessionId, mpsc::UnboundedSender<JoinTurn>>,
     pub(crate) dialler: Dialler,
     /// Deliveries that could not be begun, and why; the hub is told next.
     pub(crate) unserved: VecDeque<(DeliveryId, Box<str>)>,
-    questions: HashMap<Ticket, AnswerSender>,
+    questions: BTreeMap<Ticket, AnswerSender>,
     last_ticket: Ticket,
     events: broadcast::Sender<Event>,
     log_budget: LogBudget,
@@ -45,10 +45,10 @@ impl Executor {
     pub(crate) fn new(dialler: Dialler, events: broadcast::Sender<Event>, reached: Reached) -> Self {
         Self {
             sessions: Numbered::default(),
-            joining: HashMap::new(),
+            joining: BTreeMap::new(),
             dialler,
             unserved: VecDeque::new(),
-            questions: HashMap::new(),
+            questions: BTreeMap::new(),
             last_ticket: Ticket(0),
             events,
             log_budget: LogBudget::new(),

@@ -3,7 +3,7 @@
 
 use core::{cell::RefCell, future::poll_fn, task::Poll, time::Duration};
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     thread::panicking,
@@ -22,7 +22,7 @@ use crate::{config::ServerConfig, handler::Context, pool::BufferPool};
 pub(crate) struct Open {
     most: usize,
     most_of_one_origin: usize,
-    by_origin: RefCell<HashMap<Origin, u32>>,
+    by_origin: RefCell<BTreeMap<Origin, u32>>,
     contexts: RefCell<Slab<Context>>,
     /// One has ended, so that there is room for another.
     ended: Notify,
