@@ -57,6 +57,14 @@ async fn a_handler_that_panics_costs_its_own_connection_and_the_hub_knows_that_i
 }
 
 #[tokio::test]
+async fn a_hub_whose_own_task_panics_ends_and_does_not_stand_there_deaf() {
+    let broken = |_: HubHandler| -> FragileHandler { panic!("planted") };
+    let hub = HubServer::start_with(config(), hub_config(), catalogue(), store(), broken).unwrap();
+    let _node = TcpStream::connect(hub.local_addr()).await.unwrap();
+    timeout(SOON, hub.ended()).await.expect("it ends by itself");
+}
+
+#[tokio::test]
 async fn whoever_sends_too_much_is_told_and_read_more_slowly_and_loses_nothing() {
     let mut config = config();
     config.max_messages_per_s = 100;
