@@ -15,16 +15,14 @@ pub fn wall_clock() -> UnixMillis {
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     started: tokio::time::Instant,
-    last: Cell<Now>,
     read_at: Cell<tokio::time::Instant>,
 }
 
 impl Clock {
     /// A clock whose monotonic time begins now.
     pub(crate) fn start() -> Self {
-        let last = Now { instant: Instant(0), wall: wall_clock() };
         let started = tokio::time::Instant::now();
-        Self { started, last: Cell::new(last), read_at: Cell::new(started) }
+        Self { started, read_at: Cell::new(started) }
     }
 
     /// The present.
@@ -32,14 +30,7 @@ impl Clock {
         let read_at = tokio::time::Instant::now();
         self.read_at.set(read_at);
         let elapsed = read_at.duration_since(self.started).as_millis();
-        let now = Now { instant: Instant(u64::try_from(elapsed).unwrap_or(u64::MAX)), wall: wall_clock() };
-        self.last.set(now);
-        now
-    }
-
-    /// What was read last. It is never before anything that was read.
-    pub(crate) fn last(&self) -> Now {
-        self.last.get()
+        Now { instant: Instant(u64::try_from(elapsed).unwrap_or(u64::MAX)), wall: wall_clock() }
     }
 
     /// When it was read last, on the runtime's clock.

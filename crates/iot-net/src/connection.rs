@@ -14,13 +14,14 @@ use core::{
 };
 use std::{io, sync::Arc};
 
-use iot_proto::{Frame, MAX_RECORD, RECORD_MARKER, Record};
+use iot_proto::{MAX_RECORD, RECORD_MARKER, Record};
 use tokio::{
     io::ReadBuf,
     time::{Sleep, sleep, timeout},
 };
 
 use crate::{
+    frames::Frames,
     handler::{Context, End, RequestHandler},
     keyring::Keyring,
     open::Place,
@@ -229,23 +230,13 @@ impl Connection {
     )]
     fn take_frames<'b>(
         &self,
-        mut bytes: &'b [u8],
+        bytes: &'b [u8],
         handler: &mut impl RequestHandler,
     ) -> impl Future<Output = Result<&'b [u8], End>> {
         async move {
-            self.context.set_first(true);
-            while self.context.socket().stage() == Stage::Open {
-                match Frame::split(bytes, self.context.frame_limit()) {
-                    Ok(Some((frame, used))) => {
-                        handler.handle(&self.context, frame).await;
-                        self.context.set_first(false);
-                        bytes = bytes.get(used..).unwrap_or_default();
-                    }
-                    Ok(None) => return Ok(bytes),
-                    Err(error) => return Err(End::Broken(error)),
-                }
-            }
-            Ok([].as_slice())
+            let mut frames = Frames::new(&self.context, bytes);
+            handler.handle_all(&self.context, &mut frames).await;
+            frames.end().map_err(End::Broken)
         }
     }
 
@@ -349,7 +340,7 @@ mod tests {
     use std::rc::Rc;
 
     use iot_core::SessionId;
-    use iot_proto::{Correlation, Ping, Pong, RequestId};
+    use iot_proto::{Correlation, Frame, Ping, Pong, RequestId};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::{TcpListener, TcpStream},

@@ -131,12 +131,21 @@ impl Driver {
         Joins::new(Rc::clone(self), session, turns)
     }
 
-    /// A frame has arrived on a session. The clock is read once for all that arrived together. Gives with which batch
-    /// of effects all is done that the hub wants because of it.
-    pub(crate) fn received(self: &Rc<Self>, context: &Context, frame: &Frame<'_>) -> u64 {
+    /// Frames have arrived on a session at the same time. Gives with which batch of effects all is done that the hub wants
+    /// because of them.
+    pub(crate) fn received<'f>(
+        self: &Rc<Self>,
+        session: SessionId,
+        frames: impl Iterator<Item = Frame<'f>>,
+    ) -> u64 {
         let mut state = self.state.borrow_mut();
-        let now = if context.is_first() { self.looks_up(&mut state) } else { self.clock.last() };
-        state.handle(now, Input::Received { session: context.session(), frame });
+        let now = self.looks_up(&mut state);
+        for frame in frames {
+            state.handle(now, Input::Received { session, frame: &frame });
+            if state.has_free() {
+                self.free(&mut state);
+            }
+        }
         self.settle(&mut state);
         state.commit.end()
     }

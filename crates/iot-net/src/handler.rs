@@ -14,10 +14,11 @@ use iot_proto::{
     Body, Close, Correlation, EncodeError, Error, Frame, FrameError, Label, MAX_FRAME, MessageKind, NodeKey,
 };
 
-use crate::{joins::Joins, secure::SecureError, socket::Socket};
+use crate::{frames::Frames, joins::Joins, secure::SecureError, socket::Socket};
 
 /// Handles one connection: [`setup`](Self::setup) once, [`handle`](Self::handle) for each frame in the
 /// order in which they came, [`finish`](Self::finish) once. Only `handle` must be written.
+/// [`handle_all`](Self::handle_all) may be, by whom it saves something that several frames arrive at once.
 ///
 /// All handlers of a server run on one thread, one step at a time: a handler that computes for long
 /// holds up all connections, one that awaits holds up only its own.
@@ -44,6 +45,17 @@ pub trait RequestHandler {
 
     /// A frame has arrived.
     async fn handle(&mut self, context: &Context, frame: Frame<'_>);
+
+    /// Some frames have arrived at once, or none yet. What is left of them is dropped.
+    ///
+    /// By default each is [handled](Self::handle).
+    fn handle_all(&mut self, context: &Context, frames: &mut Frames<'_>) -> impl Future<Output = ()> {
+        async move {
+            for frame in frames {
+                self.handle(context, frame).await;
+            }
+        }
+    }
 
     /// Bytes have arrived that are no frame. Nothing more is read; [`finish`](Self::finish) follows.
     ///
@@ -99,8 +111,6 @@ struct Shared {
     socket: Socket,
     /// At most [`MAX_FRAME`].
     frame_limit: Cell<u16>,
-    /// Whether what is handled now is the first that was read at once.
-    is_first: Cell<bool>,
     /// The key that the peer has proven, and the number of the hub's by which it did. Boxed, because it is large and set
     /// once.
     proven: OnceCell<Box<(NodeKey, u8)>>,
@@ -118,8 +128,8 @@ impl Context {
     pub(crate) const SIZE: usize = size_of::<Shared>() + 2 * size_of::<usize>();
 
     pub(crate) fn new(session: SessionId, peer: SocketAddr, socket: Socket) -> Self {
-        let (frame_limit, is_first, proven) = (Cell::default(), Cell::new(true), OnceCell::new());
-        let context = Self(Rc::new(Shared { session, peer, socket, frame_limit, is_first, proven }));
+        let (frame_limit, proven) = (Cell::default(), OnceCell::new());
+        let context = Self(Rc::new(Shared { session, peer, socket, frame_limit, proven }));
         context.set_frame_limit(MAX_FRAME);
         context
     }
@@ -142,17 +152,6 @@ impl Context {
     /// That key, and the number of the hub's key by which the peer knows the hub.
     pub(crate) fn proven(&self) -> Option<(NodeKey, u8)> {
         self.0.proven.get().map(|proven| **proven)
-    }
-
-    /// Whether the frame that is handled is the first of those that were read at once. The others have arrived at the
-    /// same time, as far as anybody can tell.
-    pub fn is_first(&self) -> bool {
-        self.0.is_first.get()
-    }
-
-    /// Says so.
-    pub(crate) fn set_first(&self, is_first: bool) {
-        self.0.is_first.set(is_first);
     }
 
     /// The peer has proven that it has this key, and that it knows the hub by its key of this number.

@@ -1,6 +1,6 @@
 //! [`HubHandler`]: the hub's own handler. It hands everything to the hub; answers come back as effects.
 
-use core::{future::ready, time::Duration};
+use core::{future::ready, iter, time::Duration};
 use std::{
     hash::{BuildHasher as _, RandomState},
     rc::Rc,
@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use crate::{
     driver::Driver,
+    frames::Frames,
     handler::{Context, End, RequestHandler},
     joins::Joins,
     pace::Pace,
@@ -34,6 +35,18 @@ pub struct HubHandler {
 impl HubHandler {
     pub(crate) fn new(driver: Rc<Driver>, pace: Pace) -> Self {
         Self { driver, pace, known: None, is_proven: false, answered_with: 0 }
+    }
+
+    /// Hands frames that arrived at the same time to the hub.
+    fn receive<'f>(&mut self, context: &Context, frames: impl Iterator<Item = Frame<'f>>) {
+        if !self.is_proven
+            && let Some((key, hub_key)) = context.proven()
+        {
+            self.is_proven = true;
+            self.driver.apply(Input::SessionProven { session: context.session(), key, hub_key });
+        }
+        let counted = frames.inspect(|_| self.pace.count());
+        self.answered_with = self.driver.received(context.session(), counted);
     }
 
     /// Says that more is sent than allowed: to the peer, and in the log.
@@ -98,16 +111,15 @@ impl RequestHandler for HubHandler {
         }
     }
 
-    /// Done when it returns: a future with nothing to wait for would keep room for its arguments in every connection.
+    // Both are done when they return: a future with nothing to wait for would keep room for its arguments in every connection.
+
     fn handle(&mut self, context: &Context, frame: Frame<'_>) -> impl Future<Output = ()> {
-        self.pace.count();
-        if !self.is_proven
-            && let Some((key, hub_key)) = context.proven()
-        {
-            self.is_proven = true;
-            self.driver.apply(Input::SessionProven { session: context.session(), key, hub_key });
-        }
-        self.answered_with = self.driver.received(context, &frame);
+        self.receive(context, iter::once(frame));
+        ready(())
+    }
+
+    fn handle_all(&mut self, context: &Context, frames: &mut Frames<'_>) -> impl Future<Output = ()> {
+        self.receive(context, frames);
         ready(())
     }
 
