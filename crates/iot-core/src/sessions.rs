@@ -9,9 +9,9 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use iot_proto::{BootId, CommandId, NodeKey, RequestId, UnixMillis};
+use iot_proto::{BootId, CommandId, Frame, NodeKey, RequestId, UnixMillis};
 
-use crate::{DeliveryId, Numbered, Origin, SessionId, Ticket, registry::NodeNumber};
+use crate::{DeliveryId, IotError, Numbered, Origin, SessionId, Ticket, registry::NodeNumber};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,22 @@ impl Session {
     /// How far it has come; [`Sessions::enter`] takes it further.
     pub(crate) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// The node that has said hello, of which this frame came.
+    ///
+    /// # Errors
+    /// [`IotError::OutOfTurn`] where none has.
+    pub(crate) fn node(&self, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
+        match self.phase {
+            Phase::Open { node } => Ok(node),
+            Phase::Anonymous { .. } | Phase::Joining | Phase::Closing => Err(Self::hello_first(frame)),
+        }
+    }
+
+    /// What a frame is answered that came before hello.
+    pub(crate) fn hello_first(frame: &Frame<'_>) -> IotError {
+        IotError::OutOfTurn { kind: frame.kind, why: "say hello first" }
     }
 
     /// The key that the peer has proven; `None` on a plain connection.

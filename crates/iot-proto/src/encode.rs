@@ -1,5 +1,7 @@
 //! Encoding: a message becomes one frame in a buffer of the caller.
 
+use postcard::ser_flavors::Flavor;
+
 #[cfg(feature = "alloc")]
 use crate::Frame;
 use crate::{Body, Correlation, EncodeError, HEADER_LEN, MAX_BODY, frame};
@@ -7,6 +9,9 @@ use crate::{Body, Correlation, EncodeError, HEADER_LEN, MAX_BODY, frame};
 /// Bytes of most bodies, or more.
 #[cfg(feature = "alloc")]
 const SMALL: usize = 64;
+
+/// Bytes of a number, or more.
+const FEW: usize = 10;
 
 /// Encodes `body` as one frame at the start of `out` and gives the frame's length in bytes.
 ///
@@ -19,7 +24,8 @@ pub fn encode<'a, B: Body<'a>>(
     out: &mut [u8],
 ) -> Result<usize, EncodeError> {
     let (header, room) = out.split_first_chunk_mut::<HEADER_LEN>().ok_or(EncodeError::BufferTooSmall)?;
-    let len = postcard::to_slice(body, room).map_err(|_| EncodeError::BufferTooSmall)?.len();
+    let len = postcard::serialize_with_flavor(body, Room { bytes: room, len: 0 })
+        .map_err(|_| EncodeError::BufferTooSmall)?;
     *header = frame::header(B::KIND, correlation, checked(len)?);
     Ok(HEADER_LEN + len)
 }
@@ -77,12 +83,47 @@ fn checked(len: usize) -> Result<u16, EncodeError> {
     u16::try_from(len).ok().filter(|_| len <= MAX_BODY).ok_or(EncodeError::BodyTooLong { len })
 }
 
+/// Lets postcard write at the start of a slice; gives how many bytes in the end.
+///
+/// Nearly all that it is given are numbers of a few bytes, which are written byte by byte: a copy of some bytes that
+/// have just been written one by one has to wait for them.
+struct Room<'o> {
+    bytes: &'o mut [u8],
+    len: usize,
+}
+
+impl Flavor for Room<'_> {
+    type Output = usize;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        *self.bytes.get_mut(self.len).ok_or(postcard::Error::SerializeBufferFull)? = byte;
+        self.len += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        if bytes.len() <= FEW {
+            return bytes.iter().try_for_each(|byte| self.try_push(*byte));
+        }
+        let room = self.bytes.get_mut(self.len..).and_then(|room| room.get_mut(..bytes.len()));
+        room.ok_or(postcard::Error::SerializeBufferFull)?.copy_from_slice(bytes);
+        self.len += bytes.len();
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<usize> {
+        Ok(self.len)
+    }
+}
+
 /// Lets postcard append to a `Vec` that it does not own; gives the `Vec`'s length in the end.
 #[cfg(feature = "alloc")]
 struct Appending<'v>(&'v mut alloc::vec::Vec<u8>);
 
 #[cfg(feature = "alloc")]
-impl postcard::ser_flavors::Flavor for Appending<'_> {
+impl Flavor for Appending<'_> {
     type Output = usize;
 
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {

@@ -53,13 +53,13 @@ impl Hub {
         frame: &Frame<'_>,
         out: &mut Effects,
     ) -> Result<(), IotError> {
-        let number = self.open_node(session, frame)?;
+        let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
+        let number = state.node(frame)?;
         let is_awaited = self.ledger.open(number).next().is_some();
         if report.sequence == 0 {
             return Err(IotError::OutOfTurn { kind: frame.kind, why: "reports count from 1" });
         }
         let Some(node) = self.registry.get_mut(number) else { return Ok(()) };
-        let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
         if let Err(error) = node.check_admission() {
             state.refused.get_or_insert((report.boot, report.sequence));
             return Err(error);

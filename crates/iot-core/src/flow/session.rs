@@ -240,14 +240,9 @@ impl Hub {
     /// The node that said hello on a session.
     ///
     /// # Errors
-    /// [`IotError::OutOfTurn`] where none has.
+    /// As [`Session::node`].
     pub(crate) fn open_node(&self, session: SessionId, frame: &Frame<'_>) -> Result<NodeNumber, IotError> {
-        match self.sessions.get(session).map(Session::phase) {
-            Some(Phase::Open { node }) => Ok(node),
-            Some(Phase::Anonymous { .. } | Phase::Joining | Phase::Closing) | None => {
-                Err(IotError::OutOfTurn { kind: frame.kind, why: "say hello first" })
-            }
-        }
+        self.sessions.get(session).map_or_else(|| Err(Session::hello_first(frame)), |state| state.node(frame))
     }
 
     /// Something arrived from a node on its session.
