@@ -18,15 +18,18 @@ use super::{
     checksum,
     column::{Column, Fitted},
     fault::Fault,
-    form::{self, Form, to_number, to_value},
+    form::{self, Form, to_value},
     value::Typed,
 };
 
 /// Bytes of one chunk that share a page of 4,096 with what stands beside them in its row.
 pub(crate) const PAGE: usize = 4_000;
 
-/// So many bytes of a page may be left empty, where filling them would take longer than they are worth.
-const SPARE: usize = 64;
+/// A chunk of more bytes is full: to fill its page up would take longer than the rest of it is worth.
+const FULL: usize = PAGE - PAGE / 16;
+
+/// What a page is guessed to take: a few bytes less than fit, since no two readings are quite alike.
+const GUESSED: usize = PAGE - 32;
 
 /// How often the readings of a page are guessed before they are searched for.
 const GUESSES: usize = 3;
@@ -94,37 +97,45 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// As many of the first readings as fit a page, or a few less; at least one, where there are any. `likely` so many.
+/// About as many of the first readings as fit a page; at least one, where there are any. `likely` so many.
 pub(crate) fn fill_page(readings: &[ReadingView], likely: usize) -> Result<(&[ReadingView], Chunk), Fault> {
     let take = |count: usize| readings.get(..count).unwrap_or(readings);
     let month = readings.first().map(|first| UnixMillis(first.measured.0.saturating_add(LONGEST_MS)));
     let all = readings.partition_point(|reading| Some(reading.measured) < month).clamp(1, MOST);
     // It fits up to `fits` and does not from `most` on.
-    let (mut fits, mut most, mut tried): (usize, _, _) = (0, all + 1, likely.clamp(1, all));
-    let mut chunk = encode(take(tried))?;
+    let (mut fits, mut most, mut tried) = (0, all + 1, likely.clamp(1, all));
+    let mut fitting = None;
     for guess in 0.. {
-        match chunk.size() {
-            size if size > PAGE => most = tried,
-            size if size > PAGE - SPARE || tried == all => break,
-            _ => fits = tried,
-        }
-        let is_found = most - fits <= 1;
-        // Where readings do not take as many bits as others of their series, halving ends it.
+        let chunk = encode(take(tried))?;
         let even = likely_of(tried, chunk.size() - chunk.columns.len(), chunk.columns.len());
-        let next = even.filter(|_| guess < GUESSES).unwrap_or_else(|| fits.midpoint(most));
-        tried = if is_found { fits.max(1) } else { next.clamp(fits + 1, most - 1) };
-        chunk = encode(take(tried))?;
-        if is_found {
+        if chunk.size() > PAGE {
+            most = tried;
+        } else {
+            let is_done = chunk.is_full() || tried == all;
+            (fits, fitting) = (tried, Some(chunk));
+            if is_done {
+                break;
+            }
+        }
+        // As near as that is near enough.
+        if most - fits <= 1 + fits / 32 {
             break;
         }
+        // Where readings do not take as many bits as others of their series, halving ends it.
+        let next = even.filter(|_| guess < GUESSES).unwrap_or_else(|| fits.midpoint(most));
+        tried = next.clamp(fits + 1, most - 1);
     }
-    Ok((take(tried), chunk))
+    match fitting {
+        Some(chunk) => Ok((take(fits), chunk)),
+        // It takes more than a page by itself.
+        None => Ok((take(1), encode(take(1))?)),
+    }
 }
 
 /// How many readings fill a page where so many take so many bytes, and what is said of a chunk takes `columns`: most of a
 /// series take about as many bits as the others.
 pub(crate) fn likely_of(readings: usize, bytes: usize, columns: usize) -> Option<usize> {
-    (readings * (PAGE - SPARE / 2).saturating_sub(columns)).checked_div(bytes)
+    (readings * GUESSED.saturating_sub(columns)).checked_div(bytes)
 }
 
 /// How many readings there are, as it stands in the file.
@@ -140,6 +151,11 @@ impl Chunk {
             Bits::Json(json) => json.len(),
         };
         self.columns.len().saturating_add(bits)
+    }
+
+    /// Whether nothing more is put into it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.size() > FULL
     }
 
     fn bits(&self) -> Cow<'_, [u8]> {
@@ -158,7 +174,7 @@ impl Chunk {
 
 /// Makes readings ready to be packed that are ordered by when they were measured.
 fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
-    let Some((form, per)) = form::of(&readings.iter().map(|reading| &reading.value)) else {
+    let Some((form, per, values)) = form::numbers(readings.iter().map(|reading| &reading.value)) else {
         let mixed: Vec<Mixed> = readings
             .iter()
             .map(|reading| (reading.measured.0, reading.arrived.0, Typed::from(&reading.value)))
@@ -169,7 +185,6 @@ fn encode(readings: &[ReadingView]) -> Result<Chunk, Fault> {
     let measured: Vec<_> = readings.iter().map(|reading| reading.measured.0).collect();
     let delays: Vec<_> =
         readings.iter().map(|reading| reading.arrived.0.wrapping_sub(reading.measured.0)).collect();
-    let values = readings.iter().map(|reading| to_number(form, per, &reading.value)).collect();
     let (measured, delay, value) = (Fitted::sloped(measured), Fitted::level(delays), Fitted::level(values));
     let columns = Columns { form, per, measured: measured.column, delay: delay.column, value: value.column };
     let columns = serde_json::to_string(&columns).map_err(|why| damaged(&why))?;

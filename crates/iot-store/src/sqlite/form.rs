@@ -47,10 +47,35 @@ pub(crate) fn of<'v>(values: &(impl Iterator<Item = &'v OwnedValue> + Clone)) ->
     }
 }
 
+/// The same of many values, with the numbers that stand for them.
+pub(crate) fn numbers<'v>(
+    values: impl Iterator<Item = &'v OwnedValue> + Clone,
+) -> Option<(Form, i64, Vec<i64>)> {
+    let float = |value: &OwnedValue| match value {
+        OwnedValue::Float(float) => Some(float.get()),
+        OwnedValue::Bool(_) | OwnedValue::Int(_) | OwnedValue::Text(_) => None,
+    };
+    if let Some(floats) = values.clone().map(float).collect::<Option<Vec<_>>>() {
+        let (form, per) = of_floats(&floats);
+        return Some((form, per, floats.iter().map(|float| float_to_number(form, per, *float)).collect()));
+    }
+    let (form, per) = of(&values)?;
+    Some((form, per, values.map(|value| to_number(form, per, value)).collect()))
+}
+
 /// The shortest form that all of these floats can have, and its `per`.
 pub(crate) fn of_floats(floats: &[f64]) -> (Form, i64) {
-    let can_be = |form, per| floats.iter().all(|float| float_has(form, per, *float));
+    let can_be = |form, per| match form {
+        Form::Decimal => every(floats, |float| float_has(Form::Decimal, per, float)),
+        Form::Single => every(floats, |float| float_has(Form::Single, per, float)),
+        Form::Bool | Form::Int | Form::Binary | Form::Mixed => form == Form::Binary,
+    };
     forms_of_floats().find(|(form, per)| can_be(*form, *per)).unwrap_or((Form::Binary, 1))
+}
+
+/// Whether all of these floats are so. Several are looked at with one instruction, and so a few in vain.
+fn every(floats: &[f64], is_so: impl Fn(f64) -> bool) -> bool {
+    floats.chunks(64).all(|some| some.iter().fold(true, |all, float| all & is_so(*float)))
 }
 
 /// The forms that floats can have with each `per`, the shortest first.
@@ -73,10 +98,10 @@ fn has(form: Form, per: i64, value: &OwnedValue) -> bool {
 }
 
 /// Whether a float can have a form.
+#[inline]
 fn float_has(form: Form, per: i64, float: f64) -> bool {
-    let number = || float_to_number(form, per, float);
-    form == Form::Binary
-        || ((float * whole(per)).abs() < MOST && to_float(form, per, number()).to_bits() == float.to_bits())
+    let back = to_float(form, per, float_to_number(form, per, float));
+    (form == Form::Binary) | (((float * whole(per)).abs() < MOST) & (back.to_bits() == float.to_bits()))
 }
 
 /// The number that stands for a value that can have this form.
@@ -91,11 +116,12 @@ pub(crate) fn to_number(form: Form, per: i64, value: &OwnedValue) -> i64 {
 }
 
 /// The number that stands for a float that can have this form.
+#[inline]
 pub(crate) fn float_to_number(form: Form, per: i64, float: f64) -> i64 {
     if form == Form::Binary {
         return float.to_bits().cast_signed();
     }
-    (float * whole(per) + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
+    (float * whole(per) + ROUND).to_bits().cast_signed().wrapping_sub(ROUND.to_bits().cast_signed())
 }
 
 /// The value that a number stands for.

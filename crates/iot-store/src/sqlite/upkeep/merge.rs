@@ -52,7 +52,7 @@ pub(crate) fn add(db: &Connection, series: i64, mut readings: Vec<ReadingView>) 
         let (page, chunk) = fill_page(rest, likely)?;
         likely = page.len();
         rest = rest.get(page.len()..).unwrap_or_default();
-        let place = Place { id: ids.next(), series, sealed: !rest.is_empty() };
+        let place = Place { id: ids.next(), series, sealed: !rest.is_empty() || chunk.is_full() };
         chunk::write(db, place, page, &chunk)?;
     }
     let mut delete = db.prepare_cached("DELETE FROM chunk WHERE id = ?")?;
