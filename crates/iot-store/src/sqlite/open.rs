@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 use thiserror::Error;
 
 use super::{
@@ -178,11 +178,15 @@ pub(crate) fn open_second_writer(path: &Path, disk: SqliteDisk) -> Result<Connec
     Ok(writer)
 }
 
+/// A statement is planned once: SQLite would otherwise parse one with a `LIMIT ?` anew for each number that is bound,
+/// which takes longer than most of them do.
 fn connect(path: &Path, flags: OpenFlags, disk: SqliteDisk) -> rusqlite::Result<Connection> {
-    match disk.vfs {
+    let db = match disk.vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
         None => Connection::open_with_flags(path, flags),
-    }
+    }?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(db)
 }
 
 /// Makes directory and file where they are missing, readable by nobody else, and takes the lock.

@@ -7,6 +7,7 @@ use iot_core::{
     store::{History as _, ReadingQuery},
 };
 use iot_proto::{BootId, Name, OwnedValue};
+use rusqlite::StatementStatus;
 
 use super::*;
 
@@ -85,6 +86,16 @@ fn the_log_has_room_before_it_is_needed_and_is_read_up_to_where_it_was_written()
     }
     let (_store, history) = SqliteStore::open(&killed.path().join("hub.db")).unwrap();
     assert_eq!(stored(&history), 500);
+}
+
+#[test]
+fn a_statement_is_planned_once_whatever_numbers_it_is_given() {
+    let (_directory, store, _history) = open(200);
+    let mut select = store.db.prepare("SELECT * FROM journal ORDER BY id LIMIT ?").unwrap();
+    for limit in 1..=3 {
+        assert!(!select.exists([limit]).unwrap());
+    }
+    assert_eq!(select.get_status(StatementStatus::RePrepare), 0);
 }
 
 #[test]

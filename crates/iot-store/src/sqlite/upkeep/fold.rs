@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Deletes a few rows. How many is said in words, because SQLite plans anew for each number that is bound.
+/// Deletes a few rows.
 const DELETE: &str =
     "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE id <= ? ORDER BY id LIMIT 16)";
 
