@@ -124,10 +124,11 @@ impl Connection {
                 Err(end) => return end,
             };
             let bytes = arrived.buffer.bytes.get(..arrived.len).unwrap_or_default();
+            self.decide(bytes);
             let rest = match self.link {
-                Link::Plain => self.take_frames(bytes, handler).await,
+                Link::Undecided(_) | Link::Plain => self.take_frames(bytes, handler).await,
                 // Boxed, so that a plain connection does not carry what it does not need.
-                Link::Undecided(_) | Link::Opening(_) | Link::Answered(_) | Link::Proven(_) => {
+                Link::Opening(_) | Link::Answered(_) | Link::Proven(_) => {
                     Box::pin(self.take(bytes, handler)).await
                 }
             };
@@ -196,12 +197,8 @@ impl Connection {
         }
     }
 
-    /// Takes what has arrived as the first byte of the connection has decided, and gives what is left over.
-    async fn take<'b>(
-        &mut self,
-        bytes: &'b [u8],
-        handler: &mut impl RequestHandler,
-    ) -> Result<&'b [u8], End> {
+    /// The first byte decides how bytes are taken.
+    fn decide(&mut self, bytes: &[u8]) {
         if let Link::Undecided(identity) = &mut self.link {
             self.link = match (bytes.first(), identity.take()) {
                 (Some(&RECORD_MARKER), Some(identity)) => {
@@ -213,13 +210,19 @@ impl Connection {
                 _ => Link::Plain,
             };
         }
-        match &self.link {
-            Link::Undecided(_) | Link::Plain => self.take_frames(bytes, handler).await,
-            Link::Opening(identity) => {
-                let identity = Arc::clone(identity);
-                self.open(&identity, bytes, handler).await
-            }
-            Link::Answered(_) | Link::Proven(_) => self.take_records(bytes, handler).await,
+    }
+
+    /// Takes what has arrived encrypted, and gives what is left over.
+    async fn take<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        handler: &mut impl RequestHandler,
+    ) -> Result<&'b [u8], End> {
+        if let Link::Opening(identity) = &self.link {
+            let identity = Arc::clone(identity);
+            self.open(&identity, bytes, handler).await
+        } else {
+            self.take_records(bytes, handler).await
         }
     }
 
