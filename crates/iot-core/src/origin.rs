@@ -18,20 +18,17 @@ use core::{
 /// assert_ne!(origin("10.0.0.6"), origin("10.0.0.5"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin(Place);
-
-/// Small, because many are kept, and of words, which are compared without a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Place {
-    /// The bits of an IPv4 address.
-    Address(u32),
-    /// The bits of an IPv6 address that name its network.
-    Network([u32; 2]),
+pub struct Origin {
+    /// The bits of an IPv4 address, or those of an IPv6 address that name its network. They come first and are one word,
+    /// because they tell nearly all apart.
+    bits: u64,
+    /// Whether it is a network.
+    is_network: bool,
 }
 
 /// Which address of its origin one is: nothing for IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Host([u32; 2]);
+pub(crate) struct Host(u64);
 
 impl Origin {
     /// The origin that an address belongs to.
@@ -42,31 +39,28 @@ impl Origin {
     /// The origin that an address belongs to, and which one of it this is.
     pub(crate) fn split(address: IpAddr) -> (Self, Host) {
         match address.to_canonical() {
-            IpAddr::V4(address) => (Self(Place::Address(address.to_bits())), Host::FIRST),
+            IpAddr::V4(address) => (Self { bits: address.to_bits().into(), is_network: false }, Host::FIRST),
             IpAddr::V6(address) => {
-                let word = |high: u16, low: u16| u32::from(high) << 16 | u32::from(low);
-                let words = |[a, b, c, d]: [u16; 4]| [word(a, b), word(c, d)];
-                let [a, b, c, d, host @ ..] = address.segments();
-                (Self(Place::Network(words([a, b, c, d]))), Host(words(host)))
+                let low = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+                let (network, host) = (low(address.to_bits() >> 64), low(address.to_bits()));
+                (Self { bits: network, is_network: true }, Host(host))
             }
         }
     }
 }
 
 impl Host {
-    pub(crate) const FIRST: Self = Self([0; 2]);
-    pub(crate) const LAST: Self = Self([u32::MAX; 2]);
+    pub(crate) const FIRST: Self = Self(0);
+    pub(crate) const LAST: Self = Self(u64::MAX);
 }
 
 impl fmt::Display for Origin {
     /// The address, or the network as `2001:db8::/64`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Place::Address(bits) => write!(f, "{}", Ipv4Addr::from_bits(bits)),
-            Place::Network([high, low]) => {
-                let first = Ipv6Addr::from_bits(u128::from(high) << 96 | u128::from(low) << 64);
-                write!(f, "{first}/64")
-            }
+        if self.is_network {
+            write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(self.bits) << 64))
+        } else {
+            write!(f, "{}", Ipv4Addr::from_bits(u32::try_from(self.bits).unwrap_or_default()))
         }
     }
 }

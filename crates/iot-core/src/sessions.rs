@@ -6,7 +6,11 @@
 //!                        \______ no hello in time, refused, broken frame _______________^
 //! ```
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, btree_map::Entry},
+    vec::Vec,
+};
 use core::net::SocketAddr;
 
 use iot_proto::{BootId, CommandId, Frame, NodeKey, RequestId, UnixMillis};
@@ -230,13 +234,15 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// A connection was opened.
-    pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) {
+    /// A connection was opened. Gives how many there are from there by now.
+    pub(crate) fn open(&mut self, id: SessionId, peer: SocketAddr) -> Tally {
         let (phase, requests) = (Phase::Anonymous { expects: None }, Requests::new());
         let session = Session { peer, phase, proven: None, refused: None, is_stalled: false, requests };
         self.by_id.insert(id, Box::new(session));
         self.all.add(phase);
-        self.by_origin.entry(Origin::of(peer.ip())).or_default().add(phase);
+        let here = self.by_origin.entry(Origin::of(peer.ip())).or_default();
+        here.add(phase);
+        *here
     }
 
     /// A connection has ended.
@@ -254,11 +260,11 @@ impl Sessions {
         }
         self.all.take(before);
         self.all.add(phase);
-        let here = self.by_origin.entry(origin).or_default();
-        here.take(before);
-        here.add(phase);
-        if *here == Tally::default() {
-            self.by_origin.remove(&origin);
+        let Entry::Occupied(mut here) = self.by_origin.entry(origin) else { return };
+        here.get_mut().take(before);
+        here.get_mut().add(phase);
+        if *here.get() == Tally::default() {
+            here.remove();
         }
     }
 
@@ -303,11 +309,6 @@ impl Sessions {
     /// How many connections there are.
     pub(crate) fn all(&self) -> Tally {
         self.all
-    }
-
-    /// How many there are from here.
-    pub(crate) fn from(&self, origin: Origin) -> Tally {
-        self.by_origin.get(&origin).copied().unwrap_or_default()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use core::{cell::RefCell, future::poll_fn, task::Poll, time::Duration};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     thread::panicking,
@@ -67,15 +67,18 @@ impl Open {
         }
     }
 
-    /// Whether there are as many from here as there may be of one address.
-    pub(crate) fn is_full_for(&self, origin: Origin) -> bool {
-        let here = self.by_origin.borrow().get(&origin).copied().unwrap_or_default();
-        usize::try_from(here).is_ok_and(|here| here >= self.most_of_one_origin)
+    /// Counts one more from here, unless there are as many as there may be of one address. It has to be
+    /// [placed](Self::place) next.
+    pub(crate) fn count_in(&self, origin: Origin) -> bool {
+        let mut by_origin = self.by_origin.borrow_mut();
+        let here = by_origin.entry(origin).or_default();
+        let has_room = usize::try_from(*here).is_ok_and(|here| here < self.most_of_one_origin);
+        *here += u32::from(has_room);
+        has_room
     }
 
-    /// The place of one more connection.
+    /// The place of a connection that has been counted in.
     pub(crate) fn place(self: &Rc<Self>, context: Context) -> Place {
-        *self.by_origin.borrow_mut().entry(origin(&context)).or_default() += 1;
         let key = self.contexts.borrow_mut().insert(context);
         Place { open: Rc::clone(self), key }
     }
@@ -126,18 +129,12 @@ impl Drop for Place {
             let peer = context.peer_addr();
             error!(%peer, "a connection's handler has panicked: the connection is cut, and no other");
         }
-        let origin = origin(&context);
-        let mut by_origin = self.open.by_origin.borrow_mut();
-        if let Some(here) = by_origin.get_mut(&origin) {
-            *here -= 1;
-            if *here == 0 {
-                by_origin.remove(&origin);
+        let origin = Origin::of(context.peer_addr().ip());
+        if let Entry::Occupied(mut here) = self.open.by_origin.borrow_mut().entry(origin) {
+            *here.get_mut() -= 1;
+            if *here.get() == 0 {
+                here.remove();
             }
         }
     }
-}
-
-/// Where a connection comes from.
-fn origin(context: &Context) -> Origin {
-    Origin::of(context.peer_addr().ip())
 }

@@ -215,7 +215,7 @@ impl Acceptor {
                         info!("connections are accepted again");
                     }
                     back_off = BACK_OFF.0;
-                    if self.open.is_full_for(Origin::of(peer.ip())) {
+                    if !self.open.count_in(Origin::of(peer.ip())) {
                         self.turn_away(peer);
                         continue;
                     }

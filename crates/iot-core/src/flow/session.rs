@@ -6,11 +6,11 @@ use core::{net::SocketAddr, time::Duration};
 use iot_proto::{Close, Correlation, Error, ErrorCode, Frame, Label, MessageKind};
 
 use crate::{
-    AdmissionState, Effect, Effects, Event, Hub, IotError, Limit, Now, Origin, SessionId,
+    AdmissionState, Effect, Effects, Event, Hub, IotError, Limit, Now, SessionId,
     deadlines::Timer,
     presence::{Change, Reason, Sign},
     registry::NodeNumber,
-    sessions::{Pending, Phase, Route, Session},
+    sessions::{Pending, Phase, Route, Session, Tally},
     store::SleepRecord,
     view::PresenceState,
 };
@@ -43,8 +43,8 @@ impl Hub {
         peer: SocketAddr,
         out: &mut Effects,
     ) {
-        self.sessions.open(session, peer);
-        if let Err(error) = self.check_room(peer) {
+        let here = self.sessions.open(session, peer);
+        if let Err(error) = self.check_room(peer, here) {
             self.session_failed(now, session, &error, out);
             return;
         }
@@ -59,12 +59,11 @@ impl Hub {
         }
     }
 
-    /// Whether there is room for the session that has just been opened from here.
+    /// Whether there is room for the session that has just been opened, with which there are so many from there.
     ///
     /// Strangers leave room for addresses where an admitted node lives.
-    fn check_room(&self, peer: SocketAddr) -> Result<(), IotError> {
-        let (config, here) = (&self.config, self.sessions.from(Origin::of(peer.ip())));
-        let all = self.sessions.all();
+    fn check_room(&self, peer: SocketAddr, here: Tally) -> Result<(), IotError> {
+        let (config, all) = (&self.config, self.sessions.all());
         for (count, most, kept, limit) in [
             (here.live, config.max_sessions_per_address, 0, Limit::SessionsPerAddress),
             (all.live, config.max_sessions, config.max_sessions / 8, Limit::Sessions),
