@@ -76,7 +76,11 @@ impl Timer {
 pub(crate) struct Deadlines {
     /// Apart and small, because every node has one.
     presence: Timers<NodeNumber>,
+    /// Apart, because every connection begins with one.
+    hello: Timers<SessionId>,
     others: Timers<Timer>,
+    /// The first of all, at hand because every input asks for it twice.
+    first: Option<(Instant, Timer)>,
 }
 
 /// Timers of one sort.
@@ -84,7 +88,7 @@ pub(crate) struct Deadlines {
 struct Timers<T> {
     by_time: BTreeSet<(Instant, T)>,
     by_timer: BTreeMap<T, Instant>,
-    /// The first of `by_time`, at hand because every input asks for it.
+    /// The first of `by_time`.
     first: Option<(Instant, T)>,
 }
 
@@ -95,49 +99,59 @@ impl<T> Default for Timers<T> {
 }
 
 impl<T: Copy + Ord> Timers<T> {
-    fn set(&mut self, timer: T, at: Instant) {
+    /// Sets a timer. Tells whether another one is the first now, or at another time.
+    fn set(&mut self, timer: T, at: Instant) -> bool {
         if let Some(before) = self.by_timer.insert(timer, at) {
             self.by_time.remove(&(before, timer));
         }
         self.by_time.insert((at, timer));
-        self.first = self.by_time.first().copied();
+        self.note_first()
     }
 
-    fn soonest(&self) -> Option<Instant> {
-        self.first.map(|(at, _)| at)
+    /// Forgets a timer. Tells whether another one is the first now.
+    fn cancel(&mut self, timer: T) -> bool {
+        let Some(at) = self.by_timer.remove(&timer) else { return false };
+        self.by_time.remove(&(at, timer));
+        self.note_first()
     }
 
-    fn cancel(&mut self, timer: T) {
-        if let Some(at) = self.by_timer.remove(&timer) {
-            self.by_time.remove(&(at, timer));
-            self.first = self.by_time.first().copied();
-        }
+    fn note_first(&mut self) -> bool {
+        let before = core::mem::replace(&mut self.first, self.by_time.first().copied());
+        before != self.first
     }
 }
 
 impl Deadlines {
     /// Sets a timer, in place of an earlier setting.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        if let Timer::Presence(node) = timer {
-            self.presence.set(node, at);
+        let is_news = if let Timer::Presence(node) = timer {
+            self.presence.set(node, at)
+        } else if let Timer::Hello(session) = timer {
+            self.hello.set(session, at)
         } else {
-            self.others.set(timer, at);
-        }
+            self.others.set(timer, at)
+        };
+        self.note_first(is_news);
     }
 
     /// Forgets a timer.
     pub(crate) fn cancel(&mut self, timer: Timer) {
-        if let Timer::Presence(node) = timer {
-            self.presence.cancel(node);
+        let is_news = if let Timer::Presence(node) = timer {
+            self.presence.cancel(node)
+        } else if let Timer::Hello(session) = timer {
+            self.hello.cancel(session)
         } else {
-            self.others.cancel(timer);
-        }
+            self.others.cancel(timer)
+        };
+        self.note_first(is_news);
     }
 
     /// When a timer is due, if it is set.
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
         let at = if let Timer::Presence(node) = timer {
             self.presence.by_timer.get(&node)
+        } else if let Timer::Hello(session) = timer {
+            self.hello.by_timer.get(&session)
         } else {
             self.others.by_timer.get(&timer)
         };
@@ -145,25 +159,26 @@ impl Deadlines {
     }
 
     /// Takes the earliest timer that is due.
+    #[inline]
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if !is_due(self.presence.soonest()) && !is_due(self.others.soonest()) {
-            return None;
-        }
-        let (_, timer) = self.first()?;
+        let (_, timer) = self.first.filter(|(at, _)| *at <= now)?;
         self.cancel(timer);
         Some(timer)
     }
 
     /// The earliest deadline.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Deadline> {
-        self.first().map(|(at, timer)| Deadline { at, reason: timer.reason() })
+        self.first.map(|(at, timer)| Deadline { at, reason: timer.reason() })
     }
 
-    /// The earliest timer; of those at one time the order is fixed.
-    fn first(&self) -> Option<(Instant, Timer)> {
-        let presence = self.presence.first.map(|(at, node)| (at, Timer::Presence(node)));
-        presence.into_iter().chain(self.others.first).min()
+    /// Keeps the earliest timer at hand, where the first of its sort is another one; of those at one time the order is fixed.
+    fn note_first(&mut self, is_news: bool) {
+        if is_news {
+            let presence = self.presence.first.map(|(at, node)| (at, Timer::Presence(node)));
+            let hello = self.hello.first.map(|(at, session)| (at, Timer::Hello(session)));
+            self.first = [presence, hello, self.others.first].into_iter().flatten().min();
+        }
     }
 }
 

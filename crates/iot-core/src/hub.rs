@@ -97,6 +97,7 @@ impl Hub {
     }
 
     /// When [`Input::Tick`] is next due; always later than the `now` of the last input handled.
+    #[inline]
     pub fn next_deadline(&self) -> Option<Deadline> {
         self.deadlines.next()
     }

@@ -165,18 +165,23 @@ impl Hub {
 
     /// Separates a session from its node: what waited for an answer on it waits anew, or is told.
     fn take_leave(&mut self, now: Now, session: SessionId, leaving: Leaving, out: &mut Effects) {
-        self.deadlines.cancel(Timer::Hello(session));
-        self.deadlines.cancel(Timer::Handshake(session));
         let Some(state) = self.sessions.get_mut(session) else { return };
         let pending = state.requests().drain();
         match state.phase() {
             Phase::Open { node } => {
+                self.deadlines.cancel(Timer::Handshake(session));
                 self.sessions.enter(session, Phase::Closing);
                 self.give_up(now, pending, Route::Session(session), &IotError::Cut, out);
                 self.node_left(now, node, session, leaving, out);
             }
-            Phase::Anonymous { .. } => self.stop_expecting(session, out),
-            Phase::Joining => self.join_ended(now, session, out),
+            Phase::Anonymous { .. } => {
+                self.deadlines.cancel(Timer::Hello(session));
+                self.stop_expecting(session, out);
+            }
+            Phase::Joining => {
+                self.deadlines.cancel(Timer::Hello(session));
+                self.join_ended(now, session, out);
+            }
             Phase::Closing => {}
         }
     }

@@ -8,29 +8,34 @@ use crate::{
 };
 
 impl Hub {
-    /// Runs every timer that is due.
+    /// Runs every timer that is due. Most often none is.
+    #[inline]
     pub(crate) fn run_due(&mut self, now: Now, out: &mut Effects) {
         while let Some(timer) = self.deadlines.take_due(now.instant) {
-            match timer {
-                Timer::Hello(session) => {
-                    self.reached.note(Limit::Hello);
-                    let limit_s = self.config.hello_within.as_secs();
-                    let error = IotError::TimedOut { what: Limit::Hello.what(), limit_s };
-                    self.session_failed(now, session, &error, out);
-                }
-                Timer::Presence(node) => self.presence_due(now, node, out),
-                Timer::Command(command) => self.command_due(now, command, out),
-                Timer::Expiry(command) => {
-                    self.transition(now, command, CommandState::Expired, Some(IotError::Expired), out);
-                }
-                Timer::Redial(node) => self.pump(now, node, out),
-                Timer::Delivery(delivery) => self.delivery_due(now, delivery, out),
-                Timer::Window => self.window_due(now, out),
-                Timer::Matched(node) => self.match_lapsed(now, node, out),
-                Timer::Press(session) => self.press_due(now, session, out),
-                Timer::Handshake(session) => self.handshake_due(now, session, out),
-                Timer::Answer(ticket) => self.ask_due(now, ticket, out),
+            self.ring(now, timer, out);
+        }
+    }
+
+    fn ring(&mut self, now: Now, timer: Timer, out: &mut Effects) {
+        match timer {
+            Timer::Hello(session) => {
+                self.reached.note(Limit::Hello);
+                let limit_s = self.config.hello_within.as_secs();
+                let error = IotError::TimedOut { what: Limit::Hello.what(), limit_s };
+                self.session_failed(now, session, &error, out);
             }
+            Timer::Presence(node) => self.presence_due(now, node, out),
+            Timer::Command(command) => self.command_due(now, command, out),
+            Timer::Expiry(command) => {
+                self.transition(now, command, CommandState::Expired, Some(IotError::Expired), out);
+            }
+            Timer::Redial(node) => self.pump(now, node, out),
+            Timer::Delivery(delivery) => self.delivery_due(now, delivery, out),
+            Timer::Window => self.window_due(now, out),
+            Timer::Matched(node) => self.match_lapsed(now, node, out),
+            Timer::Press(session) => self.press_due(now, session, out),
+            Timer::Handshake(session) => self.handshake_due(now, session, out),
+            Timer::Answer(ticket) => self.ask_due(now, ticket, out),
         }
     }
 
