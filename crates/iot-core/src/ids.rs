@@ -18,6 +18,11 @@ impl NodeId {
         Self(["plain:", name.as_str()].concat().into())
     }
 
+    /// Whether it is that of the plain node of this name.
+    pub(crate) fn is_of_plain(&self, name: Name<'_>) -> bool {
+        self.0.strip_prefix("plain:") == Some(name.as_str())
+    }
+
     /// The id of the node that has this key.
     pub fn of_key(key: &NodeKey) -> Self {
         Self(format!("{}", key.id()).into())

@@ -276,6 +276,14 @@ impl Sessions {
         }
     }
 
+    /// The node that is expected to say hello on a connection.
+    pub(crate) fn expected_on(&self, id: SessionId) -> Option<NodeNumber> {
+        match self.get(id)?.phase {
+            Phase::Anonymous { expects } => expects,
+            Phase::Open { .. } | Phase::Joining | Phase::Closing => None,
+        }
+    }
+
     /// It is known who is on a connection, or that nobody is. Gives the node that was expected there.
     pub(crate) fn stop_expecting(&mut self, id: SessionId) -> Option<NodeNumber> {
         let Phase::Anonymous { expects } = &mut self.get_mut(id)?.phase else { return None };

@@ -48,6 +48,10 @@ impl<'a, const MAX: usize> Text<'a, MAX> {
         if text.len() > MAX {
             return Err(TextError::TooLong { len: text.len(), limit: MAX });
         }
+        // Nearly all texts are, and bytes are looked at sooner than characters.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Ok(Self(text));
+        }
         match text.char_indices().find(|(_, c)| c.is_control()) {
             Some((at, _)) => Err(TextError::Control { at }),
             None => Ok(Self(text)),
@@ -56,6 +60,9 @@ impl<'a, const MAX: usize> Text<'a, MAX> {
 
     /// As much of `text` as fits: cut at a character, and before the first control character.
     pub fn clipped(text: &'a str) -> Self {
+        if let Ok(text) = Self::new(text) {
+            return text;
+        }
         let mut end = 0;
         for (at, c) in text.char_indices() {
             if c.is_control() || at + c.len_utf8() > MAX {

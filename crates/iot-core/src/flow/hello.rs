@@ -4,7 +4,7 @@ use alloc::format;
 use core::time::Duration;
 
 use iot_proto::{
-    Admission, Capabilities, DecodeError, Frame, Hello, Identity, Label, MAX_FRAME, MIN_FRAME, NodeKey,
+    Admission, Capabilities, DecodeError, Frame, Hello, Identity, Label, MAX_FRAME, MIN_FRAME, Name,
     VersionRange, Welcome,
 };
 
@@ -67,19 +67,18 @@ impl Hub {
         let proven = self.sessions.get(session).and_then(Session::proven);
         let VersionRange { min, max } = hello.versions;
         let version = VersionRange::OURS.common(hello.versions).ok_or(IotError::Version { min, max })?;
-        let id = match (hello.identity, proven) {
-            (Identity::Name(name), None) => NodeId::plain(name),
-            (Identity::Key(key), Some(proven)) if key == proven => NodeId::of_key(&key),
+        let known = match (hello.identity, proven) {
+            (Identity::Name(name), None) => self.find_plain(session, name),
+            (Identity::Key(key), Some(proven)) if key == proven => self.registry.find_key(&key),
             (Identity::Name(_) | Identity::Key(_), _) => return Err(IotError::UnprovenKey),
         };
         // A node that keeps its session and wishes an absurd keepalive is given the hub's.
         if !hello.capabilities.has(Capabilities::KEEPS_SESSION) {
             check_absence("a time between two contacts", hello.keepalive_s)?;
         }
-        let known = proven.map_or_else(|| self.registry.find(&id), |key| self.registry.find_key(&key));
         let number = match known {
             Some(number) => number,
-            None => self.take_in(now, session, (&id, proven, hello.into()), out)?,
+            None => self.take_in(now, session, (hello.identity, hello.into()), out)?,
         };
         self.check_home(now, session, number, out)?;
         let standing = self.registry.get(number).map(|node| node.standing(proven, now.wall));
@@ -109,12 +108,20 @@ impl Hub {
         }
     }
 
+    /// The plain node of this name, which most often is the one that was expected.
+    fn find_plain(&self, session: SessionId, name: Name<'_>) -> Option<NodeNumber> {
+        let is_it =
+            |number: &NodeNumber| self.registry.get(*number).is_some_and(|node| node.id.is_of_plain(name));
+        let expected = self.sessions.expected_on(session).filter(is_it);
+        expected.or_else(|| self.registry.find(&NodeId::plain(name)))
+    }
+
     /// A node that was never seen before.
     fn take_in(
         &mut self,
         now: Now,
         session: SessionId,
-        (id, key, facts): (&NodeId, Option<NodeKey>, Facts),
+        (identity, facts): (Identity<'_>, Facts),
         out: &mut Effects,
     ) -> Result<NodeNumber, IotError> {
         let admission = match self.config.registration {
@@ -127,6 +134,10 @@ impl Hub {
         if admission == AdmissionState::Pending {
             self.check_room_to_wait(session)?;
         }
+        let (id, key) = match identity {
+            Identity::Name(name) => (NodeId::plain(name), None),
+            Identity::Key(key) => (NodeId::of_key(&key), Some(key)),
+        };
         let node = Node::new((id.clone(), key), admission, facts, now.wall);
         let sentence = match admission {
             AdmissionState::Pending => format!("{} waits to be admitted.", node.title),
@@ -138,7 +149,7 @@ impl Hub {
             }
         };
         let number = self.registry.add(node);
-        self.activity.note(now.wall, Some(id), sentence, out);
+        self.activity.note(now.wall, Some(&id), sentence, out);
         Ok(number)
     }
 
