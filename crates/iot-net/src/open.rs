@@ -67,8 +67,8 @@ impl Open {
         }
     }
 
-    /// Counts one more from here, unless there are as many as there may be of one address. It has to be
-    /// [placed](Self::place) next.
+    /// Counts one more from here, and tells whether there is room for it: where there are as many as there may be of one
+    /// address, nothing is counted. What was has to be [placed](Self::place) next.
     pub(crate) fn count_in(&self, origin: Origin) -> bool {
         let mut by_origin = self.by_origin.borrow_mut();
         let here = by_origin.entry(origin).or_default();
