@@ -12,7 +12,7 @@ use core::{
 };
 use std::rc::Rc;
 
-use iot_core::{DeliveryId, Hub, Input, Instant, Limit, Now, SessionId, store::StoreError};
+use iot_core::{DeliveryId, Hub, Input, Instant, Limit, Now, SessionId, UnixMillis, store::StoreError};
 use iot_proto::Frame;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -234,7 +234,7 @@ impl Driver {
                 (batch, result) = store.ended() => {
                     let mut state = self.state.borrow_mut();
                     let failed = result.is_err();
-                    self.note(result.as_ref().err());
+                    self.note(result.as_ref().err(), Duration::ZERO);
                     state.answer_by = None;
                     state.not_before = failed.then(|| time::Instant::now() + self.config.store_retry);
                     if let Some(released) = state.commit.ended(batch, result) {
@@ -248,8 +248,9 @@ impl Driver {
         }
     }
 
-    /// Tells whoever watches, and the log, when the store begins to refuse and when it stores again.
-    fn note(&self, refused: Option<&StoreError>) {
+    /// Tells whoever watches, and the log, when the store begins to refuse, which may have been so long ago, and when it
+    /// stores again.
+    fn note(&self, refused: Option<&StoreError>, ago: Duration) {
         self.refusing.send_if_modified(|known| match (refused, &mut *known) {
             (None, None) => false,
             (None, Some(Refusing { since, .. })) => {
@@ -260,7 +261,9 @@ impl Driver {
             (Some(error), Some(known)) if known.why == error.why => false,
             (Some(error), known) => {
                 error!(%error, "not stored: nothing is acknowledged until it is");
-                let since = known.as_ref().map_or_else(|| self.clock.now().wall, |known| known.since);
+                let ago_ms = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+                let begun = || UnixMillis(self.clock.now().wall.0.saturating_sub(ago_ms));
+                let since = known.as_ref().map_or_else(begun, |known| known.since);
                 *known = Some(Refusing { why: error.why.clone(), since });
                 true
             }
@@ -297,13 +300,13 @@ impl Driver {
             let due = state.alarm.is_some_and(|at| at <= self.clock.now().instant);
             (due, state.answer_by.take_if(|by| *by <= time::Instant::now()))
         };
-        if overdue.is_some() {
+        if let Some(by) = overdue {
             let for_s = self.config.store_answer.as_secs_f32();
             let why = format!(
                 "the store has not answered for {for_s} s: look whether its disk is still there, and whether it is worn \
                  out; the hub goes on by itself once it answers"
             );
-            self.note(Some(&StoreError { why: why.into() }));
+            self.note(Some(&StoreError { why: why.into() }), by.elapsed() + self.config.store_answer);
         }
         if due {
             self.apply(Input::Tick);

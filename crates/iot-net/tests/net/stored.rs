@@ -1,9 +1,10 @@
 //! What holds between the hub and its store: nothing is acknowledged before it is stored, whatever the store does.
 
 use core::{net::SocketAddr, time::Duration};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use iot_core::{IotError, Request};
-use iot_net::{HubServer, NetConfig};
+use iot_net::{HubServer, NetConfig, Refusing};
 use iot_proto::{Capabilities, Correlation, ErrorCode, HubMessage, MessageKind};
 use iot_store::MemoryStore;
 use tokio::{io::AsyncWriteExt, time::timeout};
@@ -85,15 +86,18 @@ async fn a_store_that_hangs_cannot_hold_up_the_end() {
 async fn a_store_that_does_not_answer_is_told_until_it_does() {
     let (store, mut script) = ScriptedStore::new();
     let mut config = NetConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.store_answer = Duration::from_millis(50);
+    config.store_answer = Duration::from_millis(200);
     let hub = HubServer::start(config, open_registration(), catalogue(), store).unwrap();
     let mut refusing = hub.handle().refusing();
     let mut node = Node::connect(hub.local_addr()).await;
     script.pass(node.join("pump", Capabilities::KEEPS_SESSION)).await;
     node.ask(&report(1, &relay(true))).await;
     script.begun().await;
+    let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_millis(100);
     let told = timeout(SOON, refusing.wait_for(Option::is_some)).await.expect("it is told").unwrap().clone();
-    assert!(told.is_some_and(|told| told.why.contains("has not answered for 0.05 s")));
+    let Some(Refusing { why, since }) = told else { panic!("it is told") };
+    assert!(why.contains("has not answered for 0.2 s"), "{why}");
+    assert!(u128::try_from(since.0).unwrap() < begun.as_millis(), "{since:?}, and it begun by {begun:?}");
     assert_eq!(taken(&hub).await, 1, "the hub answers meanwhile");
     assert!(node.is_quiet(), "nothing is acknowledged");
 
