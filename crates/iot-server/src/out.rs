@@ -1,31 +1,34 @@
-//! The only place where the binary writes to its output: lines for people, or JSON for programs.
+//! The only place where the binary writes to its output: lines for people, or JSON for programs. Where nobody reads any
+//! more, as behind `| head`, what the command does goes on without it.
 
-use std::process::ExitCode;
+use std::{
+    io::{Write, stderr, stdout},
+    process::ExitCode,
+};
 
 use clap::CommandFactory as _;
 
 use crate::cli::Cli;
 
 /// Writes a line.
-#[expect(clippy::print_stdout, reason = "this is what the command was run for")]
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    let _ = writeln!(stdout(), "{text}");
 }
 
 /// Writes what makes a shell complete the command line.
 pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
-    clap_complete::generate(shell, &mut Cli::command(), "iot-server", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "iot-server", &mut script);
+    let _ = stdout().write_all(&script);
     ExitCode::SUCCESS
 }
 
 /// Says how it goes, beside what a script reads.
-#[expect(clippy::print_stderr, reason = "a long task tells the person who waits for it")]
 pub(crate) fn progress(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(stderr(), "{text}");
 }
 
 /// Says what went wrong.
-#[expect(clippy::print_stderr, reason = "the log may not have been set up yet")]
 pub(crate) fn error(text: &str) {
-    eprintln!("error: {text}");
+    let _ = writeln!(stderr(), "error: {text}");
 }

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::program::{Hub, refused, run, said};
+use crate::program::{Hub, program, refused, run, said};
 
 const PASSPHRASE: &str = "four words are good";
 
@@ -44,6 +44,18 @@ fn without_a_passphrase_no_key_is_in_a_backup_and_both_ways_say_what_that_means(
     let in_place = said(data_dir.path(), &["restore", &backup, "--force", "--json"], "");
     let in_place: Json = serde_json::from_str(&in_place).unwrap();
     assert_eq!(in_place["key"], "kept", "a hub that is restored on its own machine has its key");
+}
+
+#[test]
+fn a_restore_to_which_nobody_listens_is_made_all_the_same() {
+    let (data_dir, elsewhere) = (lived(), tempfile::tempdir().unwrap());
+    let backup = elsewhere.path().join("hub.db").display().to_string();
+    said(data_dir.path(), &["backup", &backup], "");
+    let other = elsewhere.path().join("data");
+    let mut restore = program(&other, &["restore", &backup]).spawn().unwrap();
+    drop((restore.stdout.take(), restore.stderr.take()));
+    assert!(restore.wait().unwrap().success());
+    assert!(said(&other, &["verify"], "").contains("hub.db"));
 }
 
 #[cfg(unix)]
