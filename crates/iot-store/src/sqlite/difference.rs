@@ -14,8 +14,8 @@ use rusqlite::Connection;
 use super::{
     chunk,
     fault::Fault,
-    journal::{self, Folded},
-    nodes, older, people,
+    folded::Folded,
+    journal, nodes, older, people,
     schema::NEWEST,
     verify::{VerifyError, open_known, open_ours},
 };

@@ -5,8 +5,6 @@
 //! were measured about when they arrived, as most are: a temperature takes about three bytes. Those that are not stand
 //! one by one.
 
-use std::collections::HashMap;
-
 use iot_core::{UnixMillis, view::ReadingView};
 use iot_proto::OwnedValue;
 use rusqlite::{Connection, params};
@@ -278,37 +276,6 @@ pub(crate) fn read_all(
         read(entries, |report, reading| each(id, report, reading))?;
     }
     Ok(())
-}
-
-/// Up to which row the journal has been folded, for nodes and series that are ahead of its first row.
-#[derive(Debug, Default)]
-pub(crate) struct Folded {
-    sources: HashMap<i64, i64>,
-    series: HashMap<i64, i64>,
-}
-
-impl Folded {
-    /// Reads what the file says.
-    pub(crate) fn load(db: &Connection) -> Result<Self, Fault> {
-        let read = |table: &str| -> Result<HashMap<i64, i64>, Fault> {
-            let ahead = "folded >= (SELECT min(id) FROM journal)";
-            let mut select =
-                db.prepare_cached(&format!("SELECT number, folded FROM {table} WHERE {ahead}"))?;
-            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        };
-        Ok(Self { sources: read("source")?, series: read("series")? })
-    }
-
-    /// Whether a row still counts for a node.
-    pub(crate) fn counts_for_source(&self, row: i64, source: i64) -> bool {
-        self.sources.get(&source).is_none_or(|folded| row > *folded)
-    }
-
-    /// Whether a row still counts for a series.
-    pub(crate) fn counts_for_series(&self, row: i64, series: i64) -> bool {
-        self.series.get(&series).is_none_or(|folded| row > *folded)
-    }
 }
 
 /// The number of the last row that ever was, as far as anything depends on it.

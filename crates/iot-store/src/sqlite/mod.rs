@@ -13,7 +13,7 @@
 //! | `nodes.rs`, `commands.rs`, `cause.rs`, `audit.rs` | what is kept in plain columns |
 //! | `people.rs` | users, logins and tokens, written on a connection of its own |
 //! | `replace.rs` | what moves when new hardware takes a node's place |
-//! | `journal.rs` | reports as they came: a row for each commit |
+//! | `journal.rs`, `folded.rs` | reports as they came: a row for each commit, and up to where they are in chunks |
 //! | `chunk.rs`, `rollup.rs` | readings of one series, and what they come to, packed |
 //! | `column.rs`, `form.rs` | how numbers are packed, and floats as numbers |
 //! | `upkeep/` | what is done behind commits: from the journal into chunks |
@@ -33,6 +33,7 @@ mod column;
 mod commands;
 mod difference;
 mod fault;
+mod folded;
 mod form;
 mod history;
 mod inspect;

@@ -9,12 +9,7 @@ use std::collections::HashMap;
 use iot_core::NodeId;
 use rusqlite::Connection;
 
-use super::{
-    fault::Fault,
-    journal::{self, Folded},
-    nodes::parse_id,
-    source::Source,
-};
+use super::{fault::Fault, folded::Folded, journal, nodes::parse_id, source::Source};
 
 /// Nodes that have reported, and their series.
 #[derive(Debug, Default)]

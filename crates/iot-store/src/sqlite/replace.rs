@@ -9,7 +9,8 @@ use rusqlite::{Connection, params};
 use super::{
     chunk,
     fault::Fault,
-    journal::{self, Draft, Folded, Report},
+    folded::Folded,
+    journal::{self, Draft, Report},
     numbers::Numbers,
     source::Source,
 };

@@ -6,14 +6,7 @@ use iot_core::{NodeId, Series, UnixMillis, store::Snapshot, view::ReadingView};
 use iot_proto::BootId;
 use rusqlite::Connection;
 
-use super::{
-    commands,
-    fault::Fault,
-    journal::{self, Folded},
-    nodes,
-    nodes::parse_id,
-    value::from_columns,
-};
+use super::{commands, fault::Fault, folded::Folded, journal, nodes, nodes::parse_id, value::from_columns};
 use crate::batch::{RECALLED, note_run};
 
 /// A node's last runs, each with its highest sequence.
