@@ -6,14 +6,14 @@
 mod history;
 mod terms;
 
-use alloc::{boxed::Box, vec::Vec};
-use core::net::SocketAddr;
+use alloc::{boxed::Box, format, vec::Vec};
+use core::{net::SocketAddr, time::Duration};
 
 use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
 use thiserror::Error;
 
 pub use self::{
-    history::{Bucket, GapQuery, GapView, History, Pages, ReadingQuery, Resolution, RollupQuery},
+    history::{Bucket, GapQuery, GapView, History, Pages, Place, ReadingQuery, Resolution, RollupQuery},
     terms::{Stranger, Terms},
 };
 use crate::{
@@ -83,6 +83,18 @@ pub trait Chronicle: Send + Sync {
 pub struct StoreError {
     /// What happened, to which thing, and what to do.
     pub why: Box<str>,
+}
+
+impl StoreError {
+    /// A store from which nothing has been heard for so long.
+    pub fn silent(for_time: Duration) -> Self {
+        let for_s = for_time.as_secs_f32();
+        let why = format!(
+            "the store has not answered for {for_s} s: look whether its disk is still there, and whether it is worn out; \
+             the hub goes on by itself once it answers"
+        );
+        Self { why: why.into() }
+    }
 }
 
 /// Records of one or more inputs, in order.

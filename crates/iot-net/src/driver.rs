@@ -12,7 +12,9 @@ use core::{
 };
 use std::rc::Rc;
 
-use iot_core::{DeliveryId, Hub, Input, Instant, Limit, Now, SessionId, UnixMillis, store::StoreError};
+use iot_core::{
+    DeliveryId, Hub, Input, Instant, IotError, Limit, Now, SessionId, UnixMillis, store::StoreError,
+};
 use iot_proto::Frame;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -57,8 +59,8 @@ struct State {
     executor: Executor,
     /// When `run` wakes by itself at the latest.
     alarm: Option<Instant>,
-    /// When the commit that runs has taken too long; `None` once that was told.
-    answer_by: Option<time::Instant>,
+    /// What is expected of the store.
+    answer: Answer,
     /// No commit begins before, because the last one failed.
     not_before: Option<time::Instant>,
     /// No commit begins before with what may wait for company.
@@ -69,6 +71,17 @@ struct State {
     is_unobserved: bool,
     /// Whether `run` has been told that there is something to do, and has not begun with it.
     is_told: bool,
+}
+
+/// What is expected of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// No commit runs.
+    NotDue,
+    /// The commit that runs has taken too long by then.
+    DueBy(time::Instant),
+    /// It has, and that was told.
+    Overdue,
 }
 
 impl State {
@@ -100,7 +113,7 @@ impl Driver {
             commit,
             executor,
             alarm: None,
-            answer_by: None,
+            answer: Answer::NotDue,
             not_before: None,
             gather_until,
             is_gathering: false,
@@ -235,7 +248,7 @@ impl Driver {
                     let mut state = self.state.borrow_mut();
                     let failed = result.is_err();
                     self.note(result.as_ref().err(), Duration::ZERO);
-                    state.answer_by = None;
+                    state.answer = Answer::NotDue;
                     state.not_before = failed.then(|| time::Instant::now() + self.config.store_retry);
                     if let Some(released) = state.commit.ended(batch, result) {
                         self.execute(&mut state, released);
@@ -284,13 +297,14 @@ impl Driver {
             && let Some(batch) = state.commit.begin()
         {
             state.gather_until = now + GATHER;
-            state.answer_by = Some(now + self.config.store_answer);
+            state.answer = Answer::DueBy(now + self.config.store_answer);
             store.commit(batch);
             self.moved.notify_waiters();
         }
         state.alarm = state.hub.next_deadline().map(|deadline| deadline.at);
         let deadline = state.alarm.map(|at| self.clock.at(at));
-        deadline.into_iter().chain(not_before).chain(state.answer_by).min()
+        let answer_by = if let Answer::DueBy(by) = state.answer { Some(by) } else { None };
+        deadline.into_iter().chain(not_before).chain(answer_by).min()
     }
 
     /// Tells the hub that a deadline has come, if one has, and whoever watches that the store does not answer.
@@ -298,15 +312,17 @@ impl Driver {
         let (due, overdue) = {
             let mut state = self.state.borrow_mut();
             let due = state.alarm.is_some_and(|at| at <= self.clock.now().instant);
-            (due, state.answer_by.take_if(|by| *by <= time::Instant::now()))
+            let now = time::Instant::now();
+            let overdue =
+                if let Answer::DueBy(by) = state.answer { Some(by).filter(|by| *by <= now) } else { None };
+            if overdue.is_some() {
+                state.answer = Answer::Overdue;
+            }
+            (due, overdue)
         };
         if let Some(by) = overdue {
-            let for_s = self.config.store_answer.as_secs_f32();
-            let why = format!(
-                "the store has not answered for {for_s} s: look whether its disk is still there, and whether it is worn \
-                 out; the hub goes on by itself once it answers"
-            );
-            self.note(Some(&StoreError { why: why.into() }), by.elapsed() + self.config.store_answer);
+            let within = self.config.store_answer;
+            self.note(Some(&StoreError::silent(within)), by.elapsed() + within);
         }
         if due {
             self.apply(Input::Tick);
@@ -315,6 +331,12 @@ impl Driver {
 
     fn call(self: &Rc<Self>, call: Call) {
         match call {
+            // Whoever asks now would wait for as long as the store does, and could not know what becomes of it.
+            Call::Ask { answer, .. } if self.state.borrow().answer == Answer::Overdue => {
+                let StoreError { why } = StoreError::silent(self.config.store_answer);
+                // Who asked may have gone away.
+                let _ = answer.send(Err(IotError::NotStored { why }));
+            }
             Call::Ask { by, why, request, answer } => {
                 let ticket = self.state.borrow_mut().executor.ticket(answer);
                 self.apply(Input::Ask { ticket, by: &by, why: &why, request });

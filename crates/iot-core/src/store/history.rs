@@ -184,16 +184,13 @@ pub struct GapView {
 #[derive(Debug)]
 pub struct Pages<'a, H: ?Sized> {
     history: &'a H,
-    /// What is left; its limit is the size of a page.
-    query: ReadingQuery,
-    /// Readings at the begin of it that were given already.
-    given: usize,
+    place: Place,
 }
 
 impl<'a, H: History + ?Sized> Pages<'a, H> {
     /// Pages of at most `query.limit` readings.
     pub fn new(history: &'a H, query: ReadingQuery) -> Self {
-        Self { history, query, given: 0 }
+        Self { history, place: Place::new(query) }
     }
 }
 
@@ -202,17 +199,38 @@ impl<H: History + ?Sized> Iterator for Pages<'_, H> {
 
     /// The next page; `None` behind the last one.
     fn next(&mut self) -> Option<Self::Item> {
+        self.place.next(self.history).transpose()
+    }
+}
+
+/// How far somebody is with [`Pages`] who lets go of the history in between.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// What is left; its limit is the size of a page.
+    query: ReadingQuery,
+    /// Readings at the begin of it that were given already.
+    given: usize,
+}
+
+impl Place {
+    /// Before the first page of at most `query.limit` readings.
+    pub fn new(query: ReadingQuery) -> Self {
+        Self { query, given: 0 }
+    }
+
+    /// The next page; `None` behind the last one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read; the place is then the same.
+    pub fn next<H: History + ?Sized>(&mut self, history: &H) -> Result<Option<Vec<ReadingView>>, StoreError> {
         // Of readings with one time those at the end of a page are read again with the next one.
         let limit = self.query.limit.saturating_add(self.given);
-        let mut page = match self.history.oldest(&ReadingQuery { limit, ..self.query.clone() }) {
-            Ok(page) => page,
-            Err(why) => return Some(Err(why)),
-        };
-        let last = page.last()?.measured;
+        let mut page = history.oldest(&ReadingQuery { limit, ..self.query.clone() })?;
+        let Some(last) = page.last().map(|last| last.measured) else { return Ok(None) };
         let given = page.iter().rev().take_while(|reading| reading.measured == last).count();
         page.drain(..self.given.min(page.len()));
         self.query.from = last;
         self.given = given;
-        if page.is_empty() { None } else { Some(Ok(page)) }
+        Ok(Some(page).filter(|page| !page.is_empty()))
     }
 }

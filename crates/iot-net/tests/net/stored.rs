@@ -3,7 +3,7 @@
 use core::{net::SocketAddr, time::Duration};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use iot_core::{IotError, Request};
+use iot_core::{IotError, PresenceState, Request};
 use iot_net::{HubServer, NetConfig, Refusing};
 use iot_proto::{Capabilities, Correlation, ErrorCode, HubMessage, MessageKind};
 use iot_store::MemoryStore;
@@ -100,9 +100,14 @@ async fn a_store_that_does_not_answer_is_told_until_it_does() {
     assert!(u128::try_from(since.0).unwrap() < begun.as_millis(), "{since:?}, and it begun by {begun:?}");
     assert_eq!(taken(&hub).await, 1, "the hub answers meanwhile");
     assert!(node.is_quiet(), "nothing is acknowledged");
+    let ask = || hub.handle().ask("test", "", Request::Disable { node: pump() });
+    let refused = timeout(SOON, ask()).await.expect("who asks is told").unwrap_err();
+    assert_eq!(refused, IotError::NotStored { why });
 
     script.succeed();
     assert_eq!(node.next().await.map(|frame| frame.kind), Some(MessageKind::REPORT_ACK));
+    let view = hub.handle().read(|view| view.node(&pump())).await.unwrap().unwrap();
+    assert_ne!(view.presence.state, PresenceState::Disabled, "what was refused is not done later");
     timeout(SOON, refusing.wait_for(Option::is_none)).await.expect("it is over").unwrap();
     script.open();
     hub.stop().await;
