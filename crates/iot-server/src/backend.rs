@@ -1,13 +1,13 @@
 //! What the web server sees of the hub: an adapter from its [`Backend`] to the hub's handle and history.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use iot_core::{
     Answer, Event, IotError, NodeId, Request, View,
     audit::{AuditEntry, AuditQuery},
     catalogue::Catalogue,
     people::{Passphrase, People},
-    store::{Bucket, Chronicle, GapQuery, GapView, History, Pages, ReadingQuery, RollupQuery, StoreError},
+    store::{Bucket, Chronicle, GapQuery, GapView, History, Place, ReadingQuery, RollupQuery, StoreError},
     view::{
         CommandFilter, CommandView, Difference, HubKeysView, JoiningView, NodeFilter, NodeView, Notice,
         Overview, ReadingView, Replacement,
@@ -16,19 +16,23 @@ use iot_core::{
 use iot_net::HubHandle;
 use iot_proto::{CommandId, JoinSecret, UnixMillis};
 use iot_web::{
-    Backend, BackupData, BackupKey, BackupRefused, RestoreRefused, StoreView, Taking, UploadRefused,
+    Backend, BackupData, BackupKey, BackupRefused, Bulkhead, RestoreRefused, StoreView, Taking, UploadRefused,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{care::Care, hub_keys::HubKeyChanges};
+
+/// What is read of the past must have come within this, whoever asks. It is more than the slowest of them takes on a
+/// small board.
+pub(crate) const PAST_WITHIN: Duration = Duration::from_secs(10);
 
 /// The running hub, as pages and the API see it.
 #[derive(Clone)]
 pub(crate) struct HubBackend {
     pub(crate) hub: HubHandle,
     pub(crate) hub_keys: Arc<HubKeyChanges>,
-    pub(crate) history: Arc<dyn History>,
-    pub(crate) chronicle: Arc<dyn Chronicle>,
+    pub(crate) history: Bulkhead<dyn History>,
+    pub(crate) chronicle: Bulkhead<dyn Chronicle>,
     pub(crate) people: Arc<dyn People>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) care: Arc<Care>,
@@ -37,24 +41,20 @@ pub(crate) struct HubBackend {
 }
 
 impl HubBackend {
-    /// Reads the past away from the threads of other pages, since a store may have to read the disk.
+    /// Reads the past.
     async fn look_up<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&dyn History) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&(dyn History + 'static)) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IotError> {
-        let history = Arc::clone(&self.history);
-        let read = tokio::task::spawn_blocking(move || read(&*history)).await;
-        read.map_err(|_| IotError::Stopping)?.map_err(unread)
+        self.history.ask(read).await?.map_err(unread)
     }
 
-    /// Reads commands or changes where it holds nobody up.
+    /// Reads commands or changes.
     async fn chronicle<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&dyn Chronicle) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&(dyn Chronicle + 'static)) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IotError> {
-        let chronicle = Arc::clone(&self.chronicle);
-        let found = tokio::task::spawn_blocking(move || read(&*chronicle)).await;
-        found.map_err(|_| IotError::Stopping)?.map_err(unread)
+        self.chronicle.ask(read).await?.map_err(unread)
     }
 }
 
@@ -129,10 +129,21 @@ impl Backend for HubBackend {
 
     fn pages(&self, query: ReadingQuery) -> mpsc::Receiver<Result<Vec<ReadingView>, IotError>> {
         let (sender, pages) = mpsc::channel(1);
-        let history = Arc::clone(&self.history);
-        tokio::task::spawn_blocking(move || {
-            for page in Pages::new(&*history, query) {
-                if sender.blocking_send(page.map_err(unread)).is_err() {
+        let (history, mut place) = (self.history.clone(), Place::new(query));
+        tokio::spawn(async move {
+            // Whoever reads the pages may go away.
+            loop {
+                let read = history.ask(move |history| (place.next(history), place));
+                let page = match read.await {
+                    Ok((Ok(Some(page)), after)) => {
+                        place = after;
+                        page
+                    }
+                    Ok((Ok(None), _)) => return,
+                    Ok((Err(why), _)) => return drop(sender.send(Err(unread(why))).await),
+                    Err(why) => return drop(sender.send(Err(why)).await),
+                };
+                if sender.send(Ok(page)).await.is_err() {
                     return;
                 }
             }

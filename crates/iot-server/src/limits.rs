@@ -14,7 +14,7 @@ use iot_net::{DialConfig, LINES_PER_PEER, NetConfig};
 use iot_proto::{Limits, MAX_FRAME, MAX_MODULES};
 use iot_web::{MAX_BODY, NODE_LISTS, WebConfig};
 
-use crate::{Config, UPLOAD_LEAVES};
+use crate::{Config, UPLOAD_LEAVES, backend::PAST_WITHIN};
 
 /// One limit, as people read of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub fn table() -> String {
 
 const TOLD: &str = "told `too-many`, closed, asked back later";
 const SILENT: &str = "closed without a word";
+const LATELY: &str = "whoever was let in lately is let in, others are answered 503";
 
 /// Default, setting, and what happens beyond.
 fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
@@ -124,7 +125,7 @@ fn row(limit: Limit) -> (String, Option<&'static str>, &'static str) {
 }
 
 /// Limits that are not counted, since reaching them is no sign of anything but a broken peer.
-fn unnamed() -> [(&'static str, String, &'static str); 22] {
+fn unnamed() -> [(&'static str, String, &'static str); 24] {
     let (web, dial, hub) = (WebConfig::default(), DialConfig::default(), HubConfig::default());
     let slow = "closed";
     [
@@ -145,6 +146,8 @@ fn unnamed() -> [(&'static str, String, &'static str); 22] {
         ("time for the head of a request", seconds(web.head_within), slow),
         ("time for the body of a request", seconds(web.body_within), "answered 408, closed"),
         ("time in which a reader must take something", seconds(web.read_within), slow),
+        ("time in which the store must tell who asks", seconds(web.people_within), LATELY),
+        ("time in which the store must tell the past", seconds(PAST_WITHIN), "answered 503"),
         ("bytes of the body of a request", format!("{} KiB", MAX_BODY / 1024), "answered 413"),
         ("backups that are sent at one time", "1".into(), "answered 409"),
         (

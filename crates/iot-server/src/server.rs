@@ -21,7 +21,7 @@ use iot_net::{
     StartError,
 };
 use iot_proto::Body;
-use iot_web::{Tls, WebConfig};
+use iot_web::{Bulkhead, Tls, WebConfig};
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -33,7 +33,7 @@ pub use self::error::ServerError;
 use crate::{
     Builder, Config, Restores,
     address::{UsualPorts, bind_web, choose_address},
-    backend::HubBackend,
+    backend::{HubBackend, PAST_WITHIN},
     care::Care,
     certificate::{NAMES, certificate},
     config::{Announce, StoreKind},
@@ -120,8 +120,8 @@ impl IotServer {
         let backend = HubBackend {
             hub_keys: HubKeyChanges::start(key_dir, keyring, hub.handle().clone(), Arc::clone(&chronicle)),
             hub: hub.handle().clone(),
-            history,
-            chronicle,
+            history: Bulkhead::new(history, PAST_WITHIN),
+            chronicle: Bulkhead::new(chronicle, PAST_WITHIN),
             people,
             catalogue: Arc::clone(&catalogue),
             care: Arc::clone(&care),

@@ -25,6 +25,9 @@ pub struct WebConfig {
     pub body_within: Duration,
     /// Whoever is sent something must take some of it by then.
     pub read_within: Duration,
+    /// The store must have told by then who somebody is; where it does not, those go on who were let in lately. 5 s
+    /// outlasts a memory card that tidies up.
+    pub people_within: Duration,
 }
 
 impl Default for WebConfig {
@@ -37,6 +40,7 @@ impl Default for WebConfig {
             head_within: Duration::from_secs(10),
             body_within: Duration::from_secs(10),
             read_within: Duration::from_secs(10),
+            people_within: Duration::from_secs(5),
         }
     }
 }

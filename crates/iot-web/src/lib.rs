@@ -12,6 +12,7 @@ mod asset;
 mod backend;
 mod backup;
 mod body;
+mod bulkhead;
 mod config;
 mod connection;
 mod details;
@@ -42,6 +43,7 @@ mod word;
 mod wording;
 
 pub use backend::Backend;
+pub use bulkhead::Bulkhead;
 pub use config::WebConfig;
 pub use door::{Secret, SecretError, hash_password};
 pub use guard::MAX_BODY;

@@ -2,7 +2,7 @@
 
 use iot_core::{
     UnixMillis,
-    people::{Change, PeopleError, Role, Token, TokenLabel, User, UserName, check_password},
+    people::{Change, People, PeopleError, Role, Token, TokenLabel, User, UserName, check_password},
 };
 
 use crate::{
@@ -104,7 +104,7 @@ async fn own<B: Backend>(web: &Web<B>, who: &Who, act: PeopleAct, form: &Query) 
             page::account(web, Some(Told::Token(secret.text))).await
         }
         PeopleAct::RevokeToken(number) => {
-            let tokens = web.door.ask(|people| people.tokens()).await?;
+            let tokens = web.door.ask(People::tokens).await?;
             let may = |token: &Token| token.user == who.user || who.role == Role::Admin;
             let token = tokens.into_iter().find(|token| token.number == number).filter(may);
             let token = token.ok_or(PeopleError::UnknownToken { number })?;

@@ -53,7 +53,7 @@ pub async fn serve<B: Backend>(
     let (zone, reached) = (TimeZone::system(), Reached::default());
     let port = listener.local_addr().map_or(0, |address| address.port());
     let transport = if config.tls.is_some() { Transport::Encrypted } else { Transport::Plain };
-    let door = Door::new(backend.people(), CookieRule::new(port, transport))?;
+    let door = Door::new(backend.people(), config.people_within, CookieRule::new(port, transport))?;
     let mut acceptor = Acceptor::new(listener, &config, transport, reached.clone());
     let web = Web {
         backend,

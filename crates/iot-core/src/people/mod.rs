@@ -172,7 +172,7 @@ pub struct By<'a> {
 }
 
 /// The use of a login or a token, which is noted and no change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Used {
     /// A login.
     Login(SecretHash),

@@ -1,22 +1,23 @@
 //! The door: who is let in, in whose name a request is made, and what is kept of what was refused.
 //!
 //! `admit.rs` lets a request in or not, `secret.rs` makes and hashes secrets, `cookie.rs` is the browser's half of a login, `who.rs` tells who asks,
-//! `rights.rs` what they may do, `enter.rs` claims, logs in and out. The rules are `iot-core`'s, the tables `iot-store`'s; which route is for
+//! `lately.rs` who was let in lately, `rights.rs` what they may do, `enter.rs` claims, logs in and out. The rules are `iot-core`'s, the tables `iot-store`'s; which route is for
 //! whom stands in the table of the routes.
 
 mod admit;
 mod cookie;
 mod enter;
+mod lately;
 mod rights;
 mod secret;
 mod who;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant as Clock,
+    time::{Duration, Instant as Clock},
 };
 
 use iot_core::{
@@ -26,6 +27,7 @@ use iot_core::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
+use self::lately::Lately;
 pub use self::secret::{Secret, SecretError, hash_password};
 pub(crate) use self::{
     admit::{admit, let_in},
@@ -34,7 +36,10 @@ pub(crate) use self::{
     rights::Rights,
     who::{Who, With, is_at_this_machine},
 };
-use crate::error::WebError;
+use crate::{
+    bulkhead::{Bulkhead, unread},
+    error::WebError,
+};
 
 /// Passwords that are hashed at one time, each with 19 MiB and a processor of its own, and those that wait.
 const HASHING: usize = 2;
@@ -42,7 +47,8 @@ const WAITING: usize = 64;
 
 /// Who is let in.
 pub(crate) struct Door {
-    people: Arc<dyn People>,
+    people: Bulkhead<dyn People>,
+    lately: Mutex<Lately>,
     cookie: CookieRule,
     /// Whether somebody owns the hub. Once it is so, it stays so.
     claimed: AtomicBool,
@@ -67,11 +73,16 @@ impl Door {
         self.cookie.name()
     }
 
-    /// A door to a hub with these people. Where there are none, the code that a claim needs goes into the log.
+    /// A door to a hub with these people, whom the store tells within `patience` or not at all. Where there are none, the
+    /// code that a claim needs goes into the log.
     ///
     /// # Errors
     /// As the store's; and where no random numbers are to be had, [`IotError::NotStored`] too: the hub must not go on.
-    pub(crate) fn new(people: Arc<dyn People>, cookie: CookieRule) -> Result<Self, IotError> {
+    pub(crate) fn new(
+        people: Arc<dyn People>,
+        patience: Duration,
+        cookie: CookieRule,
+    ) -> Result<Self, IotError> {
         let is_claimed = !people.users().map_err(unread)?.is_empty();
         let code = if is_claimed {
             None
@@ -88,7 +99,8 @@ impl Door {
             );
         }
         Ok(Self {
-            people,
+            people: Bulkhead::new(people, patience),
+            lately: Mutex::default(),
             cookie,
             claimed: AtomicBool::new(is_claimed),
             code,
@@ -108,7 +120,7 @@ impl Door {
         if self.claimed.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        let is_claimed = !self.ask(|people| people.users()).await?.is_empty();
+        let is_claimed = !self.ask(People::users).await?.is_empty();
         self.claimed.fetch_or(is_claimed, Ordering::Relaxed);
         Ok(is_claimed)
     }
@@ -118,14 +130,15 @@ impl Door {
         Instant(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Asks the store away from the threads of other answers, since it may have to read the disk.
+    /// Asks the store.
+    ///
+    /// # Errors
+    /// As the store's, and where it does not answer.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&dyn People) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, WebError> {
-        let people = Arc::clone(&self.people);
-        let answer = spawn_blocking(move || ask(&*people)).await.map_err(|_| IotError::Stopping)?;
-        Ok(answer.map_err(unread)?)
+        ask: impl FnOnce(&(dyn People + 'static)) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, IotError> {
+        self.people.ask(ask).await?.map_err(unread)
     }
 
     /// Makes a change in the name of `who`.
@@ -133,12 +146,19 @@ impl Door {
     /// # Errors
     /// [`WebError::People`] where the rules refuse it, as the store's where it cannot be kept.
     pub(crate) async fn change(&self, change: Change, who: &str, at: UnixMillis) -> Result<(), WebError> {
-        let (people, who) = (Arc::clone(&self.people), who.to_owned());
-        let changed = spawn_blocking(move || people.change(&change, By { at, who: &who, why: "" })).await;
-        changed.map_err(|_| IotError::Stopping)?.map_err(|error| match error {
+        let who = who.to_owned();
+        let changed =
+            self.people.see_through(move |people| people.change(&change, By { at, who: &who, why: "" }));
+        let changed = changed.await;
+        self.lately().forget();
+        changed?.map_err(|error| match error {
             ChangeError::Refused(refused) => WebError::People(refused),
             ChangeError::NotStored(error) => unread(error).into(),
         })
+    }
+
+    fn lately(&self) -> MutexGuard<'_, Lately> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps in the audit that something was refused, as long as there are not too many of them.
@@ -150,13 +170,16 @@ impl Door {
             0 => why.to_owned(),
             many => format!("{why}; {many} more refusals before this one are not kept"),
         };
-        let (people, who) = (Arc::clone(&self.people), who.to_owned());
-        let kept = spawn_blocking(move || {
+        let who = who.to_owned();
+        let kept = self.people.ask(move |people| {
             people.change(&Change::Refuse { what: what.into() }, By { at, who: &who, why: &why })
         });
-        if let Ok(Err(error)) = kept.await {
-            tracing::warn!(%error, "a refusal could not be kept in the audit");
-        }
+        let error = match kept.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(error, "a refusal could not be kept in the audit");
     }
 
     /// Hashes a password, away from other answers and not many at one time.
@@ -187,8 +210,4 @@ impl Door {
         drop(waiting);
         Ok(spawn_blocking(work).await.map_err(|_| IotError::Stopping)?)
     }
-}
-
-fn unread(error: StoreError) -> IotError {
-    IotError::NotStored { why: error.why }
 }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, header};
 use iot_core::{
-    UnixMillis,
+    IotError, UnixMillis,
     people::{Login, People, Role, Token, Used, UserName},
+    store::StoreError,
 };
 
 use super::{Door, secret};
@@ -37,6 +38,22 @@ impl Who {
         match &self.with {
             With::Login(_) => self.user.to_string(),
             With::Token(token) => format!("{} (token {})", self.user, token.label),
+        }
+    }
+
+    /// Whether what they came with still counts.
+    fn is_valid(&self, now: UnixMillis) -> bool {
+        match &self.with {
+            With::Login(login) => login.is_valid(now),
+            With::Token(token) => token.is_valid(now),
+        }
+    }
+
+    /// Whether a use of it now is to be noted.
+    fn is_use_to_note(&self, now: UnixMillis) -> bool {
+        match &self.with {
+            With::Login(login) => login.is_use_to_note(now),
+            With::Token(token) => token.is_use_to_note(now),
         }
     }
 
@@ -74,58 +91,70 @@ impl Door {
     }
 
     async fn with_login(&self, secret: &str, now: UnixMillis) -> Result<Option<Who>, WebError> {
-        let key = secret::hash(secret);
-        let found = self
-            .ask(move |people| {
-                let found = people.login(key)?.filter(|(login, _)| login.is_valid(now));
-                if found.as_ref().is_some_and(|(login, _)| login.is_use_to_note(now)) {
-                    note_use(people, Used::Login(key), now);
-                }
-                Ok(found)
-            })
-            .await?;
-        Ok(found.map(|(login, role)| Who { user: login.user.clone(), role, with: With::Login(login) }))
+        self.find(Used::Login(secret::hash(secret)), now).await
     }
 
     async fn with_token(&self, text: &str, now: UnixMillis) -> Result<Who, WebError> {
-        let key = secret::hash(text);
-        let found = self
-            .ask(move |people| {
-                let found = people.token(key)?.filter(|(token, _)| token.is_valid(now));
-                if found.as_ref().is_some_and(|(token, _)| token.is_use_to_note(now)) {
-                    note_use(people, Used::Token(key), now);
-                }
-                Ok(found)
-            })
-            .await?;
-        let (token, most) = found.ok_or(WebError::BadToken)?;
-        Ok(Who { user: token.user.clone(), role: token.role.min(most), with: With::Token(token) })
+        self.find(Used::Token(secret::hash(text)), now).await?.ok_or(WebError::BadToken)
     }
 
     /// Whether somebody may still do what they began: their login or token has not ended since.
     pub(crate) async fn still(&self, who: &Who, now: UnixMillis) -> bool {
-        let with = who.with.clone();
-        let is_there = self.ask(move |people| {
-            Ok(match with {
-                With::Login(login) => {
-                    let valid = people.login(login.key)?.filter(|(login, _)| login.is_valid(now));
-                    if valid.as_ref().is_some_and(|(login, _)| login.is_use_to_note(now)) {
-                        note_use(people, Used::Login(login.key), now);
-                    }
-                    valid.is_some()
+        let key = match &who.with {
+            With::Login(login) => Used::Login(login.key),
+            With::Token(token) => Used::Token(token.key),
+        };
+        matches!(self.find(key, now).await, Ok(Some(_)))
+    }
+
+    /// Whose login or token this is, and notes that it was used. Where the store does not tell, who was let in lately is
+    /// known without it.
+    async fn find(&self, key: Used, now: UnixMillis) -> Result<Option<Who>, WebError> {
+        let changes = self.lately().changes();
+        let found = match self.ask(move |people| read(people, key)).await {
+            Ok(found) => {
+                self.lately().told(key, found.as_ref(), changes);
+                let found = found.filter(|who| who.is_valid(now));
+                if found.as_ref().is_some_and(|who| who.is_use_to_note(now)) {
+                    self.note_use(key, now);
                 }
-                With::Token(token) => people.token(token.key)?.is_some_and(|(token, _)| token.is_valid(now)),
-            })
+                found
+            }
+            Err(error @ IotError::NotStored { .. }) => {
+                let known = self.lately().known(key);
+                Some(known.ok_or(error)?).filter(|who| who.is_valid(now))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(found)
+    }
+
+    /// Notes a use as well as it can be: nobody waits for that, and where the disk is full people still have to see
+    /// that it is.
+    fn note_use(&self, key: Used, now: UnixMillis) {
+        let people = self.people.clone();
+        tokio::spawn(async move {
+            if let Ok(Err(error)) = people.ask(move |people| people.note_use(key, now)).await {
+                tracing::debug!(%error, "a use could not be noted");
+            }
         });
-        is_there.await.unwrap_or(false)
     }
 }
 
-/// Notes a use as well as it can be: where the disk is full, people still have to see that it is.
-fn note_use(people: &dyn People, used: Used, now: UnixMillis) {
-    if let Err(error) = people.note_use(used, now) {
-        tracing::debug!(%error, "a use could not be noted");
-    }
+/// Whose login or token this is.
+fn read(people: &dyn People, key: Used) -> Result<Option<Who>, StoreError> {
+    Ok(match key {
+        Used::Login(key) => people.login(key)?.map(|(login, role)| Who {
+            user: login.user.clone(),
+            role,
+            with: With::Login(login),
+        }),
+        Used::Token(key) => people.token(key)?.map(|(token, most)| Who {
+            user: token.user.clone(),
+            role: token.role.min(most),
+            with: With::Token(token),
+        }),
+    })
 }
 
 /// Whether whoever asks sits at the hub's own machine. What a proxy passed on does not, whatever its address.

@@ -12,6 +12,7 @@ use iot_proto::CommandId;
 use super::{
     life::{Among, CommandRow},
     shell::{Shell, rendered},
+    unread::Unread,
 };
 use crate::{Backend, body::Reply, error::WebError, input::Query, route::command_id, web::Web};
 
@@ -44,6 +45,8 @@ struct CommandsPage {
     filters: Vec<Filter>,
     way: Vec<CommandRow>,
     ended: Vec<CommandRow>,
+    /// Stands in their place where the store does not tell them.
+    unread: Option<Unread>,
     newest: Option<String>,
     older: Option<String>,
 }
@@ -71,7 +74,11 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
     let is_first = before.is_none();
     let overview = web.backend.overview().await?;
     let way = if is_first { under_way(web, query, states).await? } else { Vec::new() };
-    let (ended, older) = ended(web, query, (states, before)).await?;
+    let ended = Unread::unless(ended(web, query, (states, before)).await, "What has ended")?;
+    let (ended, older, unread) = match ended {
+        Ok((ended, older)) => (ended, older, None),
+        Err(unread) => (Vec::new(), None, Some(unread)),
+    };
     let shell = Shell::new(web, &overview, "commands");
     let row = |command: &CommandView| CommandRow::new(command, &words, Among::All, &shell.rights);
     let link = |before: &str| format!("/commands?{}", query.with("before", before));
@@ -89,6 +96,7 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
             .collect(),
         way: way.iter().map(row).collect(),
         ended: ended.iter().map(row).collect(),
+        unread,
         newest: (!is_first).then(|| link("")),
         older: older.map(|id| link(&id.to_string())),
         shell,

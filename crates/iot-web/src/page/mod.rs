@@ -31,6 +31,7 @@ mod store;
 mod terms;
 mod ticks;
 mod trend;
+mod unread;
 
 pub(crate) use audit::audit;
 pub(crate) use catalogue::{catalogue, kind};

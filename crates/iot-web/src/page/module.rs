@@ -23,6 +23,7 @@ use super::{
     shell::{self, Shell, rendered},
     terms::Mark,
     trend::{self, Trend},
+    unread::Unread,
 };
 use crate::{
     Backend,
@@ -69,6 +70,7 @@ struct ModulePage {
 enum Drawing {
     Readings(Chart),
     Rollups(Trend),
+    Unread(Unread),
 }
 
 impl fmt::Display for Drawing {
@@ -76,6 +78,7 @@ impl fmt::Display for Drawing {
         match self {
             Self::Readings(chart) => chart.fmt(f),
             Self::Rollups(trend) => trend.fmt(f),
+            Self::Unread(unread) => unread.fmt(f),
         }
     }
 }
@@ -152,7 +155,8 @@ pub(crate) async fn module<B: Backend>(
         unsupported: kind.err().map(|error| (wording::sentence(&error.to_string()), error.advice())),
         properties: rows.collect(),
         actions: actions(&node, module, &commands, setting),
-        chart: chart(web, &node, module, range).await?,
+        chart: Unread::unless(chart(web, &node, module, range).await, "What was measured")?
+            .unwrap_or_else(|unread| Some(Drawing::Unread(unread))),
         commands: commands
             .iter()
             .map(|command| CommandRow::new(command, &words, Among::Module, &shell.rights))

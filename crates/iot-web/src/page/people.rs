@@ -2,7 +2,7 @@
 
 use askama::Template;
 use http::StatusCode;
-use iot_core::people::{Role, Token};
+use iot_core::people::{People, Role, Token};
 
 use super::{
     door::sentences,
@@ -105,7 +105,7 @@ pub(crate) async fn account<B: Backend>(web: &Web<B>, told: Option<Told<'_>>) ->
         return Err(WebError::NotLoggedIn);
     };
     let (words, own) = (web.words(), user.clone());
-    let mut tokens = web.door.ask(|people| people.tokens()).await?;
+    let mut tokens = web.door.ask(People::tokens).await?;
     tokens.retain(|token| token.user == own);
     let (refused, shown, status) = match told {
         None => (None, None, StatusCode::OK),

@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use askama::Template;
 use http::StatusCode;
 use iot_core::{
+    IotError,
     audit::{AuditEntry, AuditQuery, Deed},
     people::Role,
 };
@@ -104,7 +105,11 @@ pub(crate) async fn store<B: Backend>(web: &Web<B>) -> Result<Reply, WebError> {
 /// The restore from which the store comes, if it comes from one.
 async fn restored<B: Backend>(web: &Web<B>, words: &Words) -> Result<Option<Restored>, WebError> {
     let last = AuditQuery { deed: Some(Deed::Restore), limit: 1, ..AuditQuery::default() };
-    let last = web.backend.audit(last).await?.pop();
+    let last = match web.backend.audit(last).await {
+        // The page has to say so where the store does not answer.
+        Err(IotError::NotStored { .. }) => None,
+        last => last?.pop(),
+    };
     Ok(last.map(|AuditEntry { record, .. }| Restored {
         time: words.time(record.at),
         iso: Words::iso(record.at),

@@ -138,11 +138,12 @@ impl Backend for Fake {
     }
 
     async fn ledger(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
+        drop(self.past()?);
         self.commands(filter).await
     }
 
     async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, IotError> {
-        drop(self.alive()?);
+        drop(self.past()?);
         let fitting = past::changes().into_iter().filter(|entry| query.fits(entry));
         Ok(fitting.take(query.limit).collect())
     }
@@ -176,7 +177,7 @@ impl Backend for Fake {
     }
 
     async fn readings(&self, query: ReadingQuery) -> Result<Vec<ReadingView>, IotError> {
-        let mut state = self.alive()?;
+        let mut state = self.past()?;
         let series = &query.series;
         let property = property(&mut state.nodes, &series.node, series.module, series.channel);
         Ok(property.map(|property| past::readings(property, &query)).unwrap_or_default())
@@ -197,7 +198,7 @@ impl Backend for Fake {
     }
 
     async fn rollup(&self, query: RollupQuery) -> Result<Vec<Bucket>, IotError> {
-        let mut state = self.alive()?;
+        let mut state = self.past()?;
         let series = &query.series;
         let property = property(&mut state.nodes, &series.node, series.module, series.channel);
         Ok(property.map(|property| past::buckets(property, &query)).unwrap_or_default())
@@ -263,7 +264,7 @@ impl Backend for Fake {
     }
 
     fn people(&self) -> Arc<dyn iot_core::people::People> {
-        Arc::new(self.people.store.clone())
+        Arc::new(self.people.clone())
     }
 
     fn store(&self) -> watch::Receiver<StoreView> {

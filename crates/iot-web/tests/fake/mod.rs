@@ -19,12 +19,13 @@ pub(crate) use self::{
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use iot_core::{
     Answer, CommandState, Event, IotError, NodeId, Request,
     catalogue::{Catalogue, ValueType},
+    store::StoreError,
     view::{
         CommandView, Desired, HubKeysView, JoiningView, NodeView, PropertyView, ReadingView, Step, Wanted,
     },
@@ -152,6 +153,12 @@ impl Fake {
         let broken = self.state().broken;
         assert!(!broken, "this hub is broken, as the test wants it");
         Some(self.state()).filter(|state| !state.stopping).ok_or(IotError::Stopping)
+    }
+
+    /// What the store tells.
+    fn past(&self) -> Result<MutexGuard<'_, State>, IotError> {
+        let silent = IotError::NotStored { why: StoreError::silent(Duration::from_secs(5)).why };
+        if *self.people.disk_hangs.borrow() { Err(silent) } else { self.alive() }
     }
 
     fn command(&self, node: &NodeId, wanted: Wanted, author: &str, why: &str) -> Result<Answer, IotError> {

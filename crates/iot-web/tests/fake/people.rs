@@ -1,13 +1,18 @@
 //! Who may use the made-up hub: one user of each role, each with a login and a token.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::LazyLock};
+use std::{collections::BTreeMap, net::IpAddr, sync::LazyLock, time::Duration};
 
 use iot_core::{
     UnixMillis,
-    people::{By, Change, Login, People as _, Role, Token, TokenLabel, User, UserName},
+    people::{
+        By, Change, ChangeError, Login, People as _, Role, SecretHash, Token, TokenLabel, Used, User,
+        UserName,
+    },
+    store::StoreError,
 };
 use iot_store::MemoryStore;
 use iot_web::{Secret, hash_password};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 use super::now;
 
@@ -21,6 +26,8 @@ static HASHED: LazyLock<Box<str>> = LazyLock::new(|| hash_password(PASSWORD).exp
 #[derive(Clone, Debug)]
 pub(crate) struct People {
     pub(crate) store: MemoryStore,
+    /// Whether the disk hangs, as a test wants it: nothing that is asked of the store is answered meanwhile.
+    pub(crate) disk_hangs: watch::Sender<bool>,
     /// What stands in the cookie of the user with each role, and their tokens.
     pub(crate) logins: BTreeMap<Role, String>,
     pub(crate) tokens: BTreeMap<Role, String>,
@@ -29,7 +36,8 @@ pub(crate) struct People {
 impl People {
     /// Nobody at all.
     pub(crate) fn nobody() -> Self {
-        Self { store: MemoryStore::new(), logins: BTreeMap::new(), tokens: BTreeMap::new() }
+        let (store, disk_hangs) = (MemoryStore::new(), watch::Sender::new(false));
+        Self { store, disk_hangs, logins: BTreeMap::new(), tokens: BTreeMap::new() }
     }
 
     /// Ada is admin, Olga operator, Vera viewer.
@@ -69,8 +77,50 @@ impl People {
         people
     }
 
+    /// The store, once it answers.
+    fn answering(&self) -> &MemoryStore {
+        let mut hangs = self.disk_hangs.subscribe();
+        if *hangs.borrow_and_update() {
+            // A test that has failed does not wait for ever.
+            let answers = timeout(Duration::from_mins(1), hangs.wait_for(|hangs| !hangs));
+            drop(Handle::current().block_on(answers));
+        }
+        &self.store
+    }
+
     pub(crate) fn change(&self, change: &Change) {
         let by = By { at: now(), who: "the scene", why: "" };
         self.store.change(change, by).expect("the scene is allowed");
+    }
+}
+
+/// What the server asks: as slow as the disk.
+impl iot_core::people::People for People {
+    fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.answering().users()
+    }
+
+    fn login(&self, key: SecretHash) -> Result<Option<(Login, Role)>, StoreError> {
+        self.answering().login(key)
+    }
+
+    fn has_logged_in_from(&self, user: &UserName, address: IpAddr) -> Result<bool, StoreError> {
+        self.answering().has_logged_in_from(user, address)
+    }
+
+    fn token(&self, key: SecretHash) -> Result<Option<(Token, Role)>, StoreError> {
+        self.answering().token(key)
+    }
+
+    fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.answering().tokens()
+    }
+
+    fn change(&self, change: &Change, by: By<'_>) -> Result<(), ChangeError> {
+        self.answering().change(change, by)
+    }
+
+    fn note_use(&self, used: Used, at: UnixMillis) -> Result<(), StoreError> {
+        self.answering().note_use(used, at)
     }
 }

@@ -1,4 +1,7 @@
-//! Who is let in: every route asked as everybody, claiming, logging in and out, tokens, and what the audit keeps.
+//! Who is let in: every route asked as everybody, claiming, logging in and out, tokens, what the audit keeps, and what
+//! becomes of all that while the store does not answer.
+
+use std::time::{Duration, Instant};
 
 use http::{Request, StatusCode, header};
 use iot_core::{
@@ -6,7 +9,7 @@ use iot_core::{
     people::{Change, People as _, Role, UserName},
     store::Chronicle as _,
 };
-use iot_web::{May, RouteInfo, routes};
+use iot_web::{May, RouteInfo, WebConfig, routes};
 
 use crate::{
     client::{Answer, Hub},
@@ -333,4 +336,35 @@ async fn strangers_learn_nothing_of_the_hub() {
         assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
         assert!(!answer.text.contains("/nodes") && !answer.text.contains("Inbox"), "{path}: {}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn who_was_let_in_lately_sees_the_pages_while_the_store_does_not_answer() {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let hub = Hub::start_with(WebConfig { people_within: PATIENCE, ..WebConfig::default() }).await;
+    let home = routes().find(|route| route.path == "/").unwrap();
+    let ask = async |who| ask(&hub, home, who).await.0;
+    let everybody = [As::Login(Role::Viewer), As::Token(Role::Admin)];
+    for who in everybody {
+        assert_eq!(ask(who).await, StatusCode::OK);
+    }
+    hub.fake.people.disk_hangs.send_replace(true);
+    assert_eq!(ask(everybody[0]).await, StatusCode::OK, "the first one waits");
+    let asked = Instant::now();
+    for who in everybody.into_iter().cycle().take(40) {
+        assert_eq!(ask(who).await, StatusCode::OK);
+    }
+    for who in [As::Login(Role::Admin), As::Token(Role::Viewer)] {
+        assert_eq!(ask(who).await, StatusCode::SERVICE_UNAVAILABLE, "nobody can say who that is");
+    }
+    let tried = hub.form("/login", &format!("name=ada&password={PASSWORD}")).await;
+    assert!(tried.text.contains("has not answered for 1 s"), "{}", tried.text);
+    assert!(asked.elapsed() < PATIENCE, "nobody else waits: {:?}", asked.elapsed());
+
+    hub.fake.people.disk_hangs.send_replace(false);
+    let by = Instant::now() + Duration::from_secs(20);
+    while ask(As::Login(Role::Admin)).await != StatusCode::OK {
+        assert!(Instant::now() < by, "it answers again, and nobody is let in");
+    }
+    hub.stop().await;
 }

@@ -1,10 +1,12 @@
 //! The store: whether everything is being stored, damage, and backups, on the page and in the API.
 
+use std::time::Duration;
+
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use iot_core::people::Role;
 use iot_proto::UnixMillis;
-use iot_web::{Checked, Found, Refuses, RestoreView};
+use iot_web::{Checked, Found, Refuses, RestoreView, WebConfig};
 
 use crate::client::Hub;
 
@@ -33,6 +35,38 @@ async fn every_page_says_that_nothing_is_being_stored_and_what_to_do_for_as_long
     hub.fake.store.send_modify(|store| store.refuses = None);
     assert!(!hub.get("/").await.text.contains("not-storing"));
     assert!(hub.get("/api/v1/store").await.json()["refuses"].is_null());
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn pages_show_what_the_hub_knows_where_the_store_does_not_tell_the_past() {
+    let people_within = Duration::from_millis(100);
+    let hub = Hub::start_with(WebConfig { people_within, ..WebConfig::default() }).await;
+    // Who asks is known from here on.
+    assert_eq!(hub.get("/").await.status, StatusCode::OK);
+    hub.fake.people.disk_hangs.send_replace(true);
+    let told = "has not answered for 5 s";
+    for (path, says) in [
+        ("/", ""),
+        ("/nodes", ""),
+        ("/nodes/plain:north-bay-1", ""),
+        ("/nodes/plain:north-bay-1/modules/0", told),
+        ("/nodes/plain:north-bay-1/modules/0?r=7d", told),
+        ("/commands", told),
+        ("/store", ""),
+        ("/inbox", ""),
+    ] {
+        let page = hub.get(path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text);
+        assert!(page.text.contains(says), "{path}: {}", page.text);
+    }
+    // Of these nothing else could be shown.
+    for path in ["/audit", "/api/v1/audit", "/api/v1/readings?node=plain:north-bay-1&module=0&channel=1"] {
+        let refused = hub.get(path).await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(refused.text.contains(told), "{path}: {}", refused.text);
+    }
+    hub.fake.people.disk_hangs.send_replace(false);
     hub.stop().await;
 }
 
