@@ -99,6 +99,8 @@ pub(crate) enum Proof {
     Dial(Passed),
     /// Fill the disk under load: nothing is acknowledged that is not kept, and the pages stay up.
     Diskfull(Passed),
+    /// Let the disk hang under load: nothing is acknowledged meanwhile, and the pages stay up. Takes root.
+    Diskhang(Passed),
 }
 
 /// Options that the program reads itself; `--help` after `--` tells them.
@@ -148,6 +150,7 @@ pub(crate) fn run(sh: &Shell, proof: &Proof) -> anyhow::Result<()> {
         Proof::Bitrot(Passed { options }) => in_process(sh, "bitrot", options),
         Proof::Iofail(Passed { options }) => in_process(sh, "iofail", options),
         Proof::Diskfull(Passed { options }) => in_process(sh, "diskfull", options),
+        Proof::Diskhang(Passed { options }) => in_process(sh, "diskhang", options),
         Proof::Claim(Passed { options }) => in_process(sh, "claim", options),
         Proof::Secrets(Passed { options }) => in_process(sh, "secrets", options),
         Proof::Sim(Passed { options }) => in_process(sh, "sim", options),

@@ -9,8 +9,8 @@ use iot_tests::prove::secrets;
 use iot_tests::{
     out,
     prove::{
-        bitrot, claim, dial, diskfull, exhaust, flood, identity, iofail, kill9, pair, powerloss, sim, slow,
-        time, web,
+        bitrot, claim, dial, diskfull, diskhang, exhaust, flood, identity, iofail, kill9, pair, powerloss,
+        sim, slow, time, web,
     },
 };
 
@@ -27,6 +27,8 @@ enum Proof {
     Iofail(iofail::Options),
     /// Fill the hub's disk under load; nothing may be acknowledged that is not kept, and its pages stay up
     Diskfull(diskfull::Options),
+    /// Let the hub's disk hang under load; nothing may be acknowledged meanwhile, and its pages stay up
+    Diskhang(diskhang::Options),
     /// Claim a hub a thousand times at once; it may get one owner, and do nothing before
     Claim(claim::Options),
     /// Give a hub secrets and search all that it writes and answers for them; none may be there
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Proof::Bitrot(options) => ("bitrot", bitrot::run(&options)),
         Proof::Iofail(options) => ("iofail", iofail::run(&options)),
         Proof::Diskfull(options) => ("diskfull", diskfull::run(&options)),
+        Proof::Diskhang(options) => ("diskhang", diskhang::run(&options)),
         Proof::Claim(options) => ("claim", claim::run(&options)),
         #[cfg(unix)]
         Proof::Secrets(options) => ("secrets", secrets::run(&options)),

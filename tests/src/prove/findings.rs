@@ -109,6 +109,11 @@ pub(super) fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
+/// The longest of them in milliseconds; `None` where there is none.
+pub(super) fn most(times: &[Duration]) -> Option<f64> {
+    times.iter().max().copied().map(millis)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

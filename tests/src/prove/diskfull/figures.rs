@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::prove::findings::{Findings, Seen, millis, seconds};
+use crate::prove::{
+    findings::{Findings, Seen, most, seconds},
+    load::Compared,
+};
 
 /// What a run counted.
 #[derive(Debug, Default)]
@@ -11,9 +14,8 @@ pub(super) struct Figures {
     pub(super) rounds: u32,
     pub(super) acknowledged: u64,
     pub(super) acknowledged_while_full: u64,
-    pub(super) lost: u64,
-    pub(super) phantom: u64,
-    pub(super) duplicate: u64,
+    /// What the hub has at the end.
+    pub(super) compared: Compared,
     /// Backups that were sent while the disk filled and when it was full.
     pub(super) uploads: u64,
     /// Those that were not refused for want of room.
@@ -43,9 +45,7 @@ impl Figures {
         findings.tell("rounds", self.rounds);
         findings.tell("acknowledged", self.acknowledged);
         findings.zero("acknowledged_while_full", self.acknowledged_while_full);
-        findings.zero("lost", self.lost);
-        findings.zero("phantom", self.phantom);
-        findings.zero("duplicate", self.duplicate);
+        self.compared.tell(&mut findings);
         findings.tell("uploads", self.uploads);
         findings.zero("not_refused", self.not_refused);
         findings.zero("left", self.left);
@@ -56,9 +56,4 @@ impl Figures {
         findings.tell("seconds", seconds(self.elapsed));
         findings
     }
-}
-
-/// The longest of them in milliseconds; `None` where there is none.
-fn most(times: &[Duration]) -> Option<f64> {
-    times.iter().max().copied().map(millis)
 }

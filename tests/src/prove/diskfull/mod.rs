@@ -5,7 +5,6 @@
 //! go on by itself, and what it ever acknowledged must be there, even after it was killed.
 
 mod figures;
-mod node;
 mod small_disk;
 mod upload;
 
@@ -18,13 +17,12 @@ use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use self::{
-    figures::Figures,
-    node::{Load, Node},
-    small_disk::SmallDisk,
-    upload::Upload,
+use self::{figures::Figures, small_disk::SmallDisk, upload::Upload};
+use super::{
+    frame::Frame,
+    load::{self, Load},
+    namespace::{self, Mounts},
 };
-use super::frame::Frame;
 use crate::{
     hub::{HubProcess, Ports},
     out,
@@ -85,7 +83,7 @@ const FULL_FOR: Duration = Duration::from_secs(3);
 /// when it was not found.
 pub fn run(options: &Options) -> Result<()> {
     if !options.inside {
-        return small_disk::run_in_namespace();
+        return namespace::run_inside(Mounts::Memory);
     }
     let figures = fill(options)?;
     options.frame.conclude(
@@ -93,7 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
         figures.to_findings(),
         |plant| match plant {
             Plant::Memory => {
-                figures.acknowledged_while_full > 0 && figures.lost > 0 && figures.not_refused > 0
+                figures.acknowledged_while_full > 0 && figures.compared.lost > 0 && figures.not_refused > 0
             }
             Plant::Leftover => figures.left > 0,
         },
@@ -115,10 +113,7 @@ fn fill(options: &Options) -> Result<Figures> {
     let started = Instant::now();
     thread::scope(|scope| {
         let _end = load.end_when_dropped();
-        for number in 0..NODES {
-            let node = Node::new(number, &load, hub.tcp);
-            scope.spawn(|| node.live());
-        }
+        load.live(scope, hub.tcp);
         for round in 1..=options.rounds {
             load.await_more(GOAL, PATIENCE)?;
             fill_once(&disk, &hub, (&load, plant), &mut figures)?;
@@ -134,7 +129,7 @@ fn fill(options: &Options) -> Result<Figures> {
     figures.acknowledged = load.acknowledged();
     hub.kill()?;
     let hub = HubProcess::start_on(ports, disk.data_dir(), &arguments)?;
-    load.compare(&hub.api, &mut figures)?;
+    figures.compared = load.compare(&hub.api, &mut figures.seen)?;
     figures.elapsed = started.elapsed();
     Ok(figures)
 }
@@ -165,7 +160,7 @@ fn fill_once(
         look(hub, figures)?;
     }
     let name = json!({ "title": "Full", "place": "" });
-    let named = hub.api.post(&format!("/nodes/{}/name", node::id(0)), &name)?;
+    let named = hub.api.post(&format!("/nodes/{}/name", load::id(0)), &name)?;
     if named.0 != 503 {
         figures.breach(format!("a person who named a node on a full disk was answered {named:?}"));
     }

@@ -4,32 +4,11 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
-
-/// Runs this program anew in a mount namespace of its own, which goes with it.
-///
-/// # Errors
-/// Where that cannot be, or the run falls short; it has said itself of what.
-pub(super) fn run_in_namespace() -> Result<()> {
-    let ways = [["--mount", "--map-root-user"].as_slice(), ["--mount"].as_slice()];
-    let works = |way: &&&[&str]| {
-        let tried = Command::new("unshare").args(**way).arg("true").stderr(Stdio::null()).status();
-        tried.is_ok_and(|status| status.success())
-    };
-    let way = ways.iter().find(works).context(
-        "this machine allows no mount namespace (unshare --mount): a full disk cannot be shown here",
-    )?;
-    let own = std::env::current_exe().context("where this program lies")?;
-    let arguments = std::env::args_os().skip(1);
-    let inside =
-        Command::new("unshare").args(*way).arg("--").arg(own).args(arguments).arg("--inside").status();
-    ensure!(inside.context("run unshare")?.success(), "the run in a mount namespace fell short");
-    Ok(())
-}
 
 /// A mounted tmpfs of a few MiB. Unmounted when dropped.
 #[derive(Debug)]

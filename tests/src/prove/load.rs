@@ -1,4 +1,4 @@
-//! Nodes that report for as long as the proof runs, and what the hub has acknowledged of them.
+//! [`Load`]: nodes that report for as long as a proof of the disk runs, and what the hub has acknowledged of them.
 
 use std::{
     net::SocketAddr,
@@ -13,7 +13,7 @@ use iot_proto::{
 };
 use serde_json::Value as Json;
 
-use super::figures::Figures;
+use super::findings::{Findings, Seen};
 use crate::{api::Api, hand_node::HandNode, wait::until};
 
 /// The first reading of each node was measured so long before the proof began; each further one a millisecond later.
@@ -34,7 +34,7 @@ pub(super) fn id(number: u8) -> String {
 }
 
 fn name(number: u8) -> String {
-    format!("full-{number}")
+    format!("load-{number}")
 }
 
 /// What the report with this number says: each has one reading.
@@ -49,6 +49,7 @@ pub(super) struct Load {
     measured: i64,
     sent: Vec<AtomicU32>,
     stored: Vec<AtomicU32>,
+    rests: AtomicBool,
     over: AtomicBool,
 }
 
@@ -56,7 +57,13 @@ impl Load {
     pub(super) fn new(nodes: u8) -> Self {
         let each = || (0..nodes).map(|_| AtomicU32::new(0)).collect();
         let measured = iot_net::wall_clock().0 - i64::try_from(MEASURED_BEFORE.as_millis()).unwrap_or(0);
-        Self { measured, sent: each(), stored: each(), over: AtomicBool::new(false) }
+        Self {
+            measured,
+            sent: each(),
+            stored: each(),
+            rests: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        }
     }
 
     /// For each node the last report that was acknowledged.
@@ -78,13 +85,27 @@ impl Load {
         })
     }
 
+    /// Lets all nodes rest once what they sent is acknowledged, or go on.
+    pub(super) fn rest(&self, rests: bool) {
+        self.rests.store(rests, Ordering::SeqCst);
+    }
+
+    /// Lets all nodes report to this hub until they are ended.
+    pub(super) fn live<'scope>(&'scope self, scope: &'scope thread::Scope<'scope, '_>, hub: SocketAddr) {
+        for (number, (sent, stored)) in (0..).zip(self.sent.iter().zip(&self.stored)) {
+            let node = Node { number, load: self, sent, stored, hub, is_registered: false };
+            scope.spawn(|| node.live());
+        }
+    }
+
     /// Ends all nodes when what is given back is dropped.
     pub(super) fn end_when_dropped(&self) -> impl Drop {
         End(self)
     }
 
-    /// Compares what the hub has with what was sent and acknowledged.
-    pub(super) fn compare(&self, api: &Api, figures: &mut Figures) -> Result<()> {
+    /// Compares what the hub has with what was sent and acknowledged; what does not fit is told to `seen`.
+    pub(super) fn compare(&self, api: &Api, seen: &mut Seen) -> Result<Compared> {
+        let mut compared = Compared::default();
         for (number, (sent, stored)) in (0..).zip(self.sent.iter().zip(&self.stored)) {
             let (sent, stored) = (sent.load(Ordering::SeqCst), stored.load(Ordering::SeqCst));
             let measured = self.measured;
@@ -114,18 +135,37 @@ impl Load {
             let lost = u64::try_from(missing.len())?;
             let phantom = u64::try_from(keys.len())?.saturating_sub(kept);
             let twice = u64::try_from(all - keys.len())?;
-            figures.lost += lost;
-            figures.phantom += phantom;
-            figures.duplicate += twice;
+            compared.lost += lost;
+            compared.phantom += phantom;
+            compared.duplicate += twice;
             if lost + phantom + twice > 0 {
-                figures.breach(format!(
+                seen.tell(format!(
                     "{}: {lost} lost {:?}, {phantom} never sent, {twice} twice",
                     id(number),
                     missing.first().zip(missing.last())
                 ));
             }
         }
-        Ok(())
+        Ok(compared)
+    }
+}
+
+/// How what the hub has differs from what it acknowledged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Compared {
+    /// Readings that were acknowledged and are not there.
+    pub(super) lost: u64,
+    /// Those that were never sent.
+    phantom: u64,
+    /// Those that are there twice.
+    duplicate: u64,
+}
+
+impl Compared {
+    pub(super) fn tell(self, findings: &mut Findings) {
+        findings.zero("lost", self.lost);
+        findings.zero("phantom", self.phantom);
+        findings.zero("duplicate", self.duplicate);
     }
 }
 
@@ -139,7 +179,7 @@ impl Drop for End<'_> {
 
 /// A node over all its sessions.
 #[derive(Debug)]
-pub(super) struct Node<'a> {
+struct Node<'a> {
     number: u8,
     load: &'a Load,
     sent: &'a AtomicU32,
@@ -148,15 +188,9 @@ pub(super) struct Node<'a> {
     is_registered: bool,
 }
 
-impl<'a> Node<'a> {
-    pub(super) fn new(number: u8, load: &'a Load, hub: SocketAddr) -> Self {
-        let at = usize::from(number);
-        let (sent, stored) = (&load.sent[at], &load.stored[at]);
-        Self { number, load, sent, stored, hub, is_registered: false }
-    }
-
+impl Node<'_> {
     /// Reports until the proof is over.
-    pub(super) fn live(mut self) {
+    fn live(mut self) {
         while !self.load.over.load(Ordering::SeqCst) {
             // It comes back whatever ended the session; that it is acknowledged again is waited for elsewhere.
             if self.session().is_err() {
@@ -173,7 +207,7 @@ impl<'a> Node<'a> {
         self.settle(welcome.stored);
         let window = u32::from(welcome.inflight);
         if !self.is_registered {
-            let answer = line.register("temperature", 1, "Full")?;
+            let answer = line.register("temperature", 1, "Load")?;
             ensure!(matches!(answer.message()?, HubMessage::Registered(_)), "not registered: {answer:?}");
             self.is_registered = true;
         }
@@ -182,6 +216,9 @@ impl<'a> Node<'a> {
             if next == self.stored.load(Ordering::SeqCst) + 1 {
                 // Everything has been acknowledged.
                 thread::sleep(PAUSE);
+                if self.load.rests.load(Ordering::SeqCst) {
+                    continue;
+                }
                 for sequence in next..next + window {
                     self.report(&mut line, sequence)?;
                 }
