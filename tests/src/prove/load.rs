@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -82,6 +82,16 @@ impl Load {
         until("every node is acknowledged", limit, || {
             let all = self.each().iter().zip(&before).all(|(now, then)| *now >= then + more);
             Ok(all.then_some(()))
+        })
+    }
+
+    /// Waits until the hub is well, and each node has had more acknowledged than `before`; gives how long that took.
+    pub(super) fn await_again(&self, api: &Api, before: &[u32], limit: Duration) -> Result<Duration> {
+        let begun = Instant::now();
+        until("every node is acknowledged again", limit, || {
+            let told = api.page("/healthz")?.0 == 200;
+            let all = self.each().iter().zip(before).all(|(now, then)| now > then);
+            Ok((told && all).then(|| begun.elapsed()))
         })
     }
 

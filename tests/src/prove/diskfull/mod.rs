@@ -173,12 +173,7 @@ fn fill_once(
 
     let at = load.each();
     drop(ballast);
-    let room = Instant::now();
-    let recovered = until("every node is acknowledged again", NOTICE, || {
-        let told = hub.api.page("/healthz")?.0 == 200;
-        Ok((told && load.each().iter().zip(&at).all(|(now, then)| now > then)).then(|| room.elapsed()))
-    });
-    match recovered {
+    match load.await_again(&hub.api, &at, NOTICE) {
         Ok(after) => figures.recovered.push(after),
         Err(error) => figures.breach(format!("round {}: {error:#}", figures.rounds)),
     }

@@ -196,12 +196,7 @@ fn hang_once(disk: &HangingDisk, hub: &HubProcess, load: &Load, figures: &mut Fi
 
     let at = load.each();
     drop(hangs);
-    let answers = Instant::now();
-    let recovered = until("every node is acknowledged again", RECOVERY, || {
-        let told = hub.api.page("/healthz")?.0 == 200;
-        Ok((told && load.each().iter().zip(&at).all(|(now, then)| now > then)).then(|| answers.elapsed()))
-    });
-    match recovered {
+    match load.await_again(&hub.api, &at, RECOVERY) {
         Ok(after) => figures.recovered.push(after),
         Err(error) => figures.seen.tell(format!("round {}: {error:#}", figures.rounds)),
     }
