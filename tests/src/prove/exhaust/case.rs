@@ -6,7 +6,7 @@ use iot_server::limits;
 use serde_json::{Value, json};
 
 /// Limits that other proofs fill, and which.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 15] = [
     ("lists of nodes held for answers", "tests of iot-web"),
     ("bytes to send", "tests of iot-net"),
     ("attempts at one address", "dial"),
@@ -14,6 +14,8 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("time for the head of a request", "slow"),
     ("time for the body of a request", "slow"),
     ("time in which a reader must take something", "slow"),
+    ("time in which the store must tell who asks", "diskhang, tests of iot-web"),
+    ("time in which the store must tell the past", "diskhang"),
     ("time of a delivery, from its turn", "dial"),
     ("bytes of a backup that is sent", "tests of iot-web and iot-server"),
     ("backups that are sent at one time", "tests of iot-server"),
