@@ -48,7 +48,7 @@ const WAITING: usize = 64;
 /// Who is let in.
 pub(crate) struct Door {
     people: Bulkhead<dyn People>,
-    lately: Mutex<Lately>,
+    lately: Arc<Mutex<Lately>>,
     cookie: CookieRule,
     /// Whether somebody owns the hub. Once it is so, it stays so.
     claimed: AtomicBool,
@@ -100,7 +100,7 @@ impl Door {
         }
         Ok(Self {
             people: Bulkhead::new(people, patience),
-            lately: Mutex::default(),
+            lately: Arc::default(),
             cookie,
             claimed: AtomicBool::new(is_claimed),
             code,
@@ -146,12 +146,14 @@ impl Door {
     /// # Errors
     /// [`WebError::People`] where the rules refuse it, as the store's where it cannot be kept.
     pub(crate) async fn change(&self, change: Change, who: &str, at: UnixMillis) -> Result<(), WebError> {
-        let who = who.to_owned();
-        let changed =
-            self.people.see_through(move |people| people.change(&change, By { at, who: &who, why: "" }));
-        let changed = changed.await;
-        self.lately().forget();
-        changed?.map_err(|error| match error {
+        let (who, lately) = (who.to_owned(), Arc::clone(&self.lately));
+        let changed = self.people.see_through(move |people| {
+            let changed = people.change(&change, By { at, who: &who, why: "" });
+            // Here, because whoever wanted the change may go away while it is made.
+            lately.lock().unwrap_or_else(PoisonError::into_inner).forget();
+            changed
+        });
+        changed.await?.map_err(|error| match error {
             ChangeError::Refused(refused) => WebError::People(refused),
             ChangeError::NotStored(error) => unread(error).into(),
         })
