@@ -368,3 +368,23 @@ async fn who_was_let_in_lately_sees_the_pages_while_the_store_does_not_answer() 
     }
     hub.stop().await;
 }
+
+#[tokio::test]
+async fn who_logged_out_is_nobody_while_the_store_does_not_answer() {
+    let people_within = Duration::from_millis(200);
+    let hub = Hub::start_with(WebConfig { people_within, ..WebConfig::default() }).await;
+    let get = async || {
+        let cookie = hub.cookie(Role::Viewer);
+        hub.send(Request::get("/").header(header::COOKIE, cookie), "").await.status
+    };
+    assert_eq!(get().await, StatusCode::OK);
+    let out = Request::post("/logout")
+        .header(header::COOKIE, hub.cookie(Role::Viewer))
+        .header(header::CONTENT_TYPE, FORM)
+        .header(header::ORIGIN, format!("http://{}", hub.address));
+    assert_eq!(hub.send(out, "").await.status, StatusCode::SEE_OTHER);
+    hub.fake.people.disk_hangs.send_replace(true);
+    assert_eq!(get().await, StatusCode::SERVICE_UNAVAILABLE);
+    hub.fake.people.disk_hangs.send_replace(false);
+    hub.stop().await;
+}
