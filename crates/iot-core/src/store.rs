@@ -3,16 +3,17 @@
 //! Adapters live in `iot-store`. The driver gives a [`Store`] the records of many inputs at once and
 //! releases what depends on them when the commit has returned: an acknowledgement means on disk.
 
+mod error;
 mod history;
 mod terms;
 
-use alloc::{boxed::Box, format, vec::Vec};
-use core::{net::SocketAddr, time::Duration};
+use alloc::{boxed::Box, vec::Vec};
+use core::net::SocketAddr;
 
 use iot_proto::{BootId, Capabilities, CommandId, NodeKey, OwnedValue, UnixMillis};
-use thiserror::Error;
 
 pub use self::{
+    error::StoreError,
     history::{Bucket, GapQuery, GapView, History, Pages, Place, ReadingQuery, Resolution, RollupQuery},
     terms::{Stranger, Terms},
 };
@@ -75,26 +76,6 @@ pub trait Chronicle: Send + Sync {
     /// # Errors
     /// [`StoreError`] where it cannot be read.
     fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError>;
-}
-
-/// A store failed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{why}")]
-pub struct StoreError {
-    /// What happened, to which thing, and what to do.
-    pub why: Box<str>,
-}
-
-impl StoreError {
-    /// A store from which nothing has been heard for so long.
-    pub fn silent(for_time: Duration) -> Self {
-        let for_s = for_time.as_secs_f32();
-        let why = format!(
-            "the store has not answered for {for_s} s: look whether its disk is still there, and whether it is worn out; \
-             the hub goes on by itself once it answers"
-        );
-        Self { why: why.into() }
-    }
 }
 
 /// Records of one or more inputs, in order.

@@ -139,7 +139,7 @@ impl Executor {
     /// Does what is right for an effect whose records could not be stored: nobody is told that anything
     /// happened, and nobody waits for ever.
     fn refuse(&mut self, effect: Effect, bytes: &[u8], why: &StoreError) {
-        let not_stored = || IotError::NotStored { why: why.why.clone() };
+        let not_stored = || IotError::from(why.clone());
         match effect {
             Effect::Send { session, frames } => {
                 if let Some(context) = self.sessions.get(session) {

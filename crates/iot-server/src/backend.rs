@@ -46,7 +46,7 @@ impl HubBackend {
         &self,
         read: impl FnOnce(&(dyn History + 'static)) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IotError> {
-        self.history.ask(read).await?.map_err(unread)
+        Ok(self.history.ask(read).await??)
     }
 
     /// Reads commands or changes.
@@ -54,12 +54,8 @@ impl HubBackend {
         &self,
         read: impl FnOnce(&(dyn Chronicle + 'static)) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IotError> {
-        self.chronicle.ask(read).await?.map_err(unread)
+        Ok(self.chronicle.ask(read).await??)
     }
-}
-
-fn unread(error: StoreError) -> IotError {
-    IotError::NotStored { why: error.why }
 }
 
 impl Backend for HubBackend {
@@ -140,7 +136,7 @@ impl Backend for HubBackend {
                         page
                     }
                     Ok((Ok(None), _)) => return,
-                    Ok((Err(why), _)) => return drop(sender.send(Err(unread(why))).await),
+                    Ok((Err(why), _)) => return drop(sender.send(Err(why.into())).await),
                     Err(why) => return drop(sender.send(Err(why)).await),
                 };
                 if sender.send(Ok(page)).await.is_err() {

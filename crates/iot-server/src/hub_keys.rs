@@ -71,7 +71,7 @@ impl HubKeyChanges {
         let _turn = self.turn.lock().await;
         let query = AuditQuery { deed: Some(Deed::ChangeHubKey), limit: 1, ..AuditQuery::default() };
         let last = spawn_blocking(move || chronicle.audit(&query)).await.map_err(|_| IotError::Stopping)?;
-        let last = last.map_err(|error| IotError::NotStored { why: error.why })?.into_iter().next();
+        let last = last?.into_iter().next();
         let before = last.as_ref().map(|entry| &*entry.record.after);
         // Behind it stands how many nodes lacked the key then.
         let before = before.map(|after| after.split(';').next().unwrap_or_default());

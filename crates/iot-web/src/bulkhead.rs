@@ -115,7 +115,7 @@ impl<T: ?Sized + Send + Sync + 'static> Bulkhead<T> {
     }
 
     fn silent(&self) -> IotError {
-        unread(StoreError::silent(self.patience))
+        StoreError::silent(self.patience).into()
     }
 }
 
@@ -123,11 +123,6 @@ impl Drop for Turn {
     fn drop(&mut self) {
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
-}
-
-/// What is told where the store could not be read.
-pub(crate) fn unread(error: StoreError) -> IotError {
-    IotError::NotStored { why: error.why }
 }
 
 #[cfg(test)]

@@ -36,10 +36,7 @@ pub(crate) use self::{
     rights::Rights,
     who::{Who, With, is_at_this_machine},
 };
-use crate::{
-    bulkhead::{Bulkhead, unread},
-    error::WebError,
-};
+use crate::{bulkhead::Bulkhead, error::WebError};
 
 /// Passwords that are hashed at one time, each with 19 MiB and a processor of its own, and those that wait.
 const HASHING: usize = 2;
@@ -83,7 +80,7 @@ impl Door {
         patience: Duration,
         cookie: CookieRule,
     ) -> Result<Self, IotError> {
-        let is_claimed = !people.users().map_err(unread)?.is_empty();
+        let is_claimed = !people.users()?.is_empty();
         let code = if is_claimed {
             None
         } else {
@@ -138,7 +135,7 @@ impl Door {
         &self,
         ask: impl FnOnce(&(dyn People + 'static)) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, IotError> {
-        self.people.ask(ask).await?.map_err(unread)
+        Ok(self.people.ask(ask).await??)
     }
 
     /// Makes a change in the name of `who`.
@@ -155,7 +152,7 @@ impl Door {
         });
         changed.await?.map_err(|error| match error {
             ChangeError::Refused(refused) => WebError::People(refused),
-            ChangeError::NotStored(error) => unread(error).into(),
+            ChangeError::NotStored(error) => IotError::from(error).into(),
         })
     }
 

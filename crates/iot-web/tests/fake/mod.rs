@@ -157,7 +157,7 @@ impl Fake {
 
     /// What the store tells.
     fn past(&self) -> Result<MutexGuard<'_, State>, IotError> {
-        let silent = IotError::NotStored { why: StoreError::silent(Duration::from_secs(5)).why };
+        let silent = StoreError::silent(Duration::from_secs(5)).into();
         if *self.people.disk_hangs.borrow() { Err(silent) } else { self.alive() }
     }
 

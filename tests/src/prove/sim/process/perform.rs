@@ -72,7 +72,7 @@ impl Process {
             },
             Effect::Deliver { delivery, .. } => self.unserved.push_back((delivery, why.why.clone())),
             Effect::Resolve { ticket, answer } => {
-                let why = iot_core::IotError::NotStored { why: why.why.clone() };
+                let why = iot_core::IotError::from(why.clone());
                 let answer = answer.and_then(|_| Err(why));
                 around.book.ledger.answered(&mut around.course, ticket, &answer);
             }
