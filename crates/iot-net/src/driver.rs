@@ -12,16 +12,13 @@ use core::{
 };
 use std::rc::Rc;
 
-use iot_core::{
-    DeliveryId, Hub, Input, Instant, IotError, Limit, Now, SessionId, UnixMillis, store::StoreError,
-};
+use iot_core::{DeliveryId, Hub, Input, Instant, Limit, Now, SessionId};
 use iot_proto::Frame;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::spawn_local,
     time::{self, sleep_until},
 };
-use tracing::{error, info};
 
 use crate::{
     clock::Clock,
@@ -34,6 +31,7 @@ use crate::{
     joins::Joins,
     secure::SecureError,
     store_thread::StoreThread,
+    store_watch::StoreWatch,
 };
 
 /// The owner of the hub.
@@ -44,8 +42,6 @@ pub(crate) struct Driver {
     state: RefCell<State>,
     /// Whether deliveries go out: not before the hub has an owner.
     is_open: Cell<bool>,
-    /// Whether the store refuses what it is given.
-    refusing: watch::Sender<Option<Refusing>>,
     /// There may be something for [`Driver::run`] to do.
     work: Notify,
     /// Effects have been released, or records have gone to the store.
@@ -59,8 +55,7 @@ struct State {
     executor: Executor,
     /// When `run` wakes by itself at the latest.
     alarm: Option<Instant>,
-    /// What is expected of the store.
-    answer: Answer,
+    store_watch: StoreWatch,
     /// No commit begins before, because the last one failed.
     not_before: Option<time::Instant>,
     /// No commit begins before with what may wait for company.
@@ -71,17 +66,6 @@ struct State {
     is_unobserved: bool,
     /// Whether `run` has been told that there is something to do, and has not begun with it.
     is_told: bool,
-}
-
-/// What is expected of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    /// No commit runs.
-    NotDue,
-    /// The commit that runs has taken too long by then.
-    DueBy(time::Instant),
-    /// It has, and that was told.
-    Overdue,
 }
 
 impl State {
@@ -106,6 +90,7 @@ impl Driver {
         executor: Executor,
         refusing: watch::Sender<Option<Refusing>>,
     ) -> Self {
+        let store_watch = StoreWatch::new(config.store_answer, refusing);
         let commit = GroupCommit::default();
         let gather_until = time::Instant::now();
         let state = State {
@@ -113,7 +98,7 @@ impl Driver {
             commit,
             executor,
             alarm: None,
-            answer: Answer::NotDue,
+            store_watch,
             not_before: None,
             gather_until,
             is_gathering: false,
@@ -121,7 +106,7 @@ impl Driver {
             is_told: false,
         };
         let (is_open, work, moved) = (Cell::new(false), Notify::new(), Notify::new());
-        Self { clock, config, state: RefCell::new(state), is_open, refusing, work, moved }
+        Self { clock, config, state: RefCell::new(state), is_open, work, moved }
     }
 
     /// A node has opened a connection.
@@ -247,8 +232,7 @@ impl Driver {
                 (batch, result) = store.ended() => {
                     let mut state = self.state.borrow_mut();
                     let failed = result.is_err();
-                    self.note(result.as_ref().err(), Duration::ZERO);
-                    state.answer = Answer::NotDue;
+                    state.store_watch.ended(result.as_ref().err());
                     state.not_before = failed.then(|| time::Instant::now() + self.config.store_retry);
                     if let Some(released) = state.commit.ended(batch, result) {
                         self.execute(&mut state, released);
@@ -259,28 +243,6 @@ impl Driver {
                 () = &mut alarm, if wake_at.is_some() => self.ring(),
             }
         }
-    }
-
-    /// Tells whoever watches, and the log, when the store begins to refuse, which may have been so long ago, and when it
-    /// stores again.
-    fn note(&self, refused: Option<&StoreError>, ago: Duration) {
-        self.refusing.send_if_modified(|known| match (refused, &mut *known) {
-            (None, None) => false,
-            (None, Some(Refusing { since, .. })) => {
-                info!(since = since.0, "stored again, and acknowledged");
-                *known = None;
-                true
-            }
-            (Some(error), Some(known)) if known.why == error.why => false,
-            (Some(error), known) => {
-                error!(%error, "not stored: nothing is acknowledged until it is");
-                let ago_ms = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-                let begun = || UnixMillis(self.clock.now().wall.0.saturating_sub(ago_ms));
-                let since = known.as_ref().map_or_else(begun, |known| known.since);
-                *known = Some(Refusing { why: error.why.clone(), since });
-                true
-            }
-        });
     }
 
     /// Begins a commit where one can begin, and gives when there is something to do again.
@@ -297,33 +259,22 @@ impl Driver {
             && let Some(batch) = state.commit.begin()
         {
             state.gather_until = now + GATHER;
-            state.answer = Answer::DueBy(now + self.config.store_answer);
+            state.store_watch.begun(now);
             store.commit(batch);
             self.moved.notify_waiters();
         }
         state.alarm = state.hub.next_deadline().map(|deadline| deadline.at);
         let deadline = state.alarm.map(|at| self.clock.at(at));
-        let answer_by = if let Answer::DueBy(by) = state.answer { Some(by) } else { None };
-        deadline.into_iter().chain(not_before).chain(answer_by).min()
+        deadline.into_iter().chain(not_before).chain(state.store_watch.look_at()).min()
     }
 
     /// Tells the hub that a deadline has come, if one has, and whoever watches that the store does not answer.
     fn ring(self: &Rc<Self>) {
-        let (due, overdue) = {
+        let due = {
             let mut state = self.state.borrow_mut();
-            let due = state.alarm.is_some_and(|at| at <= self.clock.now().instant);
-            let now = time::Instant::now();
-            let overdue =
-                if let Answer::DueBy(by) = state.answer { Some(by).filter(|by| *by <= now) } else { None };
-            if overdue.is_some() {
-                state.answer = Answer::Overdue;
-            }
-            (due, overdue)
+            state.store_watch.look(time::Instant::now());
+            state.alarm.is_some_and(|at| at <= self.clock.now().instant)
         };
-        if let Some(by) = overdue {
-            let within = self.config.store_answer;
-            self.note(Some(&StoreError::silent(within)), by.elapsed() + within);
-        }
         if due {
             self.apply(Input::Tick);
         }
@@ -331,13 +282,11 @@ impl Driver {
 
     fn call(self: &Rc<Self>, call: Call) {
         match call {
-            // Whoever asks now would wait for as long as the store does, and could not know what becomes of it.
-            Call::Ask { answer, .. } if self.state.borrow().answer == Answer::Overdue => {
-                let StoreError { why } = StoreError::silent(self.config.store_answer);
-                // Who asked may have gone away.
-                let _ = answer.send(Err(IotError::NotStored { why }));
-            }
             Call::Ask { by, why, request, answer } => {
+                if let Some(error) = self.state.borrow().store_watch.overdue() {
+                    // Who asked may have gone away.
+                    return drop(answer.send(Err(error.into())));
+                }
                 let ticket = self.state.borrow_mut().executor.ticket(answer);
                 self.apply(Input::Ask { ticket, by: &by, why: &why, request });
             }

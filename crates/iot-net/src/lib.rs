@@ -51,6 +51,7 @@ mod secure;
 mod server;
 mod socket;
 mod store_thread;
+mod store_watch;
 mod unstored;
 
 pub use clock::wall_clock;
