@@ -16,6 +16,15 @@ use serde_json::Value as Json;
 use super::findings::{Findings, Seen};
 use crate::{api::Api, hand_node::HandNode, wait::until};
 
+/// Nodes that report.
+const NODES: u8 = 8;
+
+/// Readings that each node has acknowledged before something is done to the disk, and again after it is well.
+const GOAL: u32 = 40;
+
+/// Longest wait for all nodes to reach that.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The first reading of each node was measured so long before the proof began; each further one a millisecond later.
 const MEASURED_BEFORE: Duration = Duration::from_hours(1);
 
@@ -54,8 +63,8 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn new(nodes: u8) -> Self {
-        let each = || (0..nodes).map(|_| AtomicU32::new(0)).collect();
+    pub(super) fn new() -> Self {
+        let each = || (0..NODES).map(|_| AtomicU32::new(0)).collect();
         let measured = iot_net::wall_clock().0 - i64::try_from(MEASURED_BEFORE.as_millis()).unwrap_or(0);
         Self {
             measured,
@@ -76,11 +85,11 @@ impl Load {
         self.each().into_iter().map(u64::from).sum()
     }
 
-    /// Waits until each node has had so many more acknowledged.
-    pub(super) fn await_more(&self, more: u32, limit: Duration) -> Result<()> {
+    /// Waits until each node has had as many more acknowledged as a proof needs to go on.
+    pub(super) fn await_more(&self) -> Result<()> {
         let before = self.each();
-        until("every node is acknowledged", limit, || {
-            let all = self.each().iter().zip(&before).all(|(now, then)| *now >= then + more);
+        until("every node is acknowledged", PATIENCE, || {
+            let all = self.each().iter().zip(&before).all(|(now, then)| *now >= then + GOAL);
             Ok(all.then_some(()))
         })
     }

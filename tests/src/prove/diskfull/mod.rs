@@ -21,7 +21,7 @@ use self::{figures::Figures, small_disk::SmallDisk, upload::Upload};
 use super::{
     frame::Frame,
     load::{self, Load},
-    namespace::{self, Mounts},
+    namespace::{self, Mounts, Namespace},
 };
 use crate::{
     hub::{HubProcess, Ports},
@@ -37,9 +37,8 @@ pub struct Options {
     rounds: u32,
     #[command(flatten)]
     frame: Frame<Plant>,
-    /// Set where the proof is in its own mount namespace
-    #[arg(long, hide = true)]
-    inside: bool,
+    #[command(flatten)]
+    namespace: Namespace,
 }
 
 /// A fault that the proof must find.
@@ -51,9 +50,6 @@ enum Plant {
     Leftover,
 }
 
-/// Nodes that report.
-const NODES: u8 = 8;
-
 /// Size of the disk in MiB: more than an upload must leave free.
 const DISK_MIB: u32 = 128;
 
@@ -61,10 +57,7 @@ const DISK_MIB: u32 = 128;
 const UPLOAD: usize = 4 * 1024 * 1024;
 const BEFORE: usize = UPLOAD / 2;
 
-/// Readings that each node has acknowledged before the disk is filled, and again after there was room.
-const GOAL: u32 = 40;
-
-/// Longest wait for the load to reach its goal.
+/// Longest wait for a backup to be made.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The hub must say within this that it does not store, and store again within this once there is room.
@@ -82,8 +75,8 @@ const FULL_FOR: Duration = Duration::from_secs(3);
 /// When the machine allows no mount, the hub does not start, or a promise was broken; with a planted fault,
 /// when it was not found.
 pub fn run(options: &Options) -> Result<()> {
-    if !options.inside {
-        return namespace::run_inside(Mounts::Memory);
+    if !options.namespace.is_own() {
+        return namespace::run_in_own(Mounts::Memory);
     }
     let figures = fill(options)?;
     options.frame.conclude(
@@ -109,13 +102,13 @@ fn fill(options: &Options) -> Result<Figures> {
     let ballast = disk.fill_but(LEFT)?;
     let hub = HubProcess::start_on(ports, disk.data_dir(), &arguments)?;
     drop(ballast);
-    let (load, mut figures) = (Load::new(NODES), Figures::default());
+    let (load, mut figures) = (Load::new(), Figures::default());
     let started = Instant::now();
     thread::scope(|scope| {
         let _end = load.end_when_dropped();
         load.live(scope, hub.tcp);
         for round in 1..=options.rounds {
-            load.await_more(GOAL, PATIENCE)?;
+            load.await_more()?;
             fill_once(&disk, &hub, (&load, plant), &mut figures)?;
             out::progress(&format!(
                 "{round} of {} rounds, {} acknowledged",
@@ -123,7 +116,7 @@ fn fill(options: &Options) -> Result<Figures> {
                 load.acknowledged()
             ));
         }
-        load.await_more(GOAL, PATIENCE)?;
+        load.await_more()?;
         if plant.is_none() { send_again(&hub, &mut figures) } else { Ok(()) }
     })?;
     figures.acknowledged = load.acknowledged();

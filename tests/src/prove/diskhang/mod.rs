@@ -20,7 +20,7 @@ use super::{
     findings::{Findings, Seen, most, seconds},
     frame::Frame,
     load::{self, Compared, Load},
-    namespace::{self, Mounts},
+    namespace::{self, Mounts, Namespace},
 };
 use crate::{
     api::Api,
@@ -37,9 +37,8 @@ pub struct Options {
     rounds: u32,
     #[command(flatten)]
     frame: Frame<Plant>,
-    /// Set where the proof is in its own mount namespace
-    #[arg(long, hide = true)]
-    inside: bool,
+    #[command(flatten)]
+    namespace: Namespace,
 }
 
 /// A fault that the proof must find.
@@ -49,17 +48,8 @@ enum Plant {
     Memory,
 }
 
-/// Nodes that report.
-const NODES: u8 = 8;
-
 /// Size of the disk in MiB.
 const DISK_MIB: u64 = 128;
-
-/// Readings that each node has acknowledged before the disk hangs, and again after it answers.
-const GOAL: u32 = 40;
-
-/// Longest wait for the load to reach its goal.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The last commit of a load that rests has ended after this.
 const REST: Duration = Duration::from_millis(500);
@@ -113,8 +103,8 @@ struct Figures {
 /// When the machine allows no mount, the hub does not start, or a promise was broken; with a planted fault,
 /// when it was not found.
 pub fn run(options: &Options) -> Result<()> {
-    if !options.inside {
-        return namespace::run_inside(Mounts::File);
+    if !options.namespace.is_own() {
+        return namespace::run_in_own(Mounts::File);
     }
     let figures = hang(options)?;
     options.frame.conclude(
@@ -131,18 +121,18 @@ fn hang(options: &Options) -> Result<Figures> {
     let store = if options.frame.is_planted() { "memory" } else { "disk" };
     let arguments = ["--registration", "open", "--store", store];
     let hub = HubProcess::start_on(ports, &disk.data_dir(), &arguments)?;
-    let (load, mut figures) = (Load::new(NODES), Figures::default());
+    let (load, mut figures) = (Load::new(), Figures::default());
     let started = Instant::now();
     thread::scope(|scope| {
         let _end = load.end_when_dropped();
         load.live(scope, hub.tcp);
         for round in 1..=options.rounds {
-            load.await_more(GOAL, PATIENCE)?;
+            load.await_more()?;
             hang_once(&disk, &hub, &load, &mut figures)?;
             let of = options.rounds;
             out::progress(&format!("{round} of {of} rounds, {} acknowledged", load.acknowledged()));
         }
-        load.await_more(GOAL, PATIENCE)
+        load.await_more()
     })?;
     figures.acknowledged = load.acknowledged();
     hub.kill()?;
