@@ -94,8 +94,9 @@ impl Backend for HubBackend {
     }
 
     async fn ledger(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
-        let records = self.chronicle(move |chronicle| chronicle.commands(&filter)).await?;
-        self.hub.read(move |view: View<'_>| view.words_for(&records)).await
+        let asked = filter.clone();
+        let stored = self.chronicle(move |chronicle| chronicle.commands(&asked)).await?;
+        self.hub.read(move |view: View<'_>| view.ledger(&filter, &stored)).await
     }
 
     async fn command(&self, id: CommandId) -> Result<CommandView, IotError> {
@@ -107,8 +108,7 @@ impl Backend for HubBackend {
         let Some(record) = self.chronicle(move |chronicle| chronicle.command(id)).await? else {
             return Err(unknown);
         };
-        let found = self.hub.read(move |view: View<'_>| view.words_for(&[record])).await?;
-        found.into_iter().next().ok_or(unknown)
+        self.hub.read(move |view: View<'_>| view.words_for(&record)).await
     }
 
     async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, IotError> {

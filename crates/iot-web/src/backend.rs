@@ -60,7 +60,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         filter: CommandFilter,
     ) -> impl Future<Output = Result<Vec<CommandView>, IotError>> + Send;
 
-    /// All commands that are kept, newest first, however long ago they ended.
+    /// All commands that are kept, or about to be, newest first, however long ago they ended.
     ///
     /// # Errors
     /// [`IotError::NotStored`] where the store cannot be read.

@@ -1,6 +1,7 @@
 //! [`View`]: makes snapshots of the hub for those who read. Changes nothing.
 
 use alloc::{sync::Arc, vec::Vec};
+use core::cmp::Reverse;
 
 use iot_proto::CommandId;
 
@@ -141,29 +142,36 @@ impl<'a> View<'a> {
             .ok_or_else(|| IotError::UnknownNode { node: id.as_str().into() })
     }
 
-    /// Commands, newest first.
+    /// Commands that the hub remembers and that fit, newest first.
     pub fn commands(&self, filter: &CommandFilter) -> Vec<CommandView> {
-        let node = filter.node.as_ref().map(|id| self.hub.registry.find(id));
-        match node {
-            Some(None) => Vec::new(),
-            known => self
-                .hub
-                .ledger
-                .select(known.flatten(), filter)
-                .into_iter()
-                .map(|c| self.command_view(c))
-                .collect(),
+        self.remembered(filter).into_iter().map(|command| self.command_view(command)).collect()
+    }
+
+    /// Commands that fit, newest first, of which a store gave `stored`, newest first. A store is behind the hub by what it has
+    /// yet to put on disk, so what the hub remembers stands among them, and as it is now.
+    pub fn ledger(&self, filter: &CommandFilter, stored: &[CommandRecord]) -> Vec<CommandView> {
+        let is_stored = |id: CommandId| stored.binary_search_by(|record| id.cmp(&record.id)).is_ok();
+        let mut commands: Vec<_> = stored.iter().map(|record| self.words_for(record)).collect();
+        let fresh = self.remembered(filter).into_iter().filter(|command| !is_stored(command.id()));
+        commands.extend(fresh.map(|command| self.command_view(command)));
+        commands.sort_unstable_by_key(|command| Reverse(command.id));
+        commands.truncate(filter.limit);
+        commands
+    }
+
+    /// A command as a store gave it, with the words that the hub has for it; as the hub remembers it, where it does.
+    pub fn words_for(&self, record: &CommandRecord) -> CommandView {
+        match self.hub.ledger.get(record.id) {
+            Some(command) => self.command_view(command),
+            None => self.record_view(record),
         }
     }
 
-    /// Commands as a store gave them, with the words that the hub has for them. What the hub knows better is
-    /// shown as it knows it.
-    pub fn words_for(&self, records: &[CommandRecord]) -> Vec<CommandView> {
-        let view = |record: &CommandRecord| match self.hub.ledger.get(record.id) {
-            Some(command) => self.command_view(command),
-            None => self.record_view(record),
-        };
-        records.iter().map(view).collect()
+    fn remembered(&self, filter: &CommandFilter) -> Vec<&'a Command> {
+        match filter.node.as_ref().map(|id| self.hub.registry.find(id)) {
+            Some(None) => Vec::new(),
+            known => self.hub.ledger.select(known.flatten(), filter),
+        }
     }
 
     /// One command.

@@ -1,7 +1,7 @@
 //! The ledger over restarts: wherever the hub ends in a command's life, it is neither lost nor done twice, and what
 //! has ended stays as it ended.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use iot_core::{
     CommandState, IotError, Request,
@@ -200,6 +200,44 @@ fn of_those_that_ended_the_one_that_ended_first_is_forgotten_first_after_a_resta
     world.answers(2, "c2", OutcomeStatus::DONE, None);
     let known: Vec<_> = commands(&world).iter().map(|command| command.id).collect();
     assert_eq!(known, [world.names.id("c2"), world.names.id("c1")], "c3 ended first");
+}
+
+#[test]
+fn what_is_not_on_disk_yet_stands_in_the_ledger_beside_what_the_hub_has_forgotten() {
+    let registration = iot_core::config::Registration::Open;
+    let config = iot_core::config::HubConfig { max_ended: 1, registration, ..Default::default() };
+    let mut world = World::with(config);
+    world.join(1, "10.0.0.5", &Hello { inflight: 8, ..hello("pump") }, &[module(0, "relay")]);
+    for _ in 0..4 {
+        world.want("pump", Wanted::Restart);
+    }
+    // The store has this much when it is asked; the hub knows by then that another one has ended.
+    world.answers(1, "c1", OutcomeStatus::DONE, None);
+    world.answers(1, "c3", OutcomeStatus::DONE, None);
+    let mut stored = world.kept.snapshot().commands;
+    stored.retain(|record| record.ended().is_some());
+    stored.sort_unstable_by_key(|record| Reverse(record.id));
+    world.answers(1, "c2", OutcomeStatus::DONE, None);
+
+    let called = ["c1", "c2", "c3", "c4"].map(|name| (world.names.id(name), name));
+    let view = world.hub.view(world.now());
+    let named = |commands: &[CommandView]| -> Vec<_> {
+        let name = |id| called.iter().find(|(known, _)| *known == id).map(|(_, name)| *name);
+        commands.iter().map(|command| (name(command.id).expect("it is one of them"), command.state)).collect()
+    };
+    let done = CommandState::Done;
+    let filter = CommandFilter { states: vec![done], limit: 9, ..CommandFilter::default() };
+    assert_eq!(named(&view.commands(&filter)), [("c2", done)], "it remembers one");
+    assert_eq!(named(&view.ledger(&filter, &stored)), [("c3", done), ("c2", done), ("c1", done)]);
+    let page = CommandFilter { limit: 2, ..filter.clone() };
+    assert_eq!(named(&view.ledger(&page, &stored)), [("c3", done), ("c2", done)]);
+    let older = CommandFilter { before: Some(called[1].0), ..filter };
+    assert_eq!(named(&view.ledger(&older, &stored[1..])), [("c1", done)]);
+
+    // What has changed since is shown as it is now.
+    let all = CommandFilter { limit: 9, ..CommandFilter::default() };
+    let shown = named(&view.ledger(&all, &stored));
+    assert_eq!(shown, [("c4", CommandState::Sent), ("c3", done), ("c2", done), ("c1", done)]);
 }
 
 #[test]

@@ -73,12 +73,14 @@ pub(crate) async fn commands<B: Backend>(web: &Web<B>, query: &Query) -> Result<
     let before = before.transpose()?;
     let is_first = before.is_none();
     let overview = web.backend.overview().await?;
-    let way = if is_first { under_way(web, query, states).await? } else { Vec::new() };
+    let mut way = if is_first { under_way(web, query, states).await? } else { Vec::new() };
     let ended = Unread::unless(ended(web, query, (states, before)).await, "What has ended")?;
     let (ended, older, unread) = match ended {
         Ok((ended, older)) => (ended, older, None),
         Err(unread) => (Vec::new(), None, Some(unread)),
     };
+    // One may have ended since.
+    way.retain(|command| ended.iter().all(|other| other.id != command.id));
     let shell = Shell::new(web, &overview, "commands");
     let row = |command: &CommandView| CommandRow::new(command, &words, Among::All, &shell.rights);
     let link = |before: &str| format!("/commands?{}", query.with("before", before));
