@@ -27,7 +27,7 @@ use tokio::sync::{
     watch,
 };
 
-use super::{Fake, kept, now, past, property, scene};
+use super::{Fake, State, kept, now, past, property, scene};
 
 impl Fake {
     async fn go_by(&self, keys: HubKeys, by: &str, why: &str) -> Result<(), IotError> {
@@ -138,7 +138,12 @@ impl Backend for Fake {
     }
 
     async fn ledger(&self, filter: CommandFilter) -> Result<Vec<CommandView>, IotError> {
-        drop(self.past()?);
+        {
+            let mut past = self.past()?;
+            let State { commands, soon_done, .. } = &mut *past;
+            let done = commands.iter_mut().filter(|command| soon_done.contains(&command.id));
+            done.for_each(|command| command.state = CommandState::Done);
+        }
         self.commands(filter).await
     }
 

@@ -64,6 +64,8 @@ pub(crate) struct State {
     pub(crate) stopping: bool,
     /// Whether every question ends in a panic.
     pub(crate) broken: bool,
+    /// Commands that are done just before the ledger is read.
+    pub(crate) soon_done: Vec<CommandId>,
 }
 
 /// The plain node of this name.

@@ -87,6 +87,19 @@ async fn the_list_of_commands_marks_nodes_as_the_list_of_nodes_does() {
 }
 
 #[tokio::test]
+async fn a_command_that_ends_while_the_page_is_made_stands_in_one_of_its_lists() {
+    let hub = Hub::start().await;
+    let commands = hub.fake.state().commands.clone();
+    let under_way = commands.iter().filter(|command| command.state.is_under_way());
+    let soon_done: Vec<_> = under_way.map(|command| command.id).collect();
+    assert!(!soon_done.is_empty());
+    hub.fake.state().soon_done = soon_done;
+    let page = hub.get("/commands").await.text;
+    assert_eq!(page.matches("<li><div><h3>").count(), commands.len());
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn every_form_posts_to_a_route() {
     let hub = Hub::start().await;
     let mut actions = BTreeSet::new();
